@@ -1,0 +1,73 @@
+# make setup   create .venv and install the exact versions of requirements.lock (once; the other targets do it themselves)
+# make demo    ingest examples/pictures with the shipped checkpoints, then search
+# make test    run the test suite
+# make lint    check the code: ruff, mypy
+# make bench   run the benchmarks
+# make lock    write requirements.lock anew from pyproject.toml, keeping the versions that still fit
+# make clean   remove caches, build results and the demo's data (make distclean: .venv as well)
+#
+# Another Python than the first suitable one: make setup PYTHON=/path/to/python3.12
+
+SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))
+# Each candidate is run and not only looked for: version managers leave names on PATH that start nothing.
+PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
+	if $$python -c '$(SUITABLE)' >/dev/null 2>&1; then echo $$python; break; fi; done)
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: setup demo test lint bench lock clean distclean
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@"$(PYTHON)" -c '$(SUITABLE)' 2>/dev/null || \
+		{ echo "error: Python 3.11 or 3.12 is needed: install one or name it with make PYTHON=/path/to/python3.12." >&2; exit 2; }
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
+	@echo "Installing requirements.lock into .venv (PyTorch makes this a download of some hundred MB or more; once)."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+demo: setup
+	@$(BIN)/python -m producer --settings examples/settings.toml ingest examples/pictures; code=$$?; \
+	if [ $$code -ne 1 ]; then \
+		echo "error: ingest ended with exit code $$code, not with 1 for the one corrupt file." >&2; exit 1; \
+	fi
+	@echo
+	@echo 'corrupt.jpg is broken on purpose: it failed alone, by name, and every other picture was stored. Now a search:'
+	@echo
+	@$(BIN)/python -m producer --settings examples/settings.toml \
+		search "a large red circle above a small blue square" -n 5
+	@echo
+	@echo 'How to go on:'
+	@echo '  . $(BIN)/activate'
+	@echo '  python -m producer --settings examples/settings.toml search "a small green star"'
+	@echo '  python -m producer ingest DIR        # your own pictures, with the models named in settings.toml'
+	@echo '  python -m workers up                 # keep the stack up, with the Flower web page'
+
+test: setup
+	@$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup
+	@$(BIN)/python -m benchmarks
+
+# Two corrections after pip-compile: a CPU build of PyTorch carries a local version that no other machine finds, and a
+# CUDA build pins NVIDIA's packages, which a CPU machine does not want; pip follows PyTorch's own pins for them.
+lock: setup
+	$(BIN)/pip-compile --quiet --all-extras --strip-extras --allow-unsafe --no-annotate --no-header \
+		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
+		--output-file requirements.lock pyproject.toml
+	sed -i.old -E -e 's/^(torch==[^+]+)\+.*/\1/' -e '/^(nvidia-|cuda-|triton==)/d' requirements.lock
+	rm requirements.lock.old
+
+clean:
+	rm -rf data/demo build dist benchmarks/scratch *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -path ./.venv -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf
+
+distclean: clean
+	rm -rf .venv

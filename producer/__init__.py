@@ -1,0 +1,1 @@
+"""What a person runs: scan a folder, plan, enqueue, watch; search and status. Talks to Redis only."""

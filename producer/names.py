@@ -1,0 +1,13 @@
+"""File names as a person reads them."""
+
+import os
+from urllib.parse import unquote_to_bytes, urlsplit
+
+
+def shown(uri: str) -> str:
+    """The path of a file:// URI, safe to print whatever bytes it has; any other URI as it is."""
+    parts = urlsplit(uri)
+    if parts.scheme != "file":
+        return uri
+    path = os.fsdecode(unquote_to_bytes(parts.path))
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in path)

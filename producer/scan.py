@@ -1,0 +1,92 @@
+"""Walk a folder: a stream of picture files in a fixed order, in constant memory."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.errors import WrongUse
+
+PICTURE_EXTENSIONS = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".avif", ".heic", ".heif"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """A file as the scan saw it: its URI, its size in bytes, its modification time in nanoseconds."""
+
+    uri: str
+    bytes: int
+    mtime: int
+
+
+def check_root(root: Path) -> Path:
+    """The folder to ingest as an absolute path; raises WrongUse when it is none that can be read."""
+    root = Path(os.path.abspath(root.expanduser()))
+    if not root.exists():
+        raise WrongUse(f"There is no folder {root}.")
+    if not root.is_dir():
+        raise WrongUse(f"{root} is a file: name the folder it is in.")
+    try:
+        with os.scandir(root):
+            pass
+    except PermissionError:
+        raise WrongUse(f"The folder {root} cannot be read: you have no permission.") from None
+    return root
+
+
+def scan(root: Path, unreadable: list[str] | None = None) -> Iterator[FileRef]:
+    """Every picture below `root` by its extension, in the order of the names.
+
+    Links to files are followed and keep the link's name; links to folders are not, so that a loop cannot hold the walk.
+    A file that cannot be looked at (a broken link, a named pipe) is yielded all the same: the loader says
+    why it fails. Folders that cannot be entered are added to `unreadable` and passed over.
+    """
+    waiting = [os.fsencode(root)]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as listing:
+                entries = sorted(
+                    (entry.name, entry.is_dir(follow_symlinks=False), _is_link_to_folder(entry)) for entry in listing
+                )
+        except OSError:
+            if unreadable is not None:
+                unreadable.append(os.fsdecode(folder))
+            continue
+        folders = []
+        for name, is_folder, is_link_to_folder in entries:
+            path = os.path.join(folder, name)
+            if is_folder:
+                folders.append(path)
+            elif (
+                not is_link_to_folder
+                and os.path.splitext(name)[1].lower().decode("ascii", "replace") in PICTURE_EXTENSIONS
+            ):
+                yield _file_ref(path)
+        waiting.extend(reversed(folders))
+
+
+def uri_of(path: bytes) -> str:
+    """The file:// URI of an absolute path; any byte that a name may hold survives."""
+    return Path(os.fsdecode(path)).as_uri()
+
+
+def _has_picture_extension(name: bytes) -> bool:
+    return os.path.splitext(name)[1].lower().decode("ascii", "replace") in PICTURE_EXTENSIONS
+
+
+def _file_ref(path: bytes) -> FileRef:
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return FileRef(uri_of(path), -1, -1)
+    return FileRef(uri_of(path), facts.st_size, facts.st_mtime_ns)
+
+
+def _is_link_to_folder(entry: "os.DirEntry[bytes]") -> bool:
+    try:
+        return entry.is_symlink() and entry.is_dir()
+    except OSError:
+        return False

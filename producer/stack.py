@@ -1,0 +1,173 @@
+"""Uses the local stack, and brings it up where none runs; on a cluster it only sees that Redis answers."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from producer.needed_packages import require_packages
+from settings import Settings
+from tasks.app import redis_url
+from tasks.errors import ServiceMissing
+from tasks.local import Local, local_paths
+from tasks.locks import FileLock, is_held, is_used, note_in, take
+from tasks.log_file import error_line, rotate
+from tasks.presence import faults, ready
+from tasks.stack_keys import STOP_NOW, stack_key
+
+ANSWER_SECONDS = 3.0
+STARTUP_SECONDS = 180.0
+LEAVE_SECONDS = 15.0
+STEP_SECONDS = 0.05
+STORAGE = "storage"
+
+
+class Stack:
+    """What carries the work of this command; get one by `attached`.
+
+    `is_local` is False where both Redis and Qdrant are named in the settings, so that nothing runs on this machine.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.is_local = "embedded" in (settings.broker.url, settings.qdrant.url)
+        self.local: Local = local_paths(settings)
+        self.log = self.local.logs / "stack.log"
+        self._settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
+        # No retries: whoever waits for the stack also watches whether it still lives.
+        self._redis = redis.Redis.from_url(
+            redis_url(settings),
+            socket_timeout=ANSWER_SECONDS,
+            socket_connect_timeout=ANSWER_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+        )
+
+    def faults(self) -> dict[str, str]:
+        """What keeps parts of the stack from working, by part; a stack that has ended is a fault of all its workers."""
+        try:
+            return faults(self._redis)
+        except redis.RedisError:
+            if not self.is_local or is_held(self.local.stack_lock):
+                return {}
+            return dict.fromkeys((STORAGE, "gpu"), self._how_it_ended())
+
+    def leave_now(self) -> None:
+        """Ask the stack to end with its last user, and to leave what is still in the queues for the next time."""
+        if self.is_local:
+            try:
+                self._redis.set(STOP_NOW, 1)
+            except redis.RedisError:
+                return  # a stack whose Redis is gone has nothing to finish
+
+    def require_broker(self) -> None:
+        """Raise ServiceMissing unless the Redis that broker.url names answers."""
+        address = self._settings.broker.safe_url
+        try:
+            self._redis.ping()
+        except redis.exceptions.AuthenticationError as error:
+            raise ServiceMissing(f"Redis at {address} refuses the login in broker.url.") from error
+        except redis.RedisError as error:
+            raise ServiceMissing(f"Redis at {address} does not answer: start it or set broker.url.") from error
+
+    def come_up(self) -> None:
+        """Wait until the stack is ready; start it if none runs. Raises ServiceMissing with the reason if that fails."""
+        deadline = time.monotonic() + STARTUP_SECONDS
+        while not self._is_ready():
+            if self._process and self._process.poll() is not None:
+                # It may have lost a race against the stack that another command started at the same moment.
+                if not is_held(self.local.stack_lock):
+                    raise ServiceMissing(self._how_it_ended())
+                self._process = None
+            if self._process is None and not is_held(self.local.stack_lock):
+                self._spawn()
+            if time.monotonic() > deadline:
+                raise ServiceMissing(
+                    f"The local stack is not ready after {STARTUP_SECONDS:g} s: see {self.local.logs}."
+                )
+            time.sleep(STEP_SECONDS)
+        self._redis.delete(STOP_NOW)
+
+    def wait_until_gone(self) -> None:
+        """Wait a while for the stack that this command started, unless others use it or it has work to finish."""
+        deadline = time.monotonic() + LEAVE_SECONDS
+        others = 0
+        while self._process and self._process.poll() is None and time.monotonic() < deadline and others < 3:
+            # A stack on its way out holds the lock exclusively, others who use it hold it shared.
+            used = is_used(self.local.users_lock) and not is_held(self.local.users_lock)
+            others = others + 1 if used else 0
+            time.sleep(STEP_SECONDS)
+        self._redis.close()
+
+    def _is_ready(self) -> bool:
+        """True when this very stack, not one before it, has said that it is up and its storage worker is ready.
+
+        Raises ServiceMissing when the storage worker cannot start.
+        """
+        holder = note_in(self.local.stack_lock)
+        if not holder or not is_held(self.local.stack_lock):
+            return False
+        try:
+            if self._redis.get(stack_key(self.local.runtime.name)) != holder.encode():
+                return False
+            if STORAGE in ready(self._redis):
+                return True
+            sentence = faults(self._redis).get(STORAGE)
+        except redis.RedisError:
+            return False
+        if sentence:
+            raise ServiceMissing(sentence)
+        return False
+
+    def _spawn(self) -> None:
+        require_packages(self._settings)
+        self._log_start = rotate(self.log)
+        with self.log.open("ab") as log:
+            # In a session of its own, so that Ctrl-C in this terminal does not stop the stack before this command has.
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "workers", "serve"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _how_it_ended(self) -> str:
+        return error_line(self.log, self._log_start) or f"The local stack has ended: see {self.log}."
+
+
+@contextmanager
+def attached(settings: Settings) -> Iterator[Stack]:
+    """Use the stack for a while: it stays up until the last of its users has left.
+
+    Raises ServiceMissing when Redis does not answer, the data directory cannot be used, or the stack cannot start.
+    """
+    stack = Stack(settings)
+    if settings.broker.url != "embedded":
+        stack.require_broker()
+    if not stack.is_local:
+        yield stack
+        return
+    stack.local.create()
+    users = _users_lock(stack.local)
+    try:
+        stack.come_up()
+        yield stack
+    finally:
+        users.release()
+        stack.wait_until_gone()
+
+
+def _users_lock(local: Local) -> FileLock:
+    # A stack on its way out holds it until it is gone; then a new one can start.
+    lock = take(local.users_lock, shared=True, wait=STARTUP_SECONDS)
+    if lock is None:
+        raise ServiceMissing(
+            f"The stack that was stopping is still there after {STARTUP_SECONDS:g} s: see {local.logs / 'stack.log'}."
+        )
+    return lock

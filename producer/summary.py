@@ -1,0 +1,65 @@
+"""What a person reads, and a program gets, at the end of an ingest."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from producer.ingest import Outcome, resume_command
+from producer.names import shown
+from tasks.ledger import Failure
+
+
+def as_json(outcome: Outcome) -> dict[str, Any]:
+    """The one object that `ingest --json` prints."""
+    counts = outcome.counts
+    return {
+        "job": outcome.job,
+        "root": outcome.root,
+        "total": outcome.total,
+        "stored": counts.stored,
+        "failed": counts.failed,
+        "skipped": counts.skipped,
+        "reused": counts.reused,
+        "seconds": round(outcome.seconds, 3),
+    }
+
+
+def print_summary(outcome: Outcome, console: Console) -> None:
+    """Counts, times, and every failure by name and reason: the first ones here, the rest by a command that is named."""
+    counts = outcome.counts
+    line = f"{counts.stored:,} stored"
+    if counts.reused:
+        line += f" ({counts.reused:,} of them reused, without a model)"
+    line += (
+        f", {counts.skipped:,} unchanged, {counts.failed:,} failed: {outcome.total:,} files in {outcome.seconds:.1f} s"
+    )
+    if outcome.first_stored_seconds is not None:
+        line += f" (first one stored after {outcome.first_stored_seconds:.1f} s, start-up included)"
+    console.print(Text(line + "."))
+    if outcome.listed:
+        console.print(failures_table(outcome.listed))
+    if counts.failed > len(outcome.listed):
+        more = counts.failed - len(outcome.listed)
+        console.print(Text(f"{more:,} more failed: python -m producer errors {outcome.job}"))
+    for folder in outcome.unreadable[:20]:
+        console.print(Text(f"Not entered, no permission or gone: {folder}"))
+    if len(outcome.unreadable) > 20:
+        console.print(Text(f"… and {len(outcome.unreadable) - 20:,} more folders that could not be entered."))
+    if outcome.interrupted:
+        console.print(Text(
+            f"Interrupted with {outcome.in_flight:,} files in flight; they stay in the queue. "
+            f"Resume with: {resume_command(outcome.root)}"
+        ))  # fmt: skip
+    else:
+        console.print(Text(f"Job {outcome.job}"), style="dim")
+
+
+def failures_table(failures: Sequence[Failure]) -> Table:
+    """A row a failed file: its path, the stage at which it failed, and the reason."""
+    table = Table("failed file", "at", "reason", box=None, pad_edge=False, header_style="bold")
+    for failure in failures:
+        table.add_row(Text(shown(failure.uri), overflow="fold"), failure.stage, Text(failure.reason, overflow="fold"))
+    return table

@@ -1,0 +1,79 @@
+"""The Celery app that both sides share, and how to reach Redis."""
+
+import redis
+from celery import Celery
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from settings import Settings, load_settings
+from tasks.local import local_paths
+from tasks.queues import ROUTES
+
+
+def redis_url(settings: Settings) -> str:
+    """The URL of the broker as redis-py reads it; the embedded one is a Unix socket."""
+    if settings.broker.url == "embedded":
+        return f"unix://{local_paths(settings).socket}"
+    return settings.broker.url
+
+
+def redis_client(settings: Settings) -> redis.Redis:
+    """A client for the ledger and the queues' lengths; it retries over a short loss of the connection."""
+    return redis.Redis.from_url(
+        redis_url(settings),
+        socket_timeout=30,
+        socket_connect_timeout=5,
+        retry=Retry(ExponentialBackoff(cap=2, base=0.05), retries=8),
+        retry_on_error=[redis.exceptions.BusyLoadingError],
+        health_check_interval=30,
+    )
+
+
+def make_app(settings: Settings) -> Celery:
+    """A Celery app for these settings: msgpack only, late acks, short leases, results kept for RPC tasks alone."""
+    url = redis_url(settings)
+    celery_url = url.replace("unix://", "redis+socket://", 1)
+    app = Celery("darkroom", broker=celery_url, backend=celery_url)
+    app.conf.update(
+        broker_transport="tasks.transport:Transport",
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "visibility_timeout": settings.broker.visibility_timeout,
+            # The defaults look for lost messages every 100 s only.
+            "unacked_restore_interval": 5,
+            "unacked_restore_throttle": 1,
+            "unacked_mutex_expire": 15,
+            "priority_steps": [0],
+            "queue_order_strategy": "priority",
+            "socket_timeout": 30,
+            "socket_keepalive": True,
+        },
+        result_backend_transport_options={"retry_policy": {"timeout": 10.0}},
+        redis_socket_timeout=60,
+        # redis-py refuses the option on a Unix socket.
+        redis_socket_keepalive=not url.startswith("unix://"),
+        task_serializer="msgpack",
+        result_serializer="msgpack",
+        accept_content=["msgpack", "json"],
+        result_accept_content=["msgpack", "json"],
+        task_default_queue="files",
+        task_routes=ROUTES,
+        task_acks_late=True,
+        task_acks_on_failure_or_timeout=True,
+        task_ignore_result=True,
+        task_send_sent_event=False,
+        worker_send_task_events=True,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_enable_remote_control=True,
+        worker_soft_shutdown_timeout=0,
+        result_expires=600,
+        enable_utc=True,
+    )
+    return app
+
+
+app = make_app(load_settings())

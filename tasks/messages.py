@@ -1,0 +1,96 @@
+"""The messages of the two work queues: plain dicts on the wire (msgpack), typed here.
+
+Every message carries a schema number, so that a worker of another release knows what it does not understand.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks.errors import DarkroomError
+
+SCHEMA = 1
+
+
+class UnknownSchema(DarkroomError):
+    """A message of another release; it must be put back, not dropped."""
+
+
+@dataclass(frozen=True)
+class FileItem:
+    """One file of a job: its number in the job's ledger, and its URI."""
+
+    number: int
+    uri: str
+
+
+@dataclass(frozen=True)
+class FilesMessage:
+    """Work for a GPU worker: one file by default, or a list of them."""
+
+    job: str
+    root: str
+    files: list[FileItem]
+
+    def to_wire(self) -> dict[str, Any]:
+        """The keyword arguments of the Celery task."""
+        return {
+            "schema": SCHEMA,
+            "job": self.job,
+            "root": self.root,
+            "files": [[item.number, item.uri] for item in self.files],
+        }
+
+    @classmethod
+    def from_wire(cls, wire: dict[str, Any]) -> "FilesMessage":
+        """Read a message; raises UnknownSchema for one of another release."""
+        _check_schema(wire)
+        return cls(wire["job"], wire["root"], [FileItem(int(number), uri) for number, uri in wire["files"]])
+
+
+@dataclass(frozen=True)
+class PointsMessage:
+    """A finished batch for the storage worker.
+
+    `vectors` are the L2-normalised embeddings as little-endian float32 bytes, row after row, `dim` numbers a row.
+    `reused[i]` says that row i was copied from a point with the same content: no model saw the file.
+    """
+
+    job: str
+    clip_model: str
+    dim: int
+    numbers: list[int]
+    vectors: bytes
+    payloads: list[dict[str, Any]]
+    reused: list[bool] = field(default_factory=list)
+
+    def to_wire(self) -> dict[str, Any]:
+        """The keyword arguments of the Celery task."""
+        return {
+            "schema": SCHEMA,
+            "job": self.job,
+            "clip_model": self.clip_model,
+            "dim": self.dim,
+            "numbers": self.numbers,
+            "vectors": self.vectors,
+            "payloads": self.payloads,
+            "reused": self.reused,
+        }
+
+    @classmethod
+    def from_wire(cls, wire: dict[str, Any]) -> "PointsMessage":
+        """Read a message; raises UnknownSchema for one of another release and ValueError for torn vectors."""
+        _check_schema(wire)
+        message = cls(**{key: value for key, value in wire.items() if key != "schema"})
+        if len(message.vectors) != 4 * message.dim * len(message.numbers):
+            raise ValueError(
+                f"{len(message.vectors)} bytes are not {len(message.numbers)} vectors of {message.dim} float32"
+            )
+        return message
+
+
+def _check_schema(wire: dict[str, Any]) -> None:
+    if wire.get("schema") != SCHEMA:
+        raise UnknownSchema(
+            f"A message of schema {wire.get('schema')!r} reached a worker that knows schema {SCHEMA}: "
+            "run the same release everywhere."
+        )

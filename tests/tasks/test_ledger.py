@@ -1,0 +1,84 @@
+"""The ledger: one bit a file and outcome, safe to count twice."""
+
+import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tasks.ledger import Counts, Failure, Ledger, jobs
+
+
+def a_failure(number: int, reason: str = "the file is empty") -> Failure:
+    return Failure(number, f"file:///p/{number}.jpg", "read", reason)
+
+
+def test_a_write_that_is_told_twice_counts_once(client: redis.Redis) -> None:
+    ledger = Ledger(client, "job")
+    ledger.open("file:///p")
+    for _ in range(2):
+        ledger.stored([0, 1, 5], [False, True, False])
+        ledger.failed([a_failure(2)])
+        ledger.skipped([3, 4])
+    assert ledger.counts() == Counts(stored=3, failed=1, skipped=2, reused=1)
+    assert ledger.counts().finished == 6
+
+
+def test_a_confirmed_write_wins_over_a_failure_in_either_order(client: redis.Redis) -> None:
+    ledger = Ledger(client, "job")
+    ledger.failed([a_failure(0), a_failure(1)])
+    ledger.stored([0], [False])
+    ledger.stored([2], [False])
+    ledger.failed([a_failure(2)])
+    assert ledger.counts() == Counts(stored=2, failed=1)
+    assert [failure.number for failure in ledger.failures()] == [1]
+
+
+def test_failures_keep_name_stage_and_reason_in_the_order_of_the_files(client: redis.Redis) -> None:
+    ledger = Ledger(client, "job")
+    ledger.failed([a_failure(12, "cut off"), a_failure(3, "größer als erlaubt\nzwei Zeilen")])
+    assert ledger.failures() == [a_failure(3, "größer als erlaubt\nzwei Zeilen"), a_failure(12, "cut off")]
+    assert ledger.failures(limit=1) == [a_failure(3, "größer als erlaubt\nzwei Zeilen")]
+
+
+def test_done_names_exactly_the_finished_ones_of_a_window(client: redis.Redis) -> None:
+    ledger = Ledger(client, "job")
+    ledger.stored([7, 1000], [False, False])
+    ledger.failed([a_failure(1003)])
+    ledger.skipped([8])
+    assert ledger.done([6, 7, 8, 9, 999, 1000, 1001, 1003, 5000]) == {7, 8, 1000, 1003}
+    assert ledger.done([]) == set()
+
+
+def test_jobs_are_listed_newest_first_and_keep_their_facts(client: redis.Redis) -> None:
+    for number, name in enumerate(("first", "second")):
+        Ledger(client, name).open(f"file:///{number}", collection="pictures")
+        client.zadd("darkroom:jobs", {name: 2e9 + number})
+    assert jobs(client) == ["second", "first"]
+    ledger = Ledger(client, "second")
+    ledger.note(total=12, state="done")
+    assert ledger.meta()["root"] == "file:///1"
+    assert ledger.meta()["total"] == "12"
+    assert Ledger(client, "nobody").meta() == {}
+
+
+def test_ten_million_files_take_little_more_than_a_bit_each(client: redis.Redis) -> None:
+    ledger = Ledger(client, "large")
+    ledger.stored([10_000_000], [False])
+    assert client.memory_usage(ledger.key("stored")) < 2_100_000
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from(["stored", "failed"])), max_size=80))
+def test_in_any_order_of_deliveries_every_file_stands_in_one_bitmap(
+    client: redis.Redis, events: list[tuple[int, str]]
+) -> None:
+    client.flushall()
+    ledger = Ledger(client, "job")
+    for number, outcome in events:
+        if outcome == "stored":
+            ledger.stored([number], [False])
+        else:
+            ledger.failed([a_failure(number)])
+    stored = {number for number, outcome in events if outcome == "stored"}
+    failed = {number for number, outcome in events} - stored
+    assert ledger.counts() == Counts(stored=len(stored), failed=len(failed))
+    assert {failure.number for failure in ledger.failures()} == failed

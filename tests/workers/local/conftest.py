@@ -1,0 +1,25 @@
+"""Settings and folders of a stack of the test's own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from settings import Settings, load_settings
+from tasks.local import Local, local_paths
+from tests.own_settings import own_settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """The defaults, on an empty data directory."""
+    yield own_settings(tmp_path, monkeypatch)
+    load_settings.cache_clear()
+
+
+@pytest.fixture
+def local(settings: Settings) -> Local:
+    """The places of the stack, made."""
+    places = local_paths(settings)
+    places.create()
+    return places

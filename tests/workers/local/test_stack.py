@@ -1,0 +1,188 @@
+"""The life of a local stack: a real supervisor process, a real Redis, tiny workers."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tasks.local import Local, local_paths
+from tasks.locks import take
+from tasks.presence import faults
+from tasks.stack_keys import STOP_NOW
+from tests.own_settings import own_settings
+from tests.until import files_below, is_alive, until
+from tests.workers.local.tiny_stack import StackProcess, tiny_stack
+
+
+def pids(stack: StackProcess) -> list[int]:
+    names = [file.stem for file in stack.local.runtime.glob("*.pid")]
+    return [pid for name in names if (pid := stack.pid_of(name))]
+
+
+def test_a_stack_that_is_stopped_leaves_no_process_no_socket_and_no_lock(local: Local) -> None:
+    with tiny_stack(local) as stack:
+        stack.wait_ready("storage")
+        stack.wait_ready("gpu0")
+        children = pids(stack)
+        assert len(children) == 3
+        code, said = stack.end()
+    assert code == 0, said
+    assert not [pid for pid in children if is_alive(pid)]
+    assert files_below(local.runtime) == []
+
+
+def test_its_redis_evicts_nothing_writes_a_log_and_listens_on_no_port(local: Local) -> None:
+    with tiny_stack(local) as stack:
+        stack.wait_ready("storage")
+        config = {key: stack.redis.config_get(key)[key] for key in ("maxmemory-policy", "appendonly", "port", "save")}
+        assert config == {"maxmemory-policy": "noeviction", "appendonly": "yes", "port": "0", "save": ""}
+        assert local.socket.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("name", ["redis", "storage", "gpu0"])
+def test_a_child_that_is_killed_is_named_and_started_again(local: Local, name: str) -> None:
+    with tiny_stack(local) as stack:
+        stack.wait_ready("storage")
+        stack.wait_ready("gpu0")
+        before = stack.pid_of(name)
+        assert before
+        os.kill(before, signal.SIGKILL)
+        until(lambda: stack.pid_of(name) not in (None, before), f"a new {name}")
+        until(lambda: name == "redis" or stack.ready().get(name) == stack.pid_of(name), f"{name} to be ready again")
+        _, said = stack.end()
+    assert f"{name} was killed by SIGKILL. Starting it again in 0.5 s." in said
+
+
+def test_a_dead_worker_does_not_count_as_ready(local: Local) -> None:
+    with tiny_stack(local) as stack:
+        before = stack.wait_ready("storage")
+        (local.data / "storage.fails").write_text("error: no disk")
+        os.kill(before, signal.SIGKILL)
+        until(lambda: "storage" not in stack.ready(), "the dead worker to be signed out")
+
+
+def test_a_child_that_cannot_work_leaves_its_sentence_in_redis(local: Local) -> None:
+    (local.data / "gpu0.fails").write_text("some warning\nerror: There is no model called x: name another.\nbye")
+    with tiny_stack(local) as stack:
+        stack.wait_ready("storage")
+        found = until(lambda: faults(stack.redis), "the fault")
+        assert found == {"gpu0": "There is no model called x: name another."}
+        _, said = stack.end()
+    assert "gpu0 ended with exit code 3: There is no model called x: name another. Starting it again in 30 s." in said
+
+
+def test_gpu_workers_start_when_work_waits_for_them(local: Local) -> None:
+    users = take(local.users_lock, shared=True)
+    assert users
+    with users, tiny_stack(local, "while-used") as stack:
+        stack.wait_ready("storage")
+        assert stack.pid_of("gpu0") is None
+        stack.redis.lpush("embed", b"message")
+        stack.wait_ready("gpu0")
+        stack.redis.delete("embed")
+
+
+def test_two_users_share_one_stack_and_it_ends_after_the_second(local: Local) -> None:
+    first, second = take(local.users_lock, shared=True), take(local.users_lock, shared=True)
+    assert first
+    assert second
+    with tiny_stack(local, "while-used") as stack:
+        before = stack.wait_ready("storage")
+        first.release()
+        # A whole round of the supervisor later it must still be there: the restart of a child is such a round.
+        os.kill(before, signal.SIGKILL)
+        stack.wait_ready("storage", but_not=before)
+        assert stack.process.poll() is None
+        second.release()
+        assert stack.process.wait(timeout=60) == 0
+    assert files_below(local.runtime) == []
+
+
+def test_a_stack_without_users_finishes_its_work_first(local: Local) -> None:
+    users = take(local.users_lock, shared=True)
+    assert users
+    with tiny_stack(local, "while-used") as stack:
+        before = stack.wait_ready("storage")
+        stack.redis.hset("unacked", "tag", b"message")
+        users.release()
+        os.kill(before, signal.SIGKILL)
+        stack.wait_ready("storage", but_not=before)
+        assert stack.process.poll() is None
+        stack.redis.delete("unacked")
+        assert stack.process.wait(timeout=60) == 0
+
+
+def test_a_user_who_wants_to_leave_now_leaves_the_work_for_the_next_time(local: Local) -> None:
+    users = take(local.users_lock, shared=True)
+    assert users
+    with tiny_stack(local, "while-used") as stack:
+        stack.wait_ready("storage")
+        stack.redis.lpush("points", b"message")
+        stack.redis.set(STOP_NOW, 1)
+        users.release()
+        assert stack.process.wait(timeout=60) == 0
+    with tiny_stack(local) as stack:
+        stack.wait_ready("storage")
+        assert stack.redis.lrange("points", 0, -1) == [b"message"]
+        assert not stack.redis.exists(STOP_NOW)
+
+
+@pytest.mark.chaos
+def test_the_children_of_a_killed_supervisor_end_and_a_new_stack_starts(local: Local) -> None:
+    with tiny_stack(local) as stack:
+        stack.wait_ready("storage")
+        stack.wait_ready("gpu0")
+        children = pids(stack)
+        stack.process.kill()
+        stack.process.wait()
+        if sys.platform == "linux":
+            until(lambda: not [pid for pid in children if is_alive(pid)], "the children to end")
+    with tiny_stack(local) as stack:
+        assert stack.wait_ready("storage") not in children
+        assert stack.end()[0] == 0
+
+
+def test_a_second_stack_on_the_same_data_is_refused_in_one_sentence(local: Local) -> None:
+    with tiny_stack(local) as stack:
+        stack.wait_ready("storage")
+        run = subprocess.run([sys.executable, "-m", "workers", "serve"], capture_output=True, text=True)
+    assert run.returncode == 3
+    assert run.stderr.startswith(f"error: The data directory {local.data} is in use by another stack (process ")
+    assert str(stack.process.pid) in run.stderr
+    assert run.stderr.count("\n") == 1
+
+
+def test_the_data_directory_may_be_deep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = tmp_path / ("d" * 120) / ("e f'\"é" * 15)
+    local = local_paths(own_settings(tmp_path, monkeypatch, f"[data]\ndir = {json.dumps(str(deep))}"))
+    assert len(str(local.data)) > 200
+    with tiny_stack(local) as stack:
+        stack.wait_ready("storage")
+        assert stack.end()[0] == 0
+    assert files_below(local.redis_data)
+
+
+def test_a_redis_that_cannot_start_ends_the_stack_with_its_reason(local: Local) -> None:
+    (local.redis_data / "appendonly.aof").mkdir()
+    with tiny_stack(local) as stack:
+        assert stack.process.wait(timeout=60) != 0
+        _, said = stack.end()
+    assert "ServiceMissing: Redis does not start: " in said
+    assert str(local.logs / "redis.log") in said
+    assert files_below(local.runtime) == []
+
+
+def test_what_a_former_stack_said_is_forgotten(local: Local) -> None:
+    with tiny_stack(local) as stack:
+        stack.wait_ready("storage")
+        stack.redis.hset("darkroom:faults", "gpu7", "on fire")
+        stack.process.kill()
+        stack.process.wait()
+    with tiny_stack(local) as stack:
+        stack.wait_ready("storage")
+        assert faults(stack.redis) == {}

@@ -1,0 +1,87 @@
+"""The real supervisor and the real Redis around tiny children, as a process that tests can kill."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis
+
+from settings import load_settings
+from tasks.local import Local, local_paths
+from tasks.locks import note_in
+from tasks.presence import ready
+from tests.until import until
+from workers.local.child_spec import ChildSpec
+from workers.local.redis_server import redis_spec
+from workers.local.stack import LocalStack, StackSpec
+
+
+def tiny(name: str, local: Local) -> ChildSpec:
+    """A tiny child; it fails while the file `<name>.fails` is in the data directory."""
+    argv = (sys.executable, "-m", "tests.workers.local.tiny_child", name, str(local.socket))
+    return ChildSpec(name, argv, env={"FAIL": str(local.data / f"{name}.fails")})
+
+
+class StackProcess:
+    """A stack of tiny children in its own process."""
+
+    def __init__(self, local: Local, mode: str) -> None:
+        self.local = local
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.workers.local.tiny_stack", mode], stderr=subprocess.PIPE, text=True
+        )
+        self.redis = redis.Redis(unix_socket_path=str(local.socket))
+
+    def pid_of(self, name: str) -> int | None:
+        """The process id of a child, once it runs."""
+        note = note_in(self.local.runtime / f"{name}.pid")
+        return int(note) if note else None
+
+    def ready(self) -> dict[str, int]:
+        """The process ids of the children that announced themselves."""
+        try:
+            return ready(self.redis)
+        except redis.RedisError:
+            return {}
+
+    def wait_ready(self, name: str, but_not: int | None = None) -> int:
+        """Wait until a child has announced itself, under another process id than `but_not`."""
+
+        def pid() -> int | None:
+            found = self.ready().get(name)
+            return found if found != but_not else None
+
+        return until(pid, f"{name} to be ready")
+
+    def end(self) -> tuple[int, str]:
+        """Stop it if it runs; returns its exit code and what it said."""
+        self.process.terminate()
+        _, said = self.process.communicate(timeout=60)
+        return self.process.returncode, said
+
+
+@contextmanager
+def tiny_stack(local: Local, mode: str = "kept") -> Iterator[StackProcess]:
+    """A stack that is "kept" up or stays "while-used"."""
+    stack = StackProcess(local, mode)
+    try:
+        yield stack
+    finally:
+        if stack.process.poll() is None:
+            stack.end()
+        stack.process.stderr.close() if stack.process.stderr else None
+
+
+def main(mode: str) -> None:
+    settings = load_settings()
+    local = local_paths(settings)
+    spec = StackSpec(redis_spec(local), tiny("storage", local), [tiny("gpu0", local)])
+    LocalStack(settings, local, spec, while_used=mode == "while-used").run()
+
+
+if __name__ == "__main__":
+    os.chdir(Path(__file__).parents[3])
+    main(sys.argv[1])

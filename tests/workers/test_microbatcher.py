@@ -1,0 +1,125 @@
+"""The MicroBatcher: whatever is ready in one batch, and every item answered for itself."""
+
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.microbatcher import MicroBatcher
+
+
+def test_every_item_gets_its_own_result() -> None:
+    batcher = MicroBatcher("double", lambda batch: [2 * item for item in batch], max_batch=4)
+    futures = [batcher.submit(number) for number in range(23)]
+    assert [future.result(5) for future in futures] == [2 * number for number in range(23)]
+    batcher.close()
+
+
+def test_items_that_gather_while_the_model_runs_form_one_full_batch() -> None:
+    sizes: list[int] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def process(batch: list[int]) -> list[int]:
+        sizes.append(len(batch))
+        begun.set()
+        go_on.wait(5)
+        return batch
+
+    batcher = MicroBatcher("slow", process, max_batch=8)
+    first = batcher.submit(0)
+    assert begun.wait(5)
+    rest = [batcher.submit(number) for number in range(1, 18)]
+    go_on.set()
+    assert [future.result(5) for future in [first, *rest]] == list(range(18))
+    assert sizes == [1, 8, 8, 1]
+    batcher.close()
+
+
+def test_an_item_that_breaks_its_batch_fails_alone() -> None:
+    go_on = threading.Event()
+
+    def process(batch: list[int]) -> list[int]:
+        go_on.wait(5)
+        if 3 in batch:
+            raise ValueError("three")
+        return batch
+
+    batcher = MicroBatcher("picky", process, max_batch=8)
+    futures = [batcher.submit(number) for number in range(6)]
+    go_on.set()
+    with pytest.raises(ValueError, match="three"):
+        futures[3].result(5)
+    assert [futures[number].result(5) for number in (0, 1, 2, 4, 5)] == [0, 1, 2, 4, 5]
+    batcher.close()
+
+
+def test_an_exception_in_the_place_of_a_result_fails_that_item() -> None:
+    batcher: MicroBatcher[int, int] = MicroBatcher(
+        "odd", lambda batch: [KeyError(item) if item % 2 else item for item in batch], max_batch=4
+    )
+    assert batcher.submit(2).result(5) == 2
+    with pytest.raises(KeyError):
+        batcher.submit(3).result(5)
+    batcher.close()
+
+
+def test_a_batch_too_large_for_the_device_is_halved_until_it_fits_and_the_size_is_kept() -> None:
+    sizes: list[int] = []
+    go_on = threading.Event()
+
+    def process(batch: list[int]) -> list[int]:
+        go_on.wait(5)
+        if len(batch) > 5:
+            raise MemoryError
+        sizes.append(len(batch))
+        return batch
+
+    batcher = MicroBatcher("small", process, 32, too_large=lambda error: isinstance(error, MemoryError))
+    first = batcher.submit(0)
+    rest = [batcher.submit(number) for number in range(1, 70)]
+    go_on.set()
+    assert [future.result(5) for future in [first, *rest]] == list(range(70))
+    assert batcher.max_batch <= 5
+    assert max(sizes) <= 5
+    batcher.close()
+
+
+def test_a_process_that_returns_too_few_results_never_shifts_them_to_other_items() -> None:
+    go_on = threading.Event()
+
+    def process(batch: list[int]) -> list[int]:
+        go_on.wait(5)
+        return batch[1:] if len(batch) > 1 else batch
+
+    batcher = MicroBatcher("short", process, max_batch=4)
+    futures = [batcher.submit(number) for number in range(8)]
+    go_on.set()
+    assert [future.result(5) for future in futures] == list(range(8))
+    batcher.close()
+
+
+def test_close_works_off_what_was_submitted_and_refuses_more() -> None:
+    batcher = MicroBatcher("last", lambda batch: batch, max_batch=3)
+    futures = [batcher.submit(number) for number in range(10)]
+    batcher.close()
+    assert [future.result(0) for future in futures] == list(range(10))
+    with pytest.raises(RuntimeError):
+        batcher.submit(11)
+
+
+@given(count=st.integers(1, 60), size=st.integers(1, 17), bad=st.sets(st.integers(0, 59)))
+def test_for_any_count_and_batch_size_each_item_ends_exactly_once(count: int, size: int, bad: set[int]) -> None:
+    def process(batch: list[int]) -> list[str]:
+        if bad & set(batch):
+            raise ValueError
+        return [str(item) for item in batch]
+
+    batcher = MicroBatcher("any", process, size)
+    futures = [batcher.submit(number) for number in range(count)]
+    for number, future in enumerate(futures):
+        if number in bad:
+            assert isinstance(future.exception(5), ValueError)
+        else:
+            assert future.result(5) == str(number)
+    batcher.close()

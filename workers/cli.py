@@ -1,0 +1,110 @@
+"""The commands of the machines: the local stack, and the workers of a cluster."""
+
+import os
+from pathlib import Path
+
+import click
+
+from settings import load_settings
+from tasks.local import local_paths
+
+# The imports stay inside the commands: a worker starts without what supervises it, and `up` without torch and Qdrant.
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--settings",
+    "settings_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Read the settings from FILE instead of settings.toml.",
+)
+def cli(settings_file: Path | None) -> None:
+    """Run what Darkroom needs: the local stack, or the workers of a cluster."""
+    if settings_file:
+        # By the environment, so that every child process reads the same file.
+        os.environ["DARKROOM_SETTINGS"] = str(settings_file.expanduser().absolute())
+        load_settings.cache_clear()
+
+
+@cli.command()
+@click.option("--port", type=click.IntRange(1, 65535), help="The port of Flower; by default flower.port.")
+def up(port: int | None) -> None:
+    """Keep the local stack up, with Flower, until Ctrl-C or SIGTERM."""
+    from workers.local.commands import stack_spec
+    from workers.local.stack import LocalStack
+    from workers.local.supervisor import say
+
+    settings = load_settings()
+    local = local_paths(settings)
+    port = port or settings.flower.port
+    stack = LocalStack(settings, local, stack_spec(settings, local, port), while_used=False)
+    say(f"Starting the stack on {local.data}, Flower on http://{settings.flower.address}:{port} (Ctrl-C stops it).")
+    stack.run()
+
+
+@cli.command(hidden=True)
+def serve() -> None:
+    """Keep the local stack up for as long as a producer uses it."""
+    from workers.local.commands import stack_spec
+    from workers.local.stack import LocalStack
+
+    settings = load_settings()
+    local = local_paths(settings)
+    LocalStack(settings, local, stack_spec(settings, local), while_used=True).run()
+
+
+@cli.command()
+@click.option(
+    "--devices",
+    metavar="auto|all|cpu|0,1",
+    callback=lambda _context, _option, value: _checked_devices(value),
+    help="One worker for each of these devices; by default gpu.devices.",
+)
+@click.option("--one", metavar="NAME", help="Be one worker, on the first device that CUDA_VISIBLE_DEVICES leaves.")
+def gpu(devices: str | None, one: str | None) -> None:
+    """Run the GPU workers of this machine, one for each device."""
+    if one:
+        from workers.gpu.worker import run
+
+        run(one)
+        return
+    from workers.local.commands import gpu_specs
+    from workers.local.fleet import run_fleet
+
+    settings = load_settings()
+    run_fleet(settings, local_paths(settings), gpu_specs(devices or settings.gpu.devices))
+
+
+@cli.command()
+@click.option("--one", is_flag=True, help="Be the storage worker itself, not its supervisor.")
+def storage(one: bool) -> None:
+    """Run the storage worker of this machine."""
+    if one:
+        from workers.storage.worker import run
+
+        run()
+        return
+    from workers.local.commands import storage_spec
+    from workers.local.fleet import run_fleet
+
+    settings = load_settings()
+    run_fleet(settings, local_paths(settings), [storage_spec()])
+
+
+@cli.command()
+@click.option("--port", type=click.IntRange(1, 65535), help="By default flower.port.")
+def flower(port: int | None) -> None:
+    """Run Flower alone, for a cluster or a stack that is up."""
+    from workers.local.fleet import run_fleet
+    from workers.local.flower import flower_spec
+
+    settings = load_settings()
+    local = local_paths(settings)
+    run_fleet(settings, local, [flower_spec(settings, local, port or settings.flower.port)])
+
+
+def _checked_devices(value: str | None) -> str | None:
+    if value is None or value in ("auto", "all", "cpu") or all(part.isdecimal() for part in value.split(",")):
+        return value
+    raise click.BadParameter('use "auto", "all", "cpu" or the numbers of CUDA devices such as "0,1".')

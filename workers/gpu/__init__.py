@@ -1,0 +1,1 @@
+"""The GPU worker: loads pictures, embeds them with CLIP, captions them with BLIP."""

@@ -1,0 +1,66 @@
+"""BLIP: pictures to captions by greedy generation."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from tasks.checkpoint import checkpoint_name
+from workers.gpu.checkpoint_errors import check_kind, explain
+from workers.gpu.hardware import best_of, pick_dtype
+from workers.gpu.picture import Pixels
+from workers.gpu.pixels import PixelFeed
+from workers.gpu.preprocessing import Target
+
+
+class Blip:
+    """A warm BlipForConditionalGeneration on one device.
+
+    Raises WrongUse or ServiceMissing when the checkpoint cannot be had; the sentence says what to do.
+    """
+
+    def __init__(self, model: str, device: torch.device, dtype: str, batch: int, max_tokens: int) -> None:
+        from transformers import AutoConfig, BlipForConditionalGeneration, BlipProcessor
+
+        try:
+            check_kind("models.blip", model, AutoConfig.from_pretrained(model).model_type, "blip")
+            self._model = BlipForConditionalGeneration.from_pretrained(model).eval().to(device)
+            processor: Any = BlipProcessor.from_pretrained(model)
+        except Exception as error:
+            raise explain("models.blip", model, error) from error
+        self.name = checkpoint_name(model)
+        self._tokenizer = processor.tokenizer
+        images = processor.image_processor
+        self.target = Target(
+            width=images.size["width"],
+            height=images.size["height"],
+            edge=0,
+            crop=False,
+            resample=int(images.resample),
+            mean=tuple(images.image_mean),
+            std=tuple(images.image_std),
+        )
+        self._feed = PixelFeed(device, self.target)
+        # The start token counts as well, and positions end where the decoder's table ends.
+        self._max_tokens = min(max_tokens, self._model.config.text_config.max_position_embeddings - 2)
+        self.dtype = pick_dtype(dtype, device, lambda candidate: self._probe(candidate, batch))
+        self._model.to(self.dtype)
+        self.caption([self._blank()])
+
+    @torch.inference_mode()
+    def caption(self, pictures: Sequence[Pixels]) -> list[str]:
+        """Captions of uint8 RGB pictures of (target.height, target.width, 3), in their order."""
+        tokens = self._model.generate(
+            pixel_values=self._feed(pictures, self.dtype), max_new_tokens=self._max_tokens, num_beams=1, do_sample=False
+        )
+        return [text.strip() for text in self._tokenizer.batch_decode(tokens, skip_special_tokens=True)]
+
+    def _blank(self) -> Pixels:
+        return np.zeros((self.target.height, self.target.width, 3), dtype=np.uint8)
+
+    def _probe(self, dtype: torch.dtype, batch: int) -> float:
+        self._model.to(dtype)
+        pixels = self._feed([self._blank()] * min(batch, 2), dtype)
+        with torch.inference_mode():
+            return best_of(lambda: self._model.vision_model(pixel_values=pixels), repeats=1)

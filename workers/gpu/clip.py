@@ -1,0 +1,81 @@
+"""CLIP: pictures and texts to L2-normalised embeddings."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tasks.checkpoint import checkpoint_name
+from workers.gpu.checkpoint_errors import check_kind, explain
+from workers.gpu.hardware import best_of, pick_dtype
+from workers.gpu.picture import Pixels
+from workers.gpu.pixels import PixelFeed
+from workers.gpu.preprocessing import Target
+
+
+class Clip:
+    """A warm CLIPModel on one device.
+
+    Raises WrongUse or ServiceMissing when the checkpoint cannot be had; the sentence says what to do.
+    """
+
+    def __init__(self, model: str, device: torch.device, dtype: str, batch: int) -> None:
+        from transformers import AutoConfig, CLIPModel, CLIPProcessor
+
+        try:
+            check_kind("models.clip", model, AutoConfig.from_pretrained(model).model_type, "clip")
+            self._model = CLIPModel.from_pretrained(model).eval().to(device)
+            processor: Any = CLIPProcessor.from_pretrained(model)
+        except Exception as error:
+            raise explain("models.clip", model, error) from error
+        self.name = checkpoint_name(model)
+        self.dim = int(self._model.config.projection_dim)
+        self._tokenizer = processor.tokenizer
+        images = processor.image_processor
+        self.target = Target(
+            width=images.crop_size["width"],
+            height=images.crop_size["height"],
+            edge=images.size.get("shortest_edge") or images.size["height"],
+            crop=True,
+            resample=int(images.resample),
+            mean=tuple(images.image_mean),
+            std=tuple(images.image_std),
+        )
+        self._device = device
+        self._feed = PixelFeed(device, self.target)
+        self.dtype = pick_dtype(dtype, device, lambda candidate: self._probe(candidate, batch))
+        self._model.to(self.dtype)
+        self.embed_pictures([np.zeros((self.target.height, self.target.width, 3), dtype=np.uint8)])
+
+    @torch.inference_mode()
+    def embed_pictures(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
+        """Embed uint8 RGB pictures of (target.height, target.width, 3); float32 of (n, dim), each row of length one."""
+        pixels = self._feed(pictures, self.dtype)
+        pooled = self._model.vision_model(pixel_values=pixels).pooler_output
+        return self._normalised(self._model.visual_projection(pooled))
+
+    @torch.inference_mode()
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embed texts, cut off at the model's context; float32 of (n, dim), each row of length one."""
+        tokens = self._tokenizer(
+            list(texts),
+            padding=True,
+            truncation=True,
+            max_length=self._model.config.text_config.max_position_embeddings,
+            return_tensors="pt",
+        ).to(self._device)
+        pooled = self._model.text_model(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask).pooler_output
+        return self._normalised(self._model.text_projection(pooled))
+
+    def _normalised(self, features: torch.Tensor) -> NDArray[np.float32]:
+        # Normalised in float32: in half precision the length would be off by up to a thousandth.
+        rows = torch.nn.functional.normalize(features.float(), dim=-1)
+        return np.ascontiguousarray(rows.cpu().numpy(), dtype=np.float32)
+
+    def _probe(self, dtype: torch.dtype, batch: int) -> float:
+        self._model.to(dtype)
+        self.dtype = dtype
+        pictures = [np.zeros((self.target.height, self.target.width, 3), dtype=np.uint8)] * min(batch, 8)
+        return best_of(lambda: self.embed_pictures(pictures))

@@ -1,0 +1,46 @@
+"""From a decoded picture to the pixels of one model: what the Hugging Face processors do, in one resize."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from workers.gpu.picture import Pixels
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a model wants to see, read from its preprocessor configuration.
+
+    `crop` cuts the middle out of a picture whose shorter edge was scaled to `edge` (CLIP); without it the picture is
+    squeezed to `width` x `height` (BLIP). `mean` and `std` are per RGB channel, on values from 0 to 1.
+    """
+
+    width: int
+    height: int
+    edge: int
+    crop: bool
+    resample: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    @property
+    def least(self) -> tuple[int, int]:
+        """The least width and height a reduced decode may have without blurring this target."""
+        side = max(self.edge, self.width, self.height)
+        return side, side
+
+
+def fit(image: Image.Image, target: Target) -> Pixels:
+    """Resize an upright RGB picture for a target; uint8 of (target.height, target.width, 3)."""
+    resample = Image.Resampling(target.resample)
+    size = (target.width, target.height)
+    if not target.crop:
+        return np.asarray(image.resize(size, resample))
+    # One resize with a source box gives what resizing all of it and cropping then would, for less work.
+    scale = min(image.width, image.height) / target.edge
+    box_width = min(float(image.width), target.width * scale)
+    box_height = min(float(image.height), target.height * scale)
+    left = (image.width - box_width) / 2
+    top = (image.height - box_height) / 2
+    return np.asarray(image.resize(size, resample, box=(left, top, left + box_width, top + box_height)))

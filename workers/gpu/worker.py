@@ -1,0 +1,140 @@
+"""The process of one GPU worker: one device, warm models, an ordinary Celery worker on the thread pool."""
+
+import logging
+import os
+from typing import Any
+
+import numpy as np
+from celery import Task
+from celery.exceptions import Reject
+from celery.signals import worker_ready, worker_shutting_down
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+from tenacity import before_sleep_log, retry, retry_if_exception_type, wait_exponential
+
+from settings import load_settings
+from tasks.app import app, redis_client
+from tasks.checkpoint import PREPROCESSING
+from tasks.ledger import Ledger
+from tasks.messages import FilesMessage, PointsMessage, UnknownSchema
+from tasks.presence import announce
+from tasks.queues import BY_CONTENT, EMBED, EMBED_TEXTS, FILES, PROCESS_FILES, STORE_POINTS
+from tasks.rpc import answer, ask
+from workers.gpu.hardware import batch_sizes, cores, in_flight, pick_device
+from workers.gpu.pipeline import Known, Pipeline
+
+log = logging.getLogger("darkroom.gpu")
+
+LOOK_UP_SECONDS = 30.0
+
+_pipeline: Pipeline | None = None
+_draining = False
+
+
+def run(name: str) -> None:
+    """Load the models, then consume until SIGTERM; raises WrongUse or ServiceMissing when a model cannot be had."""
+    global _pipeline
+    # Loaded before the first message is taken: a worker that consumes is a worker that can work.
+    _pipeline = _build_pipeline()
+    settings = _pipeline.settings
+    files_at_once = in_flight(settings, _pipeline.clip_batcher.max_batch)
+    threads = max(2, files_at_once // settings.ingest.files_per_task)
+    worker_ready.connect(lambda **_: announce(redis_client(settings), name), weak=False)
+    app.worker_main(
+        ["worker", "--pool=threads", f"--concurrency={threads}", f"--queues={EMBED},{FILES}", f"--hostname={name}@%h",
+         "--without-gossip", "--without-mingle", "--loglevel=WARNING", "--task-events"]
+    )  # fmt: skip
+
+
+def _build_pipeline() -> Pipeline:
+    import torch
+    from transformers.utils import logging as transformers_logging
+
+    from workers.gpu.blip import Blip
+    from workers.gpu.clip import Clip
+
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    settings = load_settings()
+    wanted = settings.gpu.torch_threads
+    torch.set_num_threads(cores() if wanted == "auto" else wanted)
+    device = pick_device()
+    batch_clip, batch_blip = batch_sizes(settings, device.type)
+    clip = Clip(settings.models.clip, device, settings.gpu.dtype, batch_clip)
+    blip = None
+    if settings.models.captions:
+        blip = Blip(settings.models.blip, device, settings.gpu.dtype, batch_blip, settings.models.max_caption_tokens)
+    log.warning("ready on %s: %s in %s, captions by %s", device, clip.name, clip.dtype, blip.name if blip else "nobody")
+    return Pipeline(settings, clip, blip, lambda shas: _look_up(clip.name, shas), _publish, device_type=device.type)
+
+
+def pipeline() -> Pipeline:
+    """The pipeline of this process."""
+    if _pipeline is None:
+        raise RuntimeError("start GPU workers by `python -m workers gpu`")
+    return _pipeline
+
+
+@app.task(name=PROCESS_FILES, bind=True, acks_late=True)
+def process_files(self: Task, **wire: Any) -> None:
+    """Take the files of one message to the storage queue; acked when the broker has their points."""
+    try:
+        message = FilesMessage.from_wire(wire)
+    except UnknownSchema as error:
+        log.error("%s", error)
+        raise Reject(str(error), requeue=True) from error
+    if _draining:
+        raise Reject("this worker is stopping", requeue=True)
+    own = pipeline()
+    redelivered = bool((self.request.delivery_info or {}).get("redelivered"))
+    own.process(message, Ledger(redis_client_of_process(), message.job), redelivered)
+
+
+@app.task(name=EMBED_TEXTS, ignore_result=False, acks_late=False)
+def embed_texts(texts: list[str]) -> dict[str, Any]:
+    """Embed texts for a search: float32 bytes, `dim` numbers a row, and the model's name."""
+
+    def work() -> dict[str, Any]:
+        clip = pipeline().clip
+        return {"vectors": clip.embed_texts(texts).tobytes(), "dim": clip.dim, "clip_model": clip.name}
+
+    return answer(work)
+
+
+def redis_client_of_process() -> Any:
+    """One Redis client for all threads of this process; its pool is thread-safe."""
+    global _client
+    if _client is None:
+        _client = redis_client(load_settings())
+    return _client
+
+
+_client: Any = None
+
+
+def _look_up(clip_model: str, shas: list[str]) -> list[Known | None]:
+    try:
+        found = ask(BY_CONTENT, LOOK_UP_SECONDS, sha256s=shas, clip_model=clip_model, preprocessing=PREPROCESSING)
+    except (TimeoutError, OperationalError, RedisError) as error:
+        log.warning("no answer about known content, so it is computed: %s", error)
+        return [None] * len(shas)
+    rows = {sha: Known(np.frombuffer(vector, dtype="<f4"), payload) for sha, (vector, payload) in found.items()}
+    return [rows.get(sha) for sha in shas]
+
+
+@retry(
+    # A broker that is away is waited for: the files stay unacked, so nothing is lost and nothing is marked as failed.
+    retry=retry_if_exception_type((OperationalError, RedisError, OSError)),
+    wait=wait_exponential(0.2, max=5),
+    before_sleep=before_sleep_log(log, logging.WARNING),
+)
+def _publish(message: PointsMessage) -> None:
+    app.send_task(STORE_POINTS, kwargs=message.to_wire())
+
+
+@worker_shutting_down.connect
+def _drain(**_: Any) -> None:
+    # What has not begun goes back to the queue at once; what is in the models is finished.
+    global _draining
+    _draining = True
+    log.warning("stopping: finishing what is in the models (pid %d)", os.getpid())

@@ -1,0 +1,36 @@
+"""The commands of this package as children to supervise."""
+
+import sys
+
+from settings import Settings
+from tasks.local import Local
+from workers.local.child_spec import ChildSpec
+from workers.local.devices import devices
+from workers.local.flower import flower_spec
+from workers.local.redis_server import redis_spec
+from workers.local.stack import StackSpec
+
+STORAGE = "storage"
+
+
+def storage_spec() -> ChildSpec:
+    """The storage worker."""
+    return ChildSpec(STORAGE, (sys.executable, "-m", "workers", "storage", "--one"))
+
+
+def gpu_specs(wanted: str) -> list[ChildSpec]:
+    """One GPU worker for each device that `wanted` ("auto", "cpu", "0,1", "all") names; raises ServiceMissing."""
+    return [
+        ChildSpec(device.name, (sys.executable, "-m", "workers", "gpu", "--one", device.name), env=device.env)
+        for device in devices(wanted)
+    ]
+
+
+def stack_spec(settings: Settings, local: Local, flower_port: int | None = None) -> StackSpec:
+    """The stack that these settings ask for, with Flower if it gets a port; raises WrongUse or ServiceMissing."""
+    return StackSpec(
+        redis=redis_spec(local) if settings.broker.url == "embedded" else None,
+        storage=storage_spec(),
+        gpus=gpu_specs(settings.gpu.devices),
+        flower=flower_spec(settings, local, flower_port) if flower_port is not None else None,
+    )

@@ -1,0 +1,54 @@
+"""Flower, the web page that shows workers and tasks, as a supervised child."""
+
+import ipaddress
+import socket
+import sys
+
+from settings import Settings
+from tasks.errors import ServiceMissing, WrongUse
+from tasks.local import Local
+from workers.local.child_spec import ChildSpec
+
+
+def flower_spec(settings: Settings, local: Local, port: int) -> ChildSpec:
+    """Flower on `flower.address` and `port`.
+
+    Raises WrongUse when it would be open to other machines without a password, ServiceMissing when the port is taken.
+    """
+    address, login = settings.flower.address, settings.flower.basic_auth
+    if login is None and not is_loopback(address):
+        raise WrongUse(f'flower.address {address} is open to other machines: set flower.basic_auth to "user:password".')
+    require_free(address, port)
+    # By the environment, because everybody on the machine can read the arguments of a process.
+    env = {"FLOWER_BASIC_AUTH": login.get_secret_value()} if login else {"FLOWER_UNAUTHENTICATED_API": "true"}
+    argv = [
+        sys.executable, "-m", "celery", "-A", "tasks.app", "flower",
+        f"--address={address}", f"--port={port}", f"--max_tasks={settings.flower.max_tasks}",
+        "--purge_offline_workers=600",
+        "--persistent=True", "--state_save_interval=60000", f"--db={local.data / 'flower.db'}",
+    ]  # fmt: skip
+    return ChildSpec("flower", tuple(argv), env=env, announces=False)
+
+
+def is_loopback(address: str) -> bool:
+    """True when only this machine can reach `address`."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
+def require_free(address: str, port: int) -> None:
+    """Raise ServiceMissing when nothing can listen on `address` and `port`."""
+    try:
+        with socket.create_server((address, port), family=_family(address)):
+            pass
+    except OSError as error:
+        raise ServiceMissing(
+            f"Flower cannot listen on {address}, port {port} ({(error.strerror or str(error)).lower()}): "
+            "free the port or choose another by flower.port."
+        ) from error
+
+
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET

@@ -1,0 +1,102 @@
+"""Keeps children running: one thread, short steps, and an orderly end."""
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+from workers.local.broker import Broker, Glance
+from workers.local.child import Child
+
+STEP_SECONDS = 0.1
+GRACE_SECONDS = 10.0
+
+
+def say(text: str) -> None:
+    """One line for the person, or the log, that follows the supervisor."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Supervisor:
+    """Starts its children once they are wanted, restarts the dead with back-off, names them, and stops all at the end.
+
+    `stages` are in the order of the start; they are stopped in the opposite order. `label` is added to the names under
+    which faults are noted in Redis, so that machines sharing one Redis can be told apart.
+    """
+
+    def __init__(self, stages: Sequence[Sequence[Child]], broker: Broker, label: str = "") -> None:
+        self.children = [child for stage in stages for child in stage]
+        self._stages = stages
+        self._broker = broker
+        self._label = label
+        self._faults: dict[str, str] = {}
+        self._unsaid: dict[str, str | None] = {}
+        self._signals = 0
+
+    def run(self, step: Callable[[Glance | None], bool], closing: Callable[[], None] = lambda: None) -> None:
+        """Tend the children until SIGTERM, Ctrl-C or until `step`, called with each glance at Redis, returns False.
+
+        `closing` runs before the children are stopped. A second signal kills them at once.
+        """
+        with self._counting_signals():
+            try:
+                while not self._signals:
+                    self.tend()
+                    glance = self._broker.glance()
+                    self._settle(glance)
+                    if not step(glance):
+                        break
+                    time.sleep(STEP_SECONDS)
+                closing()
+            finally:
+                self._stop()
+
+    def tend(self) -> None:
+        """Start the children that are due, and name those that have ended."""
+        for child in self.children:
+            ended = child.tend()
+            if ended:
+                say(str(ended))
+                if ended.fault:
+                    self._faults[child.name] = self._unsaid[child.name + self._label] = ended.fault
+
+    def _settle(self, glance: Glance | None) -> None:
+        """Take back the faults of children that work again, and the readiness of those that have died."""
+        if glance is None:
+            return
+        for child in self.children:
+            if child.settled(glance.ready.get(child.name)) and child.name in self._faults:
+                del self._faults[child.name]
+                self._unsaid[child.name + self._label] = None
+                say(f"{child.name} works again.")
+        if self._unsaid and self._broker.report(self._unsaid):
+            self._unsaid = {}
+        # In a shared Redis the same name may be that of another machine's worker.
+        gone = [c.name for c in self.children if not self._label and glance.ready.get(c.name) not in (None, c.pid)]
+        if gone:
+            self._broker.withdraw(gone)
+
+    def _stop(self) -> None:
+        for stage in reversed(self._stages):
+            for child in stage:
+                child.ask_to_stop()
+            deadline = time.monotonic() + GRACE_SECONDS
+            while running := [child for child in stage if not child.has_stopped()]:
+                if self._signals > 1 or time.monotonic() > deadline:
+                    for child in running:
+                        child.kill()
+                time.sleep(0.02)
+
+    @contextmanager
+    def _counting_signals(self) -> Iterator[None]:
+        def count(_number: int, _frame: FrameType | None) -> None:
+            self._signals += 1
+
+        before = {number: signal.signal(number, count) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

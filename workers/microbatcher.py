@@ -1,0 +1,102 @@
+"""A thread that takes whatever is ready, works on it as one batch, and answers each item by its own future."""
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class MicroBatcher(Generic[Item, Result]):
+    """Batches that fill by themselves: while one batch is worked on, the next one gathers.
+
+    `process` takes a list and returns a list of the same length and order; an exception in the place of a result
+    fails that item alone. When `process` itself raises, the items are tried one by one, so that the one at fault fails
+    and its neighbours do not. When it raises something for which `too_large` is true (out of memory), the batch is
+    halved until it fits and the size that fits is kept.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        process: Callable[[list[Item]], Sequence[Result | BaseException]],
+        max_batch: int,
+        too_large: Callable[[BaseException], bool] = lambda error: False,
+    ) -> None:
+        if max_batch < 1:
+            raise ValueError("max_batch must be at least 1")
+        self.name = name
+        self.max_batch = max_batch
+        self.batches = 0
+        self.items = 0
+        self._process = process
+        self._too_large = too_large
+        self._waiting: queue.SimpleQueue[tuple[Item, Future[Result]] | None] = queue.SimpleQueue()
+        self._closed = False
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def submit(self, item: Item) -> Future[Result]:
+        """Hand over an item; raises RuntimeError after `close`."""
+        future: Future[Result] = Future()
+        with self._lock:
+            if self._closed:
+                raise RuntimeError(f"{self.name} is closed")
+            self._waiting.put((item, future))
+        return future
+
+    def close(self) -> None:
+        """Work off what was submitted, then end the thread."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._waiting.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        ended = False
+        while not ended:
+            first = self._waiting.get()
+            if first is None:
+                return
+            batch = [first]
+            while len(batch) < self.max_batch:
+                try:
+                    following = self._waiting.get_nowait()
+                except queue.Empty:
+                    break
+                if following is None:
+                    ended = True
+                    break
+                batch.append(following)
+            self._work([entry for entry in batch if entry[1].set_running_or_notify_cancel()])
+
+    def _work(self, batch: list[tuple[Item, Future[Result]]]) -> None:
+        if not batch:
+            return
+        try:
+            results = self._process([item for item, _ in batch])
+            if len(results) != len(batch):
+                raise RuntimeError(f"{self.name} returned {len(results)} results for {len(batch)} items")
+        except BaseException as error:
+            if len(batch) == 1:
+                batch[0][1].set_exception(error)
+                return
+            size = 1
+            if self._too_large(error):
+                size = max(1, len(batch) // 2)
+                self.max_batch = min(self.max_batch, size)
+            for start in range(0, len(batch), size):
+                self._work(batch[start : start + size])
+            return
+        self.batches += 1
+        self.items += len(batch)
+        for (_, future), result in zip(batch, results, strict=True):
+            if isinstance(result, BaseException):
+                future.set_exception(result)
+            else:
+                future.set_result(result)

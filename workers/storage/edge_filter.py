@@ -1,0 +1,47 @@
+"""Translates parsed filters into those of the embedded engine."""
+
+from qdrant_edge import (
+    FieldCondition,
+    Filter,
+    GeoPoint,
+    GeoRadius,
+    IsEmptyCondition,
+    MatchAny,
+    MatchText,
+    MatchValue,
+    RangeDateTime,
+    RangeFloat,
+)
+
+from workers.storage.where import Between, Condition, During, Exists, In, Is, Near, Where, Words
+
+
+def edge_filter(where: Where | None) -> Filter | None:
+    """The engine's filter for `where`; None for no filter."""
+    if where is None:
+        return None
+    # An empty `should` would ask for one of nothing.
+    return Filter(
+        must=[_condition(each) for each in where.all],
+        should=[_condition(each) for each in where.any] or None,
+        must_not=[_condition(each) for each in where.none],
+    )
+
+
+def _condition(condition: Condition) -> FieldCondition | IsEmptyCondition | Filter:
+    match condition:
+        case Is(field, value):
+            return FieldCondition(field, match=MatchValue(value))
+        case In(field, values):
+            return FieldCondition(field, match=MatchAny(values))
+        case Between(field, start, end):
+            return FieldCondition(field, range=RangeFloat(gte=start, lt=end))
+        case During(field, since, until):
+            return FieldCondition(field, range=RangeDateTime(gte=since, lt=until))
+        case Words(field, text):
+            return FieldCondition(field, match=MatchText(text))
+        case Near(field, lat, lon, km):
+            return FieldCondition(field, geo_radius=GeoRadius(GeoPoint(lon=lon, lat=lat), km * 1000))
+        case Exists(field, wanted):
+            empty = IsEmptyCondition(field)
+            return Filter(must_not=[empty]) if wanted else empty

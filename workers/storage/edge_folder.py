@@ -1,0 +1,136 @@
+"""The folder of an embedded collection: who owns it, what it was made for, and how it comes to be."""
+
+import fcntl
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from qdrant_edge import (
+    DatetimeIndexParams,
+    Distance,
+    EdgeConfig,
+    EdgeOptimizersConfig,
+    EdgeShard,
+    EdgeVectorParams,
+    GeoIndexParams,
+    IntegerIndexParams,
+    KeywordIndexParams,
+    TextIndexParams,
+    UpdateOperation,
+)
+
+from tasks.errors import ServiceMissing
+from workers.storage.payload_index import INDEXES
+
+SEGMENT_POINTS = 20_000
+_SCHEMA = {
+    "keyword": KeywordIndexParams,
+    "integer": IntegerIndexParams,
+    "datetime": DatetimeIndexParams,
+    "geo": GeoIndexParams,
+    "text": TextIndexParams,
+}
+
+
+@dataclass(frozen=True)
+class About:
+    """What a collection was made for."""
+
+    dim: int
+    clip_model: str
+    schema: int = 1
+
+
+class CollectionFolder:
+    """`root/name`, owned by one process; raises ServiceMissing where another one has it or it cannot be written."""
+
+    def __init__(self, root: Path, name: str) -> None:
+        self.path = root / name
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            # The engine's own lock exists only once there is a shard, and this one also covers making it.
+            self._lock = open(root / f"{name}.lock", "w")  # noqa: SIM115
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock.close()
+            raise ServiceMissing(
+                f"The catalog {self.path} is in use by another process: end that one or set data.dir to another folder."
+            ) from error
+        except OSError as error:
+            raise ServiceMissing(f"The catalog {self.path} cannot be written ({error.strerror}).") from error
+
+    def release(self) -> None:
+        """Let another process have the folder."""
+        self._lock.close()
+
+    def about(self) -> About | None:
+        """What the collection was made for, None while there is none."""
+        try:
+            return About(**json.loads((self.path / "about.json").read_text()))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError) as error:
+            raise ServiceMissing(
+                f"{self.path}/about.json cannot be read ({error}): restore or remove the folder."
+            ) from error
+
+    def free_bytes(self) -> int:
+        """Bytes left on the disk for this user."""
+        return shutil.disk_usage(self.path.parent).free
+
+    def load(self) -> EdgeShard:
+        """The shard, with every payload index it should have."""
+        try:
+            shard = EdgeShard.load(str(self.path / "shard"))
+        except Exception as error:  # the engine raises nothing more special
+            raise ServiceMissing(f"The catalog {self.path} cannot be opened ({error}).") from error
+        # A kill during optimisation leaves its unfinished segments here, and nothing else removes them.
+        shutil.rmtree(self.path / "shard" / "temp_segments", ignore_errors=True)
+        _add_indexes(shard)
+        return shard
+
+    def create(self, about: About) -> None:
+        """Make the collection, whole or not at all, whenever the process may die."""
+        new = self.path.with_name(self.path.name + ".new")
+        try:
+            shutil.rmtree(new, ignore_errors=True)
+            (new / "shard").mkdir(parents=True)
+            shard = EdgeShard.create(str(new / "shard"), _config(about.dim))
+            _add_indexes(shard)
+            shard.flush()
+            shard.close()
+            with (new / "about.json").open("w") as file:
+                json.dump(asdict(about), file)
+                file.flush()
+                os.fsync(file.fileno())
+            sync_folder(new)
+            new.rename(self.path)
+            sync_folder(self.path.parent)
+        except Exception as error:  # the engine raises nothing more special
+            raise ServiceMissing(f"The catalog {self.path} cannot be made ({error}).") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _config(dim: int) -> EdgeConfig:
+    kilobytes = max(1, SEGMENT_POINTS * dim * 4 // 1024)
+    # Bounded segments are never merged into larger ones, so a step of upkeep stays a step.
+    bounds = EdgeOptimizersConfig(max_segment_size=kilobytes, indexing_threshold=max(1, kilobytes // 2))
+    return EdgeConfig(vectors=EdgeVectorParams(size=dim, distance=Distance.Cosine), optimizers=bounds)
+
+
+def _add_indexes(shard: EdgeShard) -> None:
+    there = shard.info().payload_schema
+    for field, kind in INDEXES.items():
+        if field not in there:
+            # Links for each payload value in the HNSW graph make it ten times slower to build.
+            shard.update(UpdateOperation.create_field_index(field, _SCHEMA[kind](enable_hnsw=False)))

@@ -1,0 +1,76 @@
+"""The writing side of the storage worker: one confirmed upsert a batch, then the ledger, then the ack."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from celery import Task
+from celery.exceptions import Reject
+from redis.exceptions import RedisError
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_exponential
+
+from tasks.app import app
+from tasks.errors import DarkroomError, ServiceMissing, WrongUse
+from tasks.ledger import Failure, Ledger
+from tasks.messages import PointsMessage, UnknownSchema
+from tasks.presence import clear_fault, report_fault
+from tasks.queues import STORE_POINTS
+from workers.storage.catalog import Point
+from workers.storage.process import NAME, catalog, client, note_write, point_id, stopping
+
+log = logging.getLogger("darkroom.storage")
+
+
+@app.task(name=STORE_POINTS, bind=True, acks_late=True)
+def store_points(self: Task, **wire: Any) -> None:
+    """Upsert one batch, wait until it is confirmed, then tick the ledger: only then is the message acked."""
+    try:
+        message = PointsMessage.from_wire(wire)
+    except UnknownSchema as error:
+        log.error("%s", error)
+        raise Reject(str(error), requeue=True) from error
+    ledger = Ledger(client(), message.job)
+    rows = np.frombuffer(message.vectors, dtype="<f4").reshape(len(message.numbers), message.dim)
+    points = [
+        Point(point_id(payload["uri"]), vector, payload) for payload, vector in zip(message.payloads, rows, strict=True)
+    ]
+
+    def write() -> None:
+        catalog().ensure(message.dim, message.clip_model)
+        catalog().upsert(points)
+
+    try:
+        _patiently(write)
+        note_write()
+        _patiently(lambda: ledger.stored(message.numbers, message.reused))
+    except (WrongUse, ValueError) as error:
+        failures = [
+            Failure(number, payload["uri"], "store", str(error))
+            for number, payload in zip(message.numbers, message.payloads, strict=True)
+        ]
+        _patiently(lambda: ledger.failed(failures))
+    except (ServiceMissing, RedisError) as error:
+        # Only a worker that is stopping gives up waiting; the next one takes the batch.
+        raise Reject(str(error), requeue=True) from error
+
+
+def _patiently(work: Callable[[], None]) -> None:
+    """Hold a batch for as long as a service is away, and say so: nothing is dropped; the window stops the producer."""
+    retrying = Retrying(
+        retry=retry_if_exception_type((ServiceMissing, RedisError)),
+        wait=wait_exponential(0.2, max=10),
+        stop=stop_when_event_set(stopping),
+        before_sleep=_say,
+        reraise=True,
+    )
+    retrying(work)
+    if retrying.statistics["attempt_number"] > 1:
+        clear_fault(client(), NAME)
+
+
+def _say(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.warning("waiting (try %d): %s", state.attempt_number, error)
+    if isinstance(error, DarkroomError):
+        report_fault(client(), NAME, str(error))

@@ -1,0 +1,199 @@
+"""The catalog on a Qdrant server, through its client."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from qdrant_client import QdrantClient, models
+
+from tasks.errors import DarkroomError, WrongUse
+from workers.storage import checks
+from workers.storage.catalog import Hit, Point
+from workers.storage.connect import answer
+from workers.storage.payload_index import INDEXES
+from workers.storage.server_filter import server_filter
+from workers.storage.where import Is, Where, parse_where
+
+T = TypeVar("T")
+_SCHEMA: dict[str, models.PayloadSchemaType | Any] = {
+    "keyword": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, enable_hnsw=False),
+    "integer": models.IntegerIndexParams(type=models.IntegerIndexType.INTEGER, enable_hnsw=False),
+    "datetime": models.DatetimeIndexParams(type=models.DatetimeIndexType.DATETIME, enable_hnsw=False),
+    "geo": models.GeoIndexParams(type=models.GeoIndexType.GEO, enable_hnsw=False),
+    "text": models.TextIndexParams(type=models.TextIndexType.TEXT, enable_hnsw=False),
+}
+
+
+class ServerCatalog:
+    """The collection `name` on the server that `client` is connected to; `url` is how messages name it."""
+
+    def __init__(self, client: QdrantClient, name: str, url: str) -> None:
+        self._client = client
+        self._name = name
+        self._url = url
+        self._seen: tuple[int, str | None] | None = None
+        self._indexed = False
+
+    def ensure(self, dim: int, clip_model: str) -> None:
+        """See Catalog."""
+        if self._held() is None:
+            self._create(dim, clip_model)
+        held = self._held()
+        if held is None:
+            raise DarkroomError(f"The collection {self._name!r} vanished while it was being made.")
+        checks.same(self._name, held, dim, clip_model)
+        if not self._indexed:
+            there = self._ask(lambda: self._client.get_collection(self._name)).payload_schema
+            for field in INDEXES.keys() - there.keys():
+                self._ask(partial(self._client.create_payload_index, self._name, field, _SCHEMA[INDEXES[field]]))
+            self._indexed = True
+
+    def clip_model(self) -> str | None:
+        """See Catalog."""
+        held = self._held()
+        return held[1] if held else None
+
+    def check_model(self, clip_model: str) -> None:
+        """See Catalog."""
+        held = self._held()
+        if held:
+            checks.same(self._name, held, None, clip_model)
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """See Catalog."""
+        held = self._held()
+        if held is None:
+            raise DarkroomError("The catalog has no collection: ensure() was not called.")
+        checks.points(points, held[0])
+        if points:
+            batch = models.Batch(
+                ids=[point.id for point in points],
+                vectors=[point.vector.tolist() for point in points],
+                payloads=[point.payload for point in points],
+            )
+            self._ask(lambda: self._client.upsert(self._name, batch, wait=True))
+
+    def known(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """See Catalog."""
+        checks.ids(ids)
+        if self._held() is None:
+            return {}
+        found = self._ask(lambda: self._client.retrieve(self._name, list(ids), list(fields) or False, False))
+        return {str(record.id): record.payload or {} for record in found}
+
+    def by_content(self, sha256s: Sequence[str], clip_model: str, preprocessing: str) -> dict[str, Point]:
+        """See Catalog."""
+        wanted = list(dict.fromkeys(sha256s))
+        if self._held() is None or not wanted:
+            return {}
+        made_by = [Is("clip_model", clip_model), Is("preprocessing", preprocessing)]
+        # One request for each sha256: in a single one for all, many copies of one picture would push out the others.
+        requests = [
+            models.QueryRequest(
+                filter=server_filter(Where([Is("sha256", sha256), *made_by], [], [])),
+                limit=1,
+                with_payload=True,
+                with_vector=True,
+            )
+            for sha256 in wanted
+        ]
+        answers = self._ask(lambda: self._client.query_batch_points(self._name, requests))
+        return {sha256: _point(found.points[0]) for sha256, found in zip(wanted, answers) if found.points}
+
+    def search(self, vector: NDArray[np.float32], limit: int, where: dict[str, Any] | None = None) -> list[Hit]:
+        """See Catalog."""
+        condition = server_filter(parse_where(where))
+        held = self._held()
+        if held is None:
+            return []
+        checks.vector(vector, held[0], "The query")
+        ask = partial(self._client.query_points, self._name, vector.tolist(), query_filter=condition, limit=limit)
+        found = self._ask(ask)
+        return [Hit(str(point.id), point.score, point.payload or {}) for point in found.points]
+
+    def scroll(
+        self, where: dict[str, Any] | None, limit: int, after: str | None = None, with_vectors: bool = False
+    ) -> tuple[list[Point], str | None]:
+        """See Catalog."""
+        checks.ids([after] if after else [])
+        condition = server_filter(parse_where(where))
+        if self._held() is None:
+            return [], None
+        records, following = self._ask(
+            lambda: self._client.scroll(
+                self._name, condition, limit=limit, offset=after, with_payload=True, with_vectors=with_vectors
+            )
+        )
+        return [_point(record) for record in records], None if following is None else str(following)
+
+    def facet(self, field: str, where: dict[str, Any] | None = None, limit: int = 10) -> dict[str | int | bool, int]:
+        """See Catalog."""
+        checks.facet(field)
+        condition = server_filter(parse_where(where))
+        if self._held() is None:
+            return {}
+        found = self._ask(lambda: self._client.facet(self._name, field, condition, limit=limit, exact=True))
+        return {hit.value: hit.count for hit in found.hits}
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """See Catalog."""
+        checks.ids(ids)
+        if ids and self._held():
+            self._ask(lambda: self._client.delete(self._name, models.PointIdsList(points=list(ids)), wait=True))
+
+    def count(self, where: dict[str, Any] | None = None) -> int:
+        """See Catalog."""
+        condition = server_filter(parse_where(where))
+        return self._ask(lambda: self._client.count(self._name, condition, exact=True)).count if self._held() else 0
+
+    def maintain(self) -> bool:
+        """See Catalog. A server looks after itself."""
+        return False
+
+    def close(self) -> None:
+        """See Catalog."""
+        self._client.close()
+
+    def _ask(self, ask: Callable[[], T]) -> T:
+        return answer(self._url, ask)
+
+    def _held(self) -> tuple[int, str | None] | None:
+        """Dimension and model of the collection, None while there is none; asked only until it is there."""
+        if self._seen is None and self._ask(lambda: self._client.collection_exists(self._name)):
+            config = self._ask(lambda: self._client.get_collection(self._name)).config
+            vectors = config.params.vectors
+            if not isinstance(vectors, models.VectorParams):
+                raise WrongUse(
+                    f"The collection {self._name!r} is not one of Darkroom's: set qdrant.collection to another name."
+                )
+            model = (config.metadata or {}).get("clip_model") or self._model_of_a_point()
+            if model is None:
+                return vectors.size, None
+            self._seen = vectors.size, model
+        return self._seen
+
+    def _model_of_a_point(self) -> str | None:
+        # Servers before 1.16 do not keep the metadata of a collection, but every point names its model.
+        records, _ = self._ask(lambda: self._client.scroll(self._name, limit=1, with_payload=["clip_model"]))
+        model = (records[0].payload or {}).get("clip_model") if records else None
+        return None if model is None else str(model)
+
+    def _create(self, dim: int, clip_model: str) -> None:
+        try:
+            self._ask(
+                lambda: self._client.create_collection(
+                    self._name,
+                    vectors_config=models.VectorParams(size=dim, distance=models.Distance.COSINE),
+                    metadata={"clip_model": clip_model, "schema": 1},
+                )
+            )
+        except DarkroomError:
+            # Another storage worker may have made it since we looked.
+            if self._held() is None:
+                raise
+
+
+def _point(record: models.Record | models.ScoredPoint) -> Point:
+    return Point(str(record.id), np.asarray(record.vector or (), dtype=np.float32), record.payload or {})

@@ -1,0 +1,176 @@
+"""The small filter dicts that travel in messages, parsed into conditions that each adapter translates.
+
+    {"all": [condition, ...], "any": [condition, ...], "none": [condition, ...]}
+
+All of "all", at least one of "any" (where there are any) and none of "none" must hold. A condition is one of
+
+    {"field": "format", "is": "JPEG"}                      exactly this text or whole number
+    {"field": "camera", "in": ["X100", "D850"]}            one of these texts or whole numbers
+    {"field": "width", "from": 1000, "to": 2000}           from inclusive, to exclusive; one of both may be left out
+    {"field": "taken_at", "from": "2024-01-01"}            the same with ISO dates or times; without a zone they are UTC
+    {"field": "caption", "text": "red circle"}             all these words, in any order
+    {"field": "gps", "near": [52.52, 13.4, 5]}             within 5 km of this latitude and longitude
+    {"field": "lens", "exists": true}                      has a value that is not null (false: has none)
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from tasks.errors import WrongUse
+
+
+@dataclass(frozen=True)
+class Is:
+    """The field has exactly this value."""
+
+    field: str
+    value: str | int
+
+
+@dataclass(frozen=True)
+class In:
+    """The field has one of these values, which are all texts or all whole numbers."""
+
+    field: str
+    values: list[str] | list[int]
+
+
+@dataclass(frozen=True)
+class Between:
+    """start <= number < end; an end that is None is open."""
+
+    field: str
+    start: float | None
+    end: float | None
+
+
+@dataclass(frozen=True)
+class During:
+    """start <= time < end, as ISO texts with a zone; an end that is None is open."""
+
+    field: str
+    start: str | None
+    end: str | None
+
+
+@dataclass(frozen=True)
+class Words:
+    """The text has all these words."""
+
+    field: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Near:
+    """The place is within `km` kilometres of latitude and longitude (degrees)."""
+
+    field: str
+    lat: float
+    lon: float
+    km: float
+
+
+@dataclass(frozen=True)
+class Exists:
+    """The field has a value (wanted) or has none."""
+
+    field: str
+    wanted: bool
+
+
+Condition = Is | In | Between | During | Words | Near | Exists
+
+
+@dataclass(frozen=True)
+class Where:
+    """A parsed filter; three empty lists match everything."""
+
+    all: list[Condition]
+    any: list[Condition]
+    none: list[Condition]
+
+
+def parse_where(where: dict[str, Any] | None) -> Where | None:
+    """The conditions of a filter dict, None for no filter at all; raises WrongUse for any other shape."""
+    if not where and (where is None or isinstance(where, dict)):
+        return None
+    if not isinstance(where, dict) or set(where) - {"all", "any", "none"}:
+        raise WrongUse(f'A filter is a dict with lists under "all", "any" or "none", not {where!r}.')
+    for key, conditions in where.items():
+        if not isinstance(conditions, list | tuple):
+            raise WrongUse(f'The filter\'s "{key}" must be a list of conditions, not {conditions!r}.')
+    return Where(*([_condition(each) for each in where.get(key, ())] for key in ("all", "any", "none")))
+
+
+def _condition(raw: Any) -> Condition:
+    if isinstance(raw, dict) and isinstance(raw.get("field"), str) and raw["field"]:
+        field, rest = raw["field"], {key: value for key, value in raw.items() if key != "field"}
+        if rest and set(rest) <= {"from", "to"}:
+            found: Condition | None = _range(field, rest.get("from"), rest.get("to"))
+        elif len(rest) == 1 and (name := next(iter(rest))) in _PARSERS:
+            found = _PARSERS[name](field, rest[name])
+        else:
+            found = None
+        if found:
+            return found
+    raise WrongUse(
+        f'Unknown condition {raw!r} in a filter: it takes a "field" and one of "is" (text or whole number), '
+        '"in" (list of texts or of whole numbers), "from"/"to" (numbers or ISO times), "text" (words), '
+        '"near" ([lat, lon, km]) or "exists" (true or false).'
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_whole(value: Any) -> bool:
+    # Qdrant keeps integers in 64 bits.
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+
+
+def _time(value: Any) -> str | None:
+    # Python reads more ISO forms than the engine does, so the engine gets the one form that it surely reads.
+    if value is None:
+        return None
+    time = datetime.fromisoformat(value)
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).isoformat()
+
+
+def _range(field: str, start: Any, end: Any) -> Condition | None:
+    given = [value for value in (start, end) if value is not None]
+    if given and all(map(_is_number, given)):
+        return Between(field, start, end)
+    if not given or not all(isinstance(value, str) for value in given):
+        return None
+    try:
+        return During(field, _time(start), _time(end))
+    except ValueError:
+        return None
+
+
+def _in(field: str, values: Any) -> Condition | None:
+    if not isinstance(values, list | tuple):
+        return None
+    same = all(isinstance(value, str) for value in values) or all(map(_is_whole, values))
+    return In(field, list(values)) if same else None
+
+
+def _near(field: str, place: Any) -> Condition | None:
+    if not isinstance(place, list | tuple) or len(place) != 3 or not all(map(_is_number, place)):
+        return None
+    lat, lon, km = place
+    return Near(field, lat, lon, km) if abs(lat) <= 90 and abs(lon) <= 180 and km > 0 else None
+
+
+_PARSERS: dict[str, Callable[[str, Any], Condition | None]] = {
+    "is": lambda field, value: Is(field, value) if isinstance(value, str) or _is_whole(value) else None,
+    "in": _in,
+    "text": lambda field, text: Words(field, text) if isinstance(text, str) and text.strip() else None,
+    "near": _near,
+    "exists": lambda field, wanted: Exists(field, wanted) if isinstance(wanted, bool) else None,
+}

@@ -1,0 +1,53 @@
+"""The process of the storage worker: the one owner of the catalog, an ordinary Celery worker on the thread pool."""
+
+import logging
+import threading
+from typing import Any
+
+from celery.signals import worker_ready, worker_shutting_down
+
+# The imports register the tasks that this worker serves.
+import workers.storage.points
+import workers.storage.queries  # noqa: F401
+from settings import load_settings
+from tasks.app import app
+from tasks.presence import announce
+from tasks.queues import POINTS, QUERIES
+from workers.storage.process import NAME, catalog, client, idle_seconds, open_process, stopping
+
+log = logging.getLogger("darkroom.storage")
+
+THREADS = 4
+IDLE_SECONDS = 5.0
+
+
+def run() -> None:
+    """Open the catalog, then consume until SIGTERM; raises ServiceMissing when Qdrant is away or in use."""
+    open_process(load_settings())
+    worker_ready.connect(lambda **_: announce(client(), NAME), weak=False)
+    maintenance = threading.Thread(target=_maintain_when_idle, name="maintain", daemon=True)
+    maintenance.start()
+    try:
+        app.worker_main(
+            ["worker", "--pool=threads", f"--concurrency={THREADS}", f"--queues={QUERIES},{POINTS}",
+             f"--hostname={NAME}@%h", "--without-gossip", "--without-mingle", "--loglevel=WARNING", "--task-events"]
+        )  # fmt: skip
+    finally:
+        stopping.set()
+        maintenance.join()
+        catalog().close()
+
+
+def _maintain_when_idle() -> None:
+    while not stopping.wait(1.0):
+        try:
+            while not stopping.is_set() and idle_seconds() >= IDLE_SECONDS and catalog().maintain():
+                pass
+        except Exception:  # maintenance only makes searches faster; a later idle moment tries again
+            log.exception("maintenance of the catalog failed")
+            stopping.wait(60)
+
+
+@worker_shutting_down.connect
+def _stop(**_: Any) -> None:
+    stopping.set()
