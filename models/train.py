@@ -189,13 +189,15 @@ def blip_loss(model: BlipForConditionalGeneration, tokenizer: BertTokenizer, sce
     return decoded.loss, vision.pooler_output
 
 
-def train(kind: str, out: Path, steps: int, batch: int, rate: float, seed: int) -> None:
-    """Train from random weights and save model, tokenizer and processor in Hugging Face format."""
+def train(kind: str, out: Path, steps: int, batch: int, rate: float, seed: int, start: Path | None) -> None:
+    """Train from random weights, or on from the checkpoint in `start`, and save model, tokenizer and processor in Hugging Face format."""
     torch.manual_seed(seed)
     rng = random.Random(seed)
     model: Any
     processor: Any
     model, processor = new_clip() if kind == "clip" else new_blip()
+    if start is not None:
+        model = type(model).from_pretrained(start)
     compute: Any = clip_loss if kind == "clip" else blip_loss
     heads = torch.nn.ModuleList(torch.nn.Linear(WIDTH, len(names)) for names in ATTRIBUTES)
     parameters = [*model.parameters(), *heads.parameters()]
@@ -233,6 +235,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kind", choices=("clip", "blip"))
     parser.add_argument("--out", type=Path, help="folder to write (default: beside this script)")
+    parser.add_argument("--start", type=Path, help="go on from this checkpoint instead of random weights")
     parser.add_argument("--steps", type=int, help=f"training steps (default: {STEPS})")
     parser.add_argument("--batch", type=int, default=64, help="pictures a step")
     parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
@@ -241,7 +244,7 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     out = chosen.out or HERE / f"shapes-{chosen.kind}"
-    train(chosen.kind, out, chosen.steps or STEPS[chosen.kind], chosen.batch, chosen.rate, chosen.seed)
+    train(chosen.kind, out, chosen.steps or STEPS[chosen.kind], chosen.batch, chosen.rate, chosen.seed, chosen.start)
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ class _Ingest:
         uri = uri_of(bytes(root))
         self.ledger.open(uri, collection=settings.qdrant.collection)
         self.window = Window(app, self.ledger, uri, settings.ingest.window, settings.ingest.files_per_task)
-        self.watch = Watch(self.client, self.ledger, self.window)
+        self.watch = Watch(self.client, self.ledger, self.window, stack.is_local)
         self.view = ProgressView(console)
         self.unreadable: list[str] = []
         self.counted: int | None = None

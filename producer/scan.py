@@ -1,6 +1,7 @@
 """Walk a folder: a stream of picture files in a fixed order, in constant memory."""
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,17 +24,20 @@ class FileRef:
 
 def check_root(root: Path) -> Path:
     """The folder to ingest as an absolute path; raises WrongUse when it is none that can be read."""
-    root = Path(os.path.abspath(root.expanduser()))
-    if not root.exists():
-        raise WrongUse(f"There is no folder {root}.")
-    if not root.is_dir():
-        raise WrongUse(f"{root} is a file: name the folder it is in.")
     try:
+        root = Path(os.path.abspath(root.expanduser()))
+        if not stat.S_ISDIR(os.stat(root).st_mode):
+            raise WrongUse(f"{root} is a file: name the folder it is in.")
         with os.scandir(root):
-            pass
+            return root
+    except FileNotFoundError:
+        raise WrongUse(f"There is no folder {root}.") from None
     except PermissionError:
         raise WrongUse(f"The folder {root} cannot be read: you have no permission.") from None
-    return root
+    except OSError as error:
+        raise WrongUse(f"The folder {root} cannot be read: {error.strerror}.") from None
+    except (RuntimeError, ValueError) as error:  # "~" of a user who is not there, a zero byte
+        raise WrongUse(f"{str(root)!r} names no folder: {error}.") from None
 
 
 def scan(root: Path, unreadable: list[str] | None = None) -> Iterator[FileRef]:
@@ -60,10 +64,7 @@ def scan(root: Path, unreadable: list[str] | None = None) -> Iterator[FileRef]:
             path = os.path.join(folder, name)
             if is_folder:
                 folders.append(path)
-            elif (
-                not is_link_to_folder
-                and os.path.splitext(name)[1].lower().decode("ascii", "replace") in PICTURE_EXTENSIONS
-            ):
+            elif not is_link_to_folder and _has_picture_extension(name):
                 yield _file_ref(path)
         waiting.extend(reversed(folders))
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import redis
 from redis.backoff import NoBackoff
@@ -103,6 +103,16 @@ class Stack:
             others = others + 1 if used else 0
             time.sleep(STEP_SECONDS)
         self._redis.close()
+        self._clear()
+
+    def _clear(self) -> None:
+        """Remove the lock that is left when the stack ended while this command, as the last one, still used it."""
+        if self.local.users_lock.exists() and not is_held(self.local.stack_lock):
+            lock = take(self.local.users_lock)
+            if lock:
+                lock.remove()
+                with suppress(OSError):  # a newcomer may have files in it already
+                    self.local.runtime.rmdir()
 
     def _is_ready(self) -> bool:
         """True when this very stack, not one before it, has said that it is up and its storage worker is ready.

@@ -20,10 +20,11 @@ UNACKED = "unacked"
 class Watch:
     """Reads the ledger a few times a second and drops finished files from the window."""
 
-    def __init__(self, client: redis.Redis, ledger: Ledger, window: Window) -> None:
+    def __init__(self, client: redis.Redis, ledger: Ledger, window: Window, local: bool) -> None:
         self._client = client
         self._ledger = ledger
         self._window = window
+        self._local = local
         self._read = 0.0
         self._moved = time.monotonic()
         self._looked_for_loss = 0.0
@@ -99,6 +100,8 @@ class Watch:
         files, points, held = self.queued()
         workers = ready(self._client)
         if files and not any(name.startswith("gpu") for name in workers):
+            if self._local:
+                return "the GPU worker is loading its models"
             return f"{files} messages wait in `{FILES}` and no GPU worker is up: start `python -m workers gpu`"
         if points and not any(name.startswith("storage") for name in workers):
             return f"{points} messages wait in `{POINTS}`, no storage worker is up: start `python -m workers storage`"

@@ -21,9 +21,15 @@ class FileLock:
         os.ftruncate(self.fd, 0)
         os.pwrite(self.fd, text.encode(), 0)
 
+    def refresh(self) -> bool:
+        """Keep the file from looking old to those who clean up temporary folders; False when it has been removed."""
+        os.utime(self.fd)
+        return _is_at(self.path, self.fd)
+
     def remove(self) -> None:
         """Remove the file and release; only for an exclusive holder, whom nobody else can hold it beside."""
-        self.path.unlink(missing_ok=True)
+        if _is_at(self.path, self.fd):
+            self.path.unlink(missing_ok=True)
         self.release()
 
     def release(self) -> None:
@@ -93,9 +99,16 @@ def _try_once(path: Path, kind: int) -> FileLock | None:
     try:
         fcntl.flock(fd, kind | fcntl.LOCK_NB)
         # A holder that removed the file leaves its waiters with a lock on a file that nobody else can find.
-        if os.fstat(fd).st_ino == path.stat().st_ino:
+        if _is_at(path, fd):
             return FileLock(path, fd)
-    except (BlockingIOError, FileNotFoundError):
+    except BlockingIOError:
         pass
     os.close(fd)
     return None
+
+
+def _is_at(path: Path, fd: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except FileNotFoundError:
+        return False

@@ -1,13 +1,13 @@
 """BLIP: pictures to captions by greedy generation."""
 
+import copy
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 
 from tasks.checkpoint import checkpoint_name
-from workers.gpu.checkpoint_errors import check_kind, explain
+from workers.gpu.checkpoint_source import load_checkpoint
 from workers.gpu.hardware import best_of, pick_dtype
 from workers.gpu.picture import Pixels
 from workers.gpu.pixels import PixelFeed
@@ -21,14 +21,12 @@ class Blip:
     """
 
     def __init__(self, model: str, device: torch.device, dtype: str, batch: int, max_tokens: int) -> None:
-        from transformers import AutoConfig, BlipForConditionalGeneration, BlipProcessor
+        from transformers import BlipForConditionalGeneration, BlipProcessor
 
-        try:
-            check_kind("models.blip", model, AutoConfig.from_pretrained(model).model_type, "blip")
-            self._model = BlipForConditionalGeneration.from_pretrained(model).eval().to(device)
-            processor: Any = BlipProcessor.from_pretrained(model)
-        except Exception as error:
-            raise explain("models.blip", model, error) from error
+        loaded, processor = load_checkpoint(
+            "models.blip", model, "blip", BlipForConditionalGeneration.from_pretrained, BlipProcessor.from_pretrained
+        )
+        self._model = loaded.eval().to(device)
         self.name = checkpoint_name(model)
         self._tokenizer = processor.tokenizer
         images = processor.image_processor
@@ -60,7 +58,8 @@ class Blip:
         return np.zeros((self.target.height, self.target.width, 3), dtype=np.uint8)
 
     def _probe(self, dtype: torch.dtype, batch: int) -> float:
-        self._model.to(dtype)
+        # On a copy: weights that were rounded for a probe stay rounded whatever they are turned into afterwards.
+        model = copy.deepcopy(self._model.vision_model).to(dtype)
         pixels = self._feed([self._blank()] * min(batch, 2), dtype)
         with torch.inference_mode():
-            return best_of(lambda: self._model.vision_model(pixel_values=pixels), repeats=1)
+            return best_of(lambda: model(pixel_values=pixels), repeats=1)

@@ -9,6 +9,17 @@ SHIPPED = (
     "the small checkpoints models/shapes-clip and models/shapes-blip ship with Darkroom, but know coloured shapes only"
 )
 
+# The names of what the hub's client and its HTTP library raise when nobody answers.
+_AWAY = {
+    "LocalEntryNotFoundError",
+    "OfflineModeIsEnabled",
+    "ConnectError",
+    "ConnectionError",
+    "ConnectTimeout",
+    "ReadTimeout",
+    "TransportError",
+}
+
 
 def explain(setting: str, model: str, error: BaseException) -> DarkroomError:
     """The error for the person who set `setting` to `model`; `error` is what the Hugging Face loader raised."""
@@ -25,13 +36,13 @@ def explain(setting: str, model: str, error: BaseException) -> DarkroomError:
     if looks_like_a_folder(model):
         return WrongUse(f"{setting} = {model!r}: there is no such folder.")
     if names & {"RepositoryNotFoundError", "HFValidationError", "GatedRepoError"}:
-        return WrongUse(
-            f"The Hugging Face hub has no model {model!r} for you ({setting}): check its name or log in."
+        return WrongUse(f"The Hugging Face hub has no model {model!r} for you ({setting}): check its name or log in.")
+    if names & _AWAY:
+        return ServiceMissing(
+            f"The model {model!r} ({setting}) is not on this machine and the Hugging Face hub cannot be reached: "
+            f"connect once so that it is cached, or set {setting} to a local folder ({SHIPPED})."
         )
-    return ServiceMissing(
-        f"The model {model!r} ({setting}) is not on this machine and the Hugging Face hub cannot be reached: connect once "
-        f"so that it is cached, or set {setting} to a local folder ({SHIPPED})."
-    )
+    return ServiceMissing(f"The model {model!r} ({setting}) could not be loaded: {_first_line(error)}")
 
 
 def check_kind(setting: str, model: str, found: str, wanted: str) -> None:

@@ -1,14 +1,14 @@
 """CLIP: pictures and texts to L2-normalised embeddings."""
 
+import copy
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from tasks.checkpoint import checkpoint_name
-from workers.gpu.checkpoint_errors import check_kind, explain
+from workers.gpu.checkpoint_source import load_checkpoint
 from workers.gpu.hardware import best_of, pick_dtype
 from workers.gpu.picture import Pixels
 from workers.gpu.pixels import PixelFeed
@@ -22,14 +22,12 @@ class Clip:
     """
 
     def __init__(self, model: str, device: torch.device, dtype: str, batch: int) -> None:
-        from transformers import AutoConfig, CLIPModel, CLIPProcessor
+        from transformers import CLIPModel, CLIPProcessor
 
-        try:
-            check_kind("models.clip", model, AutoConfig.from_pretrained(model).model_type, "clip")
-            self._model = CLIPModel.from_pretrained(model).eval().to(device)
-            processor: Any = CLIPProcessor.from_pretrained(model)
-        except Exception as error:
-            raise explain("models.clip", model, error) from error
+        loaded, processor = load_checkpoint(
+            "models.clip", model, "clip", CLIPModel.from_pretrained, CLIPProcessor.from_pretrained
+        )
+        self._model = loaded.eval().to(device)
         self.name = checkpoint_name(model)
         self.dim = int(self._model.config.projection_dim)
         self._tokenizer = processor.tokenizer
@@ -47,7 +45,7 @@ class Clip:
         self._feed = PixelFeed(device, self.target)
         self.dtype = pick_dtype(dtype, device, lambda candidate: self._probe(candidate, batch))
         self._model.to(self.dtype)
-        self.embed_pictures([np.zeros((self.target.height, self.target.width, 3), dtype=np.uint8)])
+        self.embed_pictures([self._blank()])
 
     @torch.inference_mode()
     def embed_pictures(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
@@ -74,8 +72,12 @@ class Clip:
         rows = torch.nn.functional.normalize(features.float(), dim=-1)
         return np.ascontiguousarray(rows.cpu().numpy(), dtype=np.float32)
 
+    def _blank(self) -> Pixels:
+        return np.zeros((self.target.height, self.target.width, 3), dtype=np.uint8)
+
     def _probe(self, dtype: torch.dtype, batch: int) -> float:
-        self._model.to(dtype)
-        self.dtype = dtype
-        pictures = [np.zeros((self.target.height, self.target.width, 3), dtype=np.uint8)] * min(batch, 8)
-        return best_of(lambda: self.embed_pictures(pictures))
+        # On a copy: weights that were rounded for a probe stay rounded whatever they are turned into afterwards.
+        model = copy.deepcopy(self._model.vision_model).to(dtype)
+        pixels = self._feed([self._blank()] * min(batch, 8), dtype)
+        with torch.inference_mode():
+            return best_of(lambda: model(pixel_values=pixels))

@@ -92,4 +92,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     """True when a batch was too large for the device."""
     import torch
 
-    return isinstance(error, torch.cuda.OutOfMemoryError | MemoryError)
+    # On a CPU torch has no class of its own for it.
+    on_cpu = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    return on_cpu or isinstance(error, torch.cuda.OutOfMemoryError | MemoryError)

@@ -4,7 +4,6 @@ import hashlib
 import io
 import os
 import stat
-import struct
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +27,13 @@ except ImportError:  # HEIC is then an unknown content like any other
 Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", module=r"PIL\..*")
 
+# Pillow reads more than this, but some of it by starting other programs (EPS runs Ghostscript), and a file of any
+# content may be called .jpg.
+Image.init()
+_FORMATS = [
+    name for name in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF", "JPEG2000") if name in Image.OPEN
+]
+
 _KINDS = (
     (stat.S_ISDIR, "a directory"),
     (stat.S_ISFIFO, "a named pipe"),
@@ -48,27 +54,16 @@ _UPRIGHT = {
 }
 _SIDEWAYS = {_UPRIGHT[number] for number in (5, 6, 7, 8)}
 
-# What decoders raise over damaged data, by experience: far more than their documentation says.
-_BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    RuntimeError,
-    struct.error,
-)
-
 
 def local_path(uri: str) -> Path:
     """The path of a file:// URI; raises LoadError for another scheme."""
     parts = urlsplit(uri)
     if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
         raise LoadError("read", f"this worker reads file:// only, not {parts.scheme}://")
-    return Path(os.fsdecode(unquote_to_bytes(parts.path)))
+    path = unquote_to_bytes(parts.path)
+    if b"\0" in path:
+        raise LoadError("read", "no file can have this name: it holds a zero byte")
+    return Path(os.fsdecode(path))
 
 
 def read(uri: str, max_bytes: int) -> Content:
@@ -83,11 +78,13 @@ def read(uri: str, max_bytes: int) -> Content:
         raise LoadError("read", "no permission to read it") from None
     except OSError as error:
         raise LoadError("read", f"cannot be opened: {error.strerror}") from None
+    # open() itself refuses the descriptor of a directory, so the kind of file is told before it.
+    before = os.fstat(descriptor)
+    for test, kind in _KINDS:
+        if test(before.st_mode):
+            os.close(descriptor)
+            raise LoadError("read", f"not a regular file but {kind}")
     with open(descriptor, "rb", buffering=0) as stream:
-        before = os.fstat(descriptor)
-        for test, kind in _KINDS:
-            if test(before.st_mode):
-                raise LoadError("read", f"not a regular file but {kind}")
         if before.st_size == 0:
             raise LoadError("read", "the file is empty")
         if before.st_size > max_bytes:
@@ -98,6 +95,8 @@ def read(uri: str, max_bytes: int) -> Content:
                 data += more
         except OSError as error:
             raise LoadError("read", f"cannot be read: {error.strerror}") from None
+        except MemoryError:
+            raise LoadError("read", f"not enough memory to read its {before.st_size:,} bytes") from None
         after = os.fstat(descriptor)
     if len(data) != before.st_size or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise LoadError("read", "the file changed while it was read; ingest it again when it is at rest")
@@ -111,7 +110,7 @@ def decode(data: bytes, max_pixels: int, clip: Target, blip: Target | None) -> P
     least size that no target has to enlarge.
     """
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             return _decode_opened(image, max_pixels, [target for target in (clip, blip) if target], blip is not None)
     except LoadError:
         raise
@@ -119,7 +118,7 @@ def decode(data: bytes, max_pixels: int, clip: Target, blip: Target | None) -> P
         raise LoadError("decode", "its content is not a picture format that Darkroom reads") from None
     except MemoryError:
         raise LoadError("decode", "not enough memory to decode it") from None
-    except _BROKEN as error:
+    except Exception as error:  # decoders raise far more over damaged data than they document, zlib.error for one
         raise LoadError("decode", _reason(error)) from None
 
 
@@ -159,7 +158,10 @@ def _eight_bits(values: np.ndarray) -> np.ndarray:
     """Grey values of any depth as uint8: 16-bit pictures keep their upper byte instead of being clipped to white."""
     numbers = np.nan_to_num(values.astype(np.float32))
     top = float(numbers.max(initial=0))
-    if values.dtype.kind == "f" and 0 < top <= 1:
+    if values.dtype.kind == "u":
+        # The depth is known to be 16 bits, so a dark picture stays dark.
+        numbers /= 257
+    elif values.dtype.kind == "f" and 0 < top <= 1:
         numbers *= 255
     elif top > 255:
         numbers /= 257 if top <= 65535 else top / 255

@@ -1,6 +1,7 @@
 """The facts that EXIF tells of a picture, as payload fields."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -16,18 +17,17 @@ def facts_of(image: Image.Image) -> dict[str, Any]:
 
     What is missing is left out, and so is what cannot be read: broken EXIF is no reason to lose a picture.
     """
-    try:
-        exif = image.getexif()
-        detail = exif.get_ifd(_IFD.Exif)
-        place = exif.get_ifd(_IFD.GPSInfo)
-    except Exception:  # any error here is the broken EXIF of one picture
-        return {}
-    facts = {
-        "taken_at": _taken_at(detail, exif),
-        "camera": _camera(_text(exif.get(_BASE.Make)), _text(exif.get(_BASE.Model))),
-        "lens": _text(detail.get(_BASE.LensModel)),
-        "gps": _position(place),
+    readers: dict[str, Callable[[Image.Exif], Any]] = {
+        "taken_at": lambda exif: _taken_at(exif.get_ifd(_IFD.Exif), exif),
+        "camera": lambda exif: _camera(_text(exif.get(_BASE.Make)), _text(exif.get(_BASE.Model))),
+        "lens": lambda exif: _text(exif.get_ifd(_IFD.Exif).get(_BASE.LensModel)),
+        "gps": lambda exif: _position(exif.get_ifd(_IFD.GPSInfo)),
     }
+    facts = {}
+    for name, reader in readers.items():
+        # Pillow decodes a tag when it is asked for, so each fact may fail by itself.
+        with suppress(Exception):
+            facts[name] = reader(image.getexif())
     return {name: value for name, value in facts.items() if value}
 
 
@@ -35,7 +35,7 @@ def orientation_of(image: Image.Image) -> int:
     """The EXIF orientation, 1 (upright) where there is none or it makes no sense."""
     try:
         value = image.getexif().get(_BASE.Orientation, 1)
-    except Exception:  # as above
+    except Exception:  # any error here is the broken EXIF of one picture
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
@@ -43,7 +43,8 @@ def orientation_of(image: Image.Image) -> int:
 def _text(value: object) -> str:
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
-    return " ".join(str(value).replace("\x00", " ").split())[:200] if value is not None else ""
+    text = "" if value is None else str(value).encode("utf-8", "replace").decode("utf-8")
+    return " ".join(text.replace("\x00", " ").split())[:200]
 
 
 def _camera(make: str, model: str) -> str:
@@ -56,10 +57,10 @@ def _taken_at(detail: Mapping[int, Any], exif: Mapping[int, Any]) -> str | None:
     if len(text) < 19 or not text[:4].isdigit() or text.startswith("0000"):
         return None
     moment = f"{text[:10].replace(':', '-')}T{text[11:19]}"
-    try:
-        return datetime.fromisoformat(moment + (offset if len(offset) == 6 else "")).isoformat()
-    except ValueError:
-        return None
+    for candidate in (moment + offset, moment):
+        with suppress(ValueError):
+            return datetime.fromisoformat(candidate).isoformat()
+    return None
 
 
 def _position(place: Mapping[int, Any]) -> dict[str, float] | None:

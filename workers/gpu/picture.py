@@ -31,7 +31,7 @@ class Content:
 
 @dataclass
 class Picture:
-    """A decoded picture, upright and in sRGB, at the sizes the models want.
+    """A decoded picture, upright and in RGB (colour profiles are not applied), at the sizes the models want.
 
     `clip` and `blip` are uint8 RGB of shape (height, width, 3); `width` and `height` are those of the upright original
     in pixels.

@@ -8,9 +8,11 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
+from redis.exceptions import RedisError
 
 from settings import Settings
 from tasks.checkpoint import PREPROCESSING
@@ -39,7 +41,7 @@ class Known:
     payload: dict[str, Any]
 
 
-@dataclass
+@dataclass(eq=False)
 class Work:
     """One file under way."""
 
@@ -115,9 +117,10 @@ class Pipeline:
         handed_over = []
         for work in list(under_way):
             with self._failing(ledger, work.item, under_way, work):
-                handed_over.append(self._hand_over.submit(self._finish(message, work)))
-        for future in handed_over:
-            future.result()
+                handed_over.append((work, self._hand_over.submit(self._finish(message, work))))
+        for work, handed in handed_over:
+            with self._failing(ledger, work.item):
+                handed.result()
 
     def close(self) -> None:
         """End the batchers' threads once they have worked off what they hold."""
@@ -161,10 +164,13 @@ class Pipeline:
         else:
             assert known is not None
             vector = known.vector
+        if not np.isfinite(vector).all():
+            # Refused here, where it stands alone: the collection would refuse the whole batch that it travels in.
+            raise LoadError("model", "its embedding has numbers that are not finite")
         payload = {
             "uri": work.item.uri,
             "root": message.root,
-            "name": work.item.uri.rsplit("/", 1)[-1],
+            "name": unquote(work.item.uri.rsplit("/", 1)[-1], errors="replace"),
             "sha256": work.content.sha256,
             "mtime": work.content.mtime,
             **facts,
@@ -217,6 +223,9 @@ class Pipeline:
         except LoadError as error:
             failure = Failure(item.number, item.uri, error.stage, error.reason)
             log.warning("%s: %s", item.uri, error.reason)
+        except RedisError:
+            # The ledger being away says nothing about the file.
+            raise
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"[:300]
             failure = Failure(item.number, item.uri, "model", f"unexpected error, see the worker's log ({reason})")

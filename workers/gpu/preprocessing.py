@@ -37,10 +37,16 @@ def fit(image: Image.Image, target: Target) -> Pixels:
     size = (target.width, target.height)
     if not target.crop:
         return np.asarray(image.resize(size, resample))
-    # One resize with a source box gives what resizing all of it and cropping then would, for less work.
-    scale = min(image.width, image.height) / target.edge
-    box_width = min(float(image.width), target.width * scale)
-    box_height = min(float(image.height), target.height * scale)
-    left = (image.width - box_width) / 2
-    top = (image.height - box_height) / 2
-    return np.asarray(image.resize(size, resample, box=(left, top, left + box_width, top + box_height)))
+    # One resize with a source box gives what resizing all of it and cropping then would, for less work. Sizes and
+    # margins are rounded down to whole pixels as the processor does; half a pixel off can be seen in small models.
+    short = min(image.width, image.height)
+    left, right = _span(image.width, target.edge * image.width // short, target.width)
+    top, bottom = _span(image.height, target.edge * image.height // short, target.height)
+    return np.asarray(image.resize(size, resample, box=(left, top, right, bottom)))
+
+
+def _span(length: int, resized: int, cropped: int) -> tuple[float, float]:
+    """The stretch of an edge of `length` pixels that is the middle `cropped` ones of it once it is `resized`."""
+    cropped = min(cropped, resized)
+    begin = (resized - cropped) // 2
+    return begin * length / resized, min((begin + cropped) * length / resized, length)

@@ -30,8 +30,10 @@ class Ended:
     retry_seconds: float
 
     def __str__(self) -> str:
-        why = f": {self.fault}" if self.fault else "."
-        return f"{self.name} {self.how}{why} Starting it again in {self.retry_seconds:g} s."
+        what = f"{self.name} {self.how}"
+        if self.fault:
+            what = self.fault if self.fault.startswith(what) else f"{what}: {self.fault}"
+        return f"{what.removesuffix('.')}. Starting it again in {self.retry_seconds:g} s."
 
 
 class Child:

@@ -45,9 +45,14 @@ def require_free(address: str, port: int) -> None:
             pass
     except OSError as error:
         raise ServiceMissing(
-            f"Flower cannot listen on {address}, port {port} ({(error.strerror or str(error)).lower()}): "
+            f"Flower cannot listen on {address}, port {port} ({_reason(error)}): "
             "free the port or choose another by flower.port."
         ) from error
+
+
+def _reason(error: OSError) -> str:
+    # Python's own text for a failed bind repeats the address in a second pair of brackets.
+    return (error.strerror or str(error)).partition(" (while ")[0].lower()
 
 
 def _family(address: str) -> socket.AddressFamily:

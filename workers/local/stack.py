@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from settings import Settings
@@ -63,9 +64,17 @@ class LocalStack:
             else:
                 self._broker.require()
             stages = [[self._redis] if self._redis else [], [self._storage], [*self._gpus, *self._flower]]
-            Supervisor(stages, self._broker).run(self._step, self._close)
+            Supervisor(stages, self._broker).run(
+                lambda glance: self._is_visible(lock) and self._step(glance), self._close
+            )
         finally:
             self._clear(lock)
+
+    def _is_visible(self, lock: FileLock) -> bool:
+        """Always true; raises ServiceMissing when somebody cleaned away the lock by which others find this stack."""
+        if not lock.refresh():
+            raise ServiceMissing(f"The folder {self._local.runtime} was removed while the stack ran: start it again.")
+        return True
 
     def _step(self, glance: Glance | None) -> bool:
         if not self._came_up and self._redis and self._redis.deaths:
@@ -103,7 +112,5 @@ class LocalStack:
         lock.remove()
         if users:
             users.remove()
-        try:
+        with suppress(OSError):  # a user who is still there, or one who has just come, has files in it
             self._local.runtime.rmdir()
-        except OSError:
-            return  # a user who is still there, or one who has just come, has files in it

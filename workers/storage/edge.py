@@ -101,8 +101,7 @@ class EdgeCatalog:
         if self._about is None:
             return []
         checks.vector(vector, self._about.dim, "The query")
-        nearest = edge.Query.Nearest(vector.tolist())
-        request = edge.SearchRequest(nearest, limit, filter=condition, with_payload=True)
+        request = edge.SearchRequest(edge.Query.Nearest(vector.tolist()), limit, filter=condition, with_payload=True)
         found = self._run(lambda shard: shard.search(request)) or []
         return [Hit(str(point.id), point.score, point.payload or {}) for point in found]
 

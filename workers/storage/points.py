@@ -11,12 +11,12 @@ from redis.exceptions import RedisError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_exponential
 
 from tasks.app import app
-from tasks.errors import DarkroomError, ServiceMissing, WrongUse
+from tasks.errors import DarkroomError, ServiceMissing
 from tasks.ledger import Failure, Ledger
 from tasks.messages import PointsMessage, UnknownSchema
 from tasks.presence import clear_fault, report_fault
 from tasks.queues import STORE_POINTS
-from workers.storage.catalog import Point
+from workers.storage.catalog import BadPoint, Point
 from workers.storage.process import NAME, catalog, client, note_write, point_id, stopping
 
 log = logging.getLogger("darkroom.storage")
@@ -36,23 +36,39 @@ def store_points(self: Task, **wire: Any) -> None:
         Point(point_id(payload["uri"]), vector, payload) for payload, vector in zip(message.payloads, rows, strict=True)
     ]
 
-    def write() -> None:
-        catalog().ensure(message.dim, message.clip_model)
-        catalog().upsert(points)
-
     try:
-        _patiently(write)
+        _patiently(lambda: catalog().ensure(message.dim, message.clip_model))
+        refused = _upsert(points)
         note_write()
-        _patiently(lambda: ledger.stored(message.numbers, message.reused))
-    except (WrongUse, ValueError) as error:
-        failures = [
-            Failure(number, payload["uri"], "store", str(error))
-            for number, payload in zip(message.numbers, message.payloads, strict=True)
-        ]
-        _patiently(lambda: ledger.failed(failures))
+        good = [place for place in range(len(points)) if place not in refused]
+        _patiently(
+            lambda: ledger.stored([message.numbers[place] for place in good], [message.reused[place] for place in good])
+        )
     except (ServiceMissing, RedisError) as error:
         # Only a worker that is stopping gives up waiting; the next one takes the batch.
         raise Reject(str(error), requeue=True) from error
+    except Exception as error:
+        if not isinstance(error, DarkroomError):
+            log.exception("a batch of job %s", message.job)
+        refused = dict.fromkeys(range(len(points)), str(error) or type(error).__name__)
+    failures = [
+        Failure(message.numbers[place], points[place].payload["uri"], "store", reason)
+        for place, reason in refused.items()
+    ]
+    if failures:
+        _patiently(lambda: ledger.failed(failures))
+
+
+def _upsert(points: list[Point]) -> dict[int, str]:
+    """Write a batch; returns the places of the points that the catalog refuses, with the reason of each."""
+    try:
+        _patiently(lambda: catalog().upsert(points))
+    except BadPoint as error:
+        if len(points) == 1:
+            return {0: str(error)}
+        # One by one, so that a bad point fails alone.
+        return {place: reason for place, point in enumerate(points) for reason in _upsert([point]).values()}
+    return {}
 
 
 def _patiently(work: Callable[[], None]) -> None:

@@ -1,5 +1,6 @@
 """Settings and folders of a stack of the test's own."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,8 +19,10 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
 
 
 @pytest.fixture
-def local(settings: Settings) -> Local:
+def local(settings: Settings) -> Iterator[Local]:
     """The places of the stack, made."""
     places = local_paths(settings)
     places.create()
-    return places
+    yield places
+    # It is outside of the test's own folder, where sockets have short paths.
+    shutil.rmtree(places.runtime, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,19 +16,14 @@ from tasks.presence import faults
 from tasks.stack_keys import STOP_NOW
 from tests.own_settings import own_settings
 from tests.until import files_below, is_alive, until
-from tests.workers.local.tiny_stack import StackProcess, tiny_stack
-
-
-def pids(stack: StackProcess) -> list[int]:
-    names = [file.stem for file in stack.local.runtime.glob("*.pid")]
-    return [pid for name in names if (pid := stack.pid_of(name))]
+from tests.workers.local.tiny_stack import tiny_stack
 
 
 def test_a_stack_that_is_stopped_leaves_no_process_no_socket_and_no_lock(local: Local) -> None:
     with tiny_stack(local) as stack:
         stack.wait_ready("storage")
         stack.wait_ready("gpu0")
-        children = pids(stack)
+        children = stack.pids()
         assert len(children) == 3
         code, said = stack.end()
     assert code == 0, said
@@ -137,7 +133,7 @@ def test_the_children_of_a_killed_supervisor_end_and_a_new_stack_starts(local: L
     with tiny_stack(local) as stack:
         stack.wait_ready("storage")
         stack.wait_ready("gpu0")
-        children = pids(stack)
+        children = stack.pids()
         stack.process.kill()
         stack.process.wait()
         if sys.platform == "linux":
@@ -175,6 +171,17 @@ def test_a_redis_that_cannot_start_ends_the_stack_with_its_reason(local: Local) 
     assert "ServiceMissing: Redis does not start: " in said
     assert str(local.logs / "redis.log") in said
     assert files_below(local.runtime) == []
+
+
+def test_a_stack_that_nobody_can_find_any_more_ends(local: Local) -> None:
+    with tiny_stack(local) as stack:
+        stack.wait_ready("storage")
+        children = stack.pids()
+        shutil.rmtree(local.runtime)
+        assert stack.process.wait(timeout=60) != 0
+        _, said = stack.end()
+    assert f"The folder {local.runtime} was removed while the stack ran: start it again." in said
+    assert not [pid for pid in children if is_alive(pid)]
 
 
 def test_what_a_former_stack_said_is_forgotten(local: Local) -> None:

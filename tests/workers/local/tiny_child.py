@@ -1,6 +1,7 @@
 """A child that does what a worker does for its supervisor: announces itself in Redis, then lives until SIGTERM.
 
-Arguments: name, socket of Redis. While the file FAIL names exists, it prints that file's text and ends with exit code 3.
+Arguments: name, socket of Redis. While the file that FAIL names exists, it prints the text
+of that file and ends with exit code 3.
 """
 
 import os

@@ -1,11 +1,9 @@
 """The real supervisor and the real Redis around tiny children, as a process that tests can kill."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import redis
 
@@ -13,6 +11,7 @@ from settings import load_settings
 from tasks.local import Local, local_paths
 from tasks.locks import note_in
 from tasks.presence import ready
+from tasks.stack_keys import stack_key
 from tests.until import until
 from workers.local.child_spec import ChildSpec
 from workers.local.redis_server import redis_spec
@@ -40,10 +39,16 @@ class StackProcess:
         note = note_in(self.local.runtime / f"{name}.pid")
         return int(note) if note else None
 
+    def pids(self) -> list[int]:
+        """The process ids of all children that run."""
+        found = [self.pid_of(file.stem) for file in self.local.runtime.glob("*.pid")]
+        return [pid for pid in found if pid]
+
     def ready(self) -> dict[str, int]:
-        """The process ids of the children that announced themselves."""
+        """The process ids of the children of this very stack that announced themselves."""
         try:
-            return ready(self.redis)
+            signed_in = self.redis.get(stack_key(self.local.runtime.name)) == str(self.process.pid).encode()
+            return ready(self.redis) if signed_in else {}
         except redis.RedisError:
             return {}
 
@@ -72,10 +77,11 @@ def tiny_stack(local: Local, mode: str = "kept") -> Iterator[StackProcess]:
     finally:
         if stack.process.poll() is None:
             stack.end()
-        stack.process.stderr.close() if stack.process.stderr else None
+        stack.redis.close()
 
 
 def main(mode: str) -> None:
+    """Be the supervisor."""
     settings = load_settings()
     local = local_paths(settings)
     spec = StackSpec(redis_spec(local), tiny("storage", local), [tiny("gpu0", local)])
@@ -83,5 +89,4 @@ def main(mode: str) -> None:
 
 
 if __name__ == "__main__":
-    os.chdir(Path(__file__).parents[3])
     main(sys.argv[1])

@@ -1,70 +1,13 @@
-"""One contract for both homes of the catalog: the embedded engine, and a server through its client.
+"""One contract for both homes of the catalog; conftest.py says what stands in for a server."""
 
-No real Qdrant server was at hand, so the server's adapter runs over the client's own in-memory mode, a lenient double:
-it is more forgiving than a server and not safe for threads, which is why its calls are made one at a time here.
-"""
-
-import threading
-import warnings
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from qdrant_client import QdrantClient
 
 from tasks.errors import DarkroomError, WrongUse
 from tests.workers.storage.pictures import DIM, MODEL, PREPROCESSING, identity, picture
 from workers.storage.catalog import BadPoint, Catalog, ModelMismatch, Point
-from workers.storage.edge import EdgeCatalog
-from workers.storage.server import ServerCatalog
-
-
-class OneAtATime:
-    """A client whose calls wait for each other."""
-
-    def __init__(self, client: QdrantClient) -> None:
-        self._client = client
-        self._lock = threading.Lock()
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        method = getattr(self._client, name)
-
-        def call(*arguments: Any, **named: Any) -> Any:
-            with self._lock, warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="Payload indexes have no effect")
-                return method(*arguments, **named)
-
-        return call
-
-
-@pytest.fixture(params=["edge", "server"])
-def empty(request: pytest.FixtureRequest, folder: Path) -> Iterator[Catalog]:
-    """A catalog whose collection does not exist yet."""
-    catalog: Catalog
-    if request.param == "edge":
-        catalog = EdgeCatalog(folder, "pictures")
-    else:
-        client: Any = OneAtATime(QdrantClient(":memory:"))
-        catalog = ServerCatalog(client, "pictures", "http://localhost:6333")
-    yield catalog
-    catalog.close()
-
-
-@pytest.fixture
-def catalog(empty: Catalog) -> Catalog:
-    """A catalog with an empty collection."""
-    empty.ensure(DIM, MODEL)
-    return empty
-
-
-@pytest.fixture
-def filled(catalog: Catalog) -> Catalog:
-    """A catalog with the pictures 0 to 9."""
-    catalog.upsert([picture(number) for number in range(10)])
-    return catalog
 
 
 def test_before_it_is_ensured_everything_reads_as_empty(empty: Catalog) -> None:
@@ -172,58 +115,6 @@ def test_search_has_the_nearest_first(filled: Catalog) -> None:
 def test_a_query_of_the_wrong_dimension_is_refused(filled: Catalog) -> None:
     with pytest.raises(WrongUse, match="shape"):
         filled.search(np.ones(3, dtype=np.float32), 3)
-
-
-@pytest.mark.parametrize(
-    ("where", "numbers"),
-    [
-        (None, range(10)),
-        ({}, range(10)),
-        ({"all": []}, range(10)),
-        ({"all": [{"field": "format", "is": "PNG"}]}, [1, 4, 7]),
-        ({"all": [{"field": "bytes", "is": 1003}]}, [3]),
-        ({"all": [{"field": "format", "in": ["PNG", "JPEG"]}]}, [0, 1, 3, 4, 6, 7, 9]),
-        ({"all": [{"field": "format", "in": []}]}, []),
-        ({"all": [{"field": "width", "from": 200, "to": 500}]}, [2, 3, 4]),
-        ({"all": [{"field": "width", "from": 750.5}]}, [8, 9]),
-        ({"all": [{"field": "taken_at", "to": "2024-01-03T12:00:00"}]}, [0, 1]),
-        ({"all": [{"field": "taken_at", "from": "2024-01-08", "to": "2024-01-09T15:00+02:00"}]}, [7, 8]),
-        ({"all": [{"field": "caption", "text": "SQUARE red"}]}, [1, 3, 5, 7, 9]),
-        ({"all": [{"field": "caption", "text": "red triangle"}]}, []),
-        ({"all": [{"field": "gps", "near": [53.0, 10.0, 120]}]}, [2, 3, 4]),
-        ({"all": [{"field": "camera", "exists": True}]}, [1, 3, 5, 7, 9]),
-        ({"all": [{"field": "camera", "exists": False}]}, [0, 2, 4, 6, 8]),
-        ({"none": [{"field": "camera", "exists": True}]}, [0, 2, 4, 6, 8]),
-        ({"any": [{"field": "camera", "exists": False}, {"field": "bytes", "is": 1001}]}, [0, 1, 2, 4, 6, 8]),
-        (
-            {
-                "all": [{"field": "width", "from": 100}],
-                "any": [{"field": "format", "is": "PNG"}, {"field": "format", "is": "WEBP"}],
-                "none": [{"field": "camera", "is": "X100"}],
-            },
-            [2, 4, 8],
-        ),
-    ],
-)
-def test_filters_mean_the_same_everywhere(filled: Catalog, where: dict[str, Any] | None, numbers: Any) -> None:
-    expected = {identity(number) for number in numbers}
-    assert filled.count(where) == len(expected)
-    assert {hit.id for hit in filled.search(picture(0).vector, 100, where)} == expected
-    assert {point.id for point in filled.scroll(where, 100)[0]} == expected
-    assert sum(filled.facet("format", where).values()) == len(expected)
-
-
-@pytest.mark.parametrize("ask", ["search", "scroll", "facet", "count"])
-def test_a_filter_of_unknown_shape_is_refused(filled: Catalog, ask: str) -> None:
-    where: dict[str, Any] = {"all": [{"field": "format", "like": "P%"}]}
-    asks: dict[str, Callable[[], object]] = {
-        "search": lambda: filled.search(picture(0).vector, 1, where),
-        "scroll": lambda: filled.scroll(where, 1),
-        "facet": lambda: filled.facet("format", where),
-        "count": lambda: filled.count(where),
-    }
-    with pytest.raises(WrongUse, match="like"):
-        asks[ask]()
 
 
 def test_scroll_visits_every_point_once(filled: Catalog) -> None:

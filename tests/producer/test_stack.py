@@ -1,0 +1,198 @@
+"""The stack as the producer uses it: real supervisor, real Redis, real storage worker."""
+
+import importlib.util
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import redis
+
+from producer.stack import LEAVE_SECONDS, Stack, attached
+from settings import Settings, load_settings
+from tasks.app import redis_client
+from tasks.errors import ServiceMissing
+from tasks.local import local_paths
+from tasks.locks import is_held, note_in
+from tests.own_settings import own_settings
+from tests.until import files_below, is_alive, until
+
+Configured = Callable[[str], Settings]
+
+
+@pytest.fixture
+def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Configured]:
+    """Makes settings with an empty data directory of the test's own."""
+
+    def configure(text: str) -> Settings:
+        return own_settings(tmp_path, monkeypatch, text)
+
+    yield configure
+    load_settings.cache_clear()
+
+
+@pytest.fixture
+def settings(configured: Configured) -> Settings:
+    """The defaults: everything embedded."""
+    return configured("")
+
+
+def supervisor(stack: Stack) -> int:
+    return int(note_in(stack.local.stack_lock))
+
+
+def pids(stack: Stack) -> list[int]:
+    return [int(note_in(file)) for file in stack.local.runtime.glob("*.pid")]
+
+
+@pytest.mark.e2e
+def test_the_stack_is_up_inside_and_gone_afterwards(settings: Settings) -> None:
+    with attached(settings) as stack:
+        assert redis_client(settings).ping()
+        assert stack.is_local
+        assert stack.faults() == {}
+        processes = [supervisor(stack), *pids(stack)]
+        assert len(processes) == 3
+    assert not [pid for pid in processes if is_alive(pid)]
+    assert files_below(stack.local.runtime) == []
+
+
+@pytest.mark.e2e
+def test_two_users_share_one_stack_and_it_stays_until_the_second_leaves(settings: Settings) -> None:
+    with ExitStack() as first, ExitStack() as second:
+        stack = first.enter_context(attached(settings))
+        other = second.enter_context(attached(settings))
+        pid = supervisor(stack)
+        begin = time.monotonic()
+        first.close()
+        assert time.monotonic() - begin < LEAVE_SECONDS
+        assert supervisor(other) == pid
+        assert redis_client(settings).ping()
+        second.close()
+    until(lambda: not files_below(stack.local.runtime), "the stack to be gone")
+    until(lambda: not is_alive(pid), "the supervisor to end")
+
+
+@pytest.mark.e2e
+def test_users_who_come_at_the_same_moment_get_one_stack(settings: Settings) -> None:
+    found: list[int] = []
+    all_in = threading.Barrier(3)
+
+    def use() -> None:
+        with attached(settings) as stack:
+            found.append(supervisor(stack))
+            all_in.wait(timeout=120)
+
+    users = [threading.Thread(target=use) for _ in range(3)]
+    for user in users:
+        user.start()
+    for user in users:
+        user.join()
+    assert len(found) == 3
+    assert len(set(found)) == 1
+    until(lambda: not files_below(local_paths(settings).runtime), "the stack to be gone")
+
+
+@pytest.mark.e2e
+def test_who_comes_while_the_stack_goes_gets_a_new_one(settings: Settings) -> None:
+    with ExitStack() as last:
+        stack = last.enter_context(attached(settings))
+        before = supervisor(stack)
+        leaving = threading.Thread(target=last.close)
+        leaving.start()
+        until(lambda: is_held(stack.local.users_lock), "the stack to be on its way out")
+        with attached(settings) as stack:
+            assert supervisor(stack) != before
+            assert redis_client(settings).ping()
+        leaving.join()
+
+
+@pytest.mark.e2e
+@pytest.mark.chaos
+def test_a_killed_stack_is_a_fault_and_the_next_user_gets_a_new_one(settings: Settings) -> None:
+    with attached(settings) as stack:
+        os.kill(supervisor(stack), signal.SIGKILL)
+        found = until(stack.faults, "the fault")
+        assert found == dict.fromkeys(("storage", "gpu"), f"The local stack has ended: see {stack.log}.")
+    with attached(settings) as stack:
+        assert stack.faults() == {}
+    assert files_below(stack.local.runtime) == []
+
+
+@pytest.mark.e2e
+def test_work_that_nobody_takes_does_not_hold_back_who_leaves_now(settings: Settings) -> None:
+    with attached(settings) as stack:
+        redis_client(settings).hset("unacked", "tag", "message")
+        pid = supervisor(stack)
+        stack.leave_now()
+    assert not is_alive(pid)
+
+
+@pytest.mark.e2e
+def test_qdrant_down_at_the_start_is_the_sentence_of_the_storage_worker(configured: Configured) -> None:
+    settings = configured('[qdrant]\nurl = "http://127.0.0.1:9"')
+    with pytest.raises(ServiceMissing, match=r"http://127\.0\.0\.1:9\b"), attached(settings):
+        pass
+    assert files_below(local_paths(settings).runtime) == []
+
+
+def test_a_redis_that_cannot_start_is_the_sentence_of_the_stack(settings: Settings) -> None:
+    local = local_paths(settings)
+    (local.redis_data / "appendonly.aof").mkdir(parents=True)
+    with pytest.raises(ServiceMissing, match=r"^Redis does not start: .*redis\.log\)\.$"), attached(settings):
+        pass
+    assert files_below(local.runtime) == []
+
+
+def test_a_data_directory_that_cannot_be_written_is_one_sentence(tmp_path: Path, settings: Settings) -> None:
+    (tmp_path / "data").write_text("a file in its place")
+    with pytest.raises(ServiceMissing, match=r"^The data directory .* cannot be written"), attached(settings):
+        pass
+
+
+def test_a_broker_at_a_closed_port_is_one_sentence_without_its_password(configured: Configured) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    settings = configured(f'[broker]\nurl = "redis://me:secret@127.0.0.1:{port}/0"')
+    expected = rf"^Redis at redis://me:\*\*\*@127\.0\.0\.1:{port}/0 does not answer: start it or set broker\.url\.$"
+    with pytest.raises(ServiceMissing, match=expected), attached(settings):
+        pass
+
+
+def test_on_a_cluster_nothing_is_started(configured: Configured, redis_process: str, tmp_path: Path) -> None:
+    settings = configured(f'[broker]\nurl = "{redis_process}"\n[qdrant]\nurl = "http://127.0.0.1:9"')
+    with attached(settings) as stack:
+        assert not stack.is_local
+        assert stack.faults() == {}
+        stack.leave_now()
+    assert not (tmp_path / "data").exists()
+    assert not redis.Redis.from_url(redis_process).exists("darkroom:stop-now")
+
+
+@pytest.mark.e2e
+def test_with_a_redis_of_ones_own_the_rest_of_the_stack_is_started(
+    configured: Configured, client: redis.Redis, redis_process: str
+) -> None:
+    settings = configured(f'[broker]\nurl = "{redis_process}"')
+    with attached(settings) as stack:
+        assert [file.stem for file in stack.local.runtime.glob("*.pid")] == ["storage"]
+        processes = [supervisor(stack), *pids(stack)]
+    assert not [pid for pid in processes if is_alive(pid)]
+    assert client.ping()
+
+
+def test_a_machine_for_the_producer_alone_is_told_what_to_install(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setenv("PATH", "")
+    expected = (
+        r"packages that are not installed \(workers, .*\): run `pip install darkroom\[gpu,stack,storage\]`, or set"
+    )
+    with pytest.raises(ServiceMissing, match=expected), attached(settings):
+        pass

@@ -1,0 +1,119 @@
+"""Facts from EXIF: right where they are right, left out where they are broken, never the end of a picture."""
+
+from typing import Any
+
+import msgpack
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import ExifTags, Image
+
+from tests.workers.gpu.pictures import encoded, quarters, seen
+
+# Pillow warns of damage that it reads over; the worker silences it, pytest resets that.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL.*")
+
+BASE, GPS = ExifTags.Base, ExifTags.GPS
+
+
+def exif_of(base: dict[int, Any], detail: dict[int, Any] | None = None, place: dict[int, Any] | None = None) -> bytes:
+    """An EXIF block with these tags."""
+    exif = Image.Exif()
+    exif.update(base)
+    exif.get_ifd(ExifTags.IFD.Exif).update(detail or {})
+    exif.get_ifd(ExifTags.IFD.GPSInfo).update(place or {})
+    return exif.tobytes()
+
+
+FULL = exif_of(
+    {BASE.Make: "Canon", BASE.Model: "Canon EOS R5", BASE.DateTime: "2025:01:01 00:00:00", BASE.Orientation: 1},
+    {
+        BASE.DateTimeOriginal: "2024:07:05 18:31:02",
+        BASE.OffsetTimeOriginal: "+02:00",
+        BASE.LensModel: "RF24-70mm F2.8 L IS USM",
+    },
+    {
+        GPS.GPSLatitudeRef: "S",
+        GPS.GPSLatitude: (33.0, 51.0, 24.0),
+        GPS.GPSLongitudeRef: "E",
+        GPS.GPSLongitude: (151.0, 12.0, 36.0),
+    },
+)
+
+
+def facts(exif: bytes, form: str = "JPEG") -> dict[str, Any]:
+    """The facts of a picture that carries this EXIF block."""
+    return seen(encoded(quarters(), form, exif=exif)).facts
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_time_camera_lens_and_place_are_read(form: str) -> None:
+    found = facts(FULL, form)
+    place = found.pop("gps")
+    assert found == {
+        "taken_at": "2024-07-05T18:31:02+02:00",
+        "camera": "Canon EOS R5",
+        "lens": "RF24-70mm F2.8 L IS USM",
+    }
+    assert place == pytest.approx({"lat": -33.856667, "lon": 151.21}, abs=1e-5)
+
+
+def test_a_picture_without_exif_has_no_facts() -> None:
+    assert seen(encoded(quarters(), "JPEG")).facts == {}
+
+
+def test_the_maker_stands_before_a_model_that_does_not_name_it() -> None:
+    assert facts(exif_of({BASE.Make: "NIKON CORPORATION", BASE.Model: "Z 6"}))["camera"] == "NIKON CORPORATION Z 6"
+    assert facts(exif_of({BASE.Model: "Z 6"}))["camera"] == "Z 6"
+    assert facts(exif_of({BASE.Make: "Apple\0\0"}))["camera"] == "Apple"
+
+
+@pytest.mark.parametrize(
+    ("written", "offset", "read"),
+    [
+        ("2024:07:05 18:31:02", "", "2024-07-05T18:31:02"),
+        ("2024-07-05 18:31:02", "-05:30", "2024-07-05T18:31:02-05:30"),
+        ("2024:07:05 18:31:02", "+99:99", "2024-07-05T18:31:02"),
+        ("2024:07:05 18:31:02", "summer", "2024-07-05T18:31:02"),
+        ("0000:00:00 00:00:00", "", None),
+        ("    :  :     :  :  ", "", None),
+        ("2024:02:30 18:31:02", "", None),
+        ("yesterday, I believe", "", None),
+    ],
+)
+def test_a_time_is_read_or_left_out(written: str, offset: str, read: str | None) -> None:
+    detail = {BASE.DateTimeOriginal: written, BASE.OffsetTimeOriginal: offset}
+    assert facts(exif_of({}, detail)).get("taken_at") == read
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude"),
+    [((0.0, 0.0, 0.0), (0.0, 0.0, 0.0)), ((95.0, 0.0, 0.0), (10.0, 0.0, 0.0)), ((10.0, 0.0), (10.0, 0.0, 0.0))],
+)
+def test_a_place_that_cannot_be_is_left_out(latitude: tuple[float, ...], longitude: tuple[float, ...]) -> None:
+    place = {GPS.GPSLatitude: latitude, GPS.GPSLongitude: longitude}
+    assert "gps" not in facts(exif_of({BASE.Model: "Z 6"}, place=place))
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize(
+    "exif",
+    [b"Exif\0\0", b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff", FULL[:60]],
+    ids=["empty", "garbage", "far", "endless", "cut"],
+)
+def test_broken_exif_does_not_lose_a_picture(form: str, exif: bytes) -> None:
+    assert seen(encoded(quarters(), form, exif=exif)).width == 96
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    changes=st.lists(st.tuples(st.integers(6, len(FULL) - 1), st.integers(0, 255)), min_size=1, max_size=6),
+    end=st.integers(8, len(FULL)),
+)
+def test_no_exif_however_damaged_loses_a_picture_or_spoils_its_message(changes: list[tuple[int, int]], end: int) -> None:
+    exif = bytearray(FULL)
+    for place, value in changes:
+        exif[place] = value
+    picture = seen(encoded(quarters(), "JPEG", exif=bytes(exif[:end])))
+    assert {picture.width, picture.height} == {96, 64}
+    assert msgpack.unpackb(msgpack.packb(picture.facts)) == picture.facts

@@ -1,0 +1,43 @@
+"""Flower's command: never open to others without a password, the password never among the arguments."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from settings import Settings
+from tasks.errors import ServiceMissing, WrongUse
+from tasks.local import Local, local_paths
+from tests.own_settings import own_settings
+from workers.local.flower import flower_spec
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def test_on_this_machine_alone_it_needs_no_password(settings: Settings, local: Local) -> None:
+    spec = flower_spec(settings, local, free_port())
+    assert spec.env == {"FLOWER_UNAUTHENTICATED_API": "true"}
+    assert "--address=127.0.0.1" in spec.argv
+
+
+def test_open_to_others_it_is_refused_without_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = own_settings(tmp_path, monkeypatch, '[flower]\naddress = "0.0.0.0"')
+    with pytest.raises(WrongUse, match=r"^flower.address 0.0.0.0 is open to other machines: set flower.basic_auth to "):
+        flower_spec(settings, local_paths(settings), free_port())
+
+
+def test_the_password_is_not_among_the_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = own_settings(tmp_path, monkeypatch, '[flower]\naddress = "0.0.0.0"\nbasic_auth = "me:secret"')
+    spec = flower_spec(settings, local_paths(settings), free_port())
+    assert spec.env == {"FLOWER_BASIC_AUTH": "me:secret"}
+    assert "secret" not in " ".join(spec.argv)
+
+
+def test_a_port_in_use_is_one_sentence(settings: Settings, local: Local) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(ServiceMissing, match=rf"^Flower cannot listen on 127.0.0.1, port {port} \(address already"):
+            flower_spec(settings, local, port)
