@@ -190,7 +190,7 @@ def blip_loss(model: BlipForConditionalGeneration, tokenizer: BertTokenizer, sce
 
 
 def train(kind: str, out: Path, steps: int, batch: int, rate: float, seed: int, start: Path | None) -> None:
-    """Train from random weights, or on from the checkpoint in `start`, and save model, tokenizer and processor in Hugging Face format."""
+    """Train from random weights, or go on from the checkpoint in `start`; saves in Hugging Face format."""
     torch.manual_seed(seed)
     rng = random.Random(seed)
     model: Any

@@ -28,6 +28,7 @@ from tasks.rpc import Question
 BROKER_SECONDS = 120.0
 ANSWER_SECONDS = 120.0
 LISTED_FAILURES = 20
+STEP_SECONDS = 0.02
 
 
 @dataclass
@@ -103,12 +104,15 @@ class _Ingest:
             self._enqueue_all()
             while self.window.under_way and not self.interrupts.leaving:
                 self._step()
-            self.watch.look()
+            self.watch.look(at_once=True)
+            while self.watch.broker_away_since is not None and not self.interrupts.leaving:
+                self._step()
         return self._outcome()
 
     def _enqueue_all(self) -> None:
         for planned in plan(self._scan(), self.settings, self._answer):
             self.ledger.skipped(planned.unchanged)
+            self._look()
             waiting: list[Numbered] = planned.work
             while waiting and not self.interrupts.stopping:
                 taken, waiting = waiting[: self.window.room], waiting[self.window.room :]
@@ -146,7 +150,10 @@ class _Ingest:
                 time.sleep(1.0)
 
     def _step(self) -> None:
-        time.sleep(0.02)
+        time.sleep(STEP_SECONDS)
+        self._look()
+
+    def _look(self) -> None:
         self.watch.look()
         waits_for = self._health()
         self.view.show(self.watch.counts, self.counted, waits_for)

@@ -1,8 +1,8 @@
-"""Walk a folder: a stream of picture files in a fixed order, in constant memory."""
+"""Walk a folder: a stream of picture files in a fixed order, holding the names of one folder at a time."""
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,26 +52,30 @@ def scan(root: Path, unreadable: list[str] | None = None) -> Iterator[FileRef]:
         folder = waiting.pop()
         try:
             with os.scandir(folder) as listing:
-                entries = sorted(
-                    (entry.name, entry.is_dir(follow_symlinks=False), _is_link_to_folder(entry)) for entry in listing
-                )
+                pictures, folders = _sorted_out(listing)
         except OSError:
             if unreadable is not None:
                 unreadable.append(os.fsdecode(folder))
             continue
-        folders = []
-        for name, is_folder, is_link_to_folder in entries:
-            path = os.path.join(folder, name)
-            if is_folder:
-                folders.append(path)
-            elif not is_link_to_folder and _has_picture_extension(name):
-                yield _file_ref(path)
-        waiting.extend(reversed(folders))
+        for name in pictures:
+            yield _file_ref(os.path.join(folder, name))
+        waiting.extend(os.path.join(folder, name) for name in reversed(folders))
 
 
 def uri_of(path: bytes) -> str:
     """The file:// URI of an absolute path; any byte that a name may hold survives."""
     return Path(os.fsdecode(path)).as_uri()
+
+
+def _sorted_out(listing: "Iterable[os.DirEntry[bytes]]") -> tuple[list[bytes], list[bytes]]:
+    """The names of the pictures and of the folders in a folder, both in order."""
+    pictures, folders = [], []
+    for entry in listing:
+        if entry.is_dir(follow_symlinks=False):
+            folders.append(entry.name)
+        elif _has_picture_extension(entry.name) and not _is_link_to_folder(entry):
+            pictures.append(entry.name)
+    return sorted(pictures), sorted(folders)
 
 
 def _has_picture_extension(name: bytes) -> bool:

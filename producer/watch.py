@@ -33,14 +33,15 @@ class Watch:
         self.first_stored: float | None = None
         self.broker_away_since: float | None = None
 
-    def look(self) -> None:
-        """Read the ledger, at most every READ_SECONDS; a broker that is away for a moment is waited for."""
+    def look(self, at_once: bool = False) -> None:
+        """Read the ledger, at most every READ_SECONDS unless `at_once`; a broker that is away is noted."""
         now = time.monotonic()
-        if now - self._read < READ_SECONDS:
+        if now - self._read < READ_SECONDS and not at_once:
             return
         try:
-            counts = self._ledger.counts()
+            # In this order: whatever has left the window is in the counts.
             self._window.forget_finished()
+            counts = self._ledger.counts()
             self.broker_away_since = None
         except redis.exceptions.RedisError:
             self.broker_away_since = self.broker_away_since or now

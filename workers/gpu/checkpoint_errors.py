@@ -42,6 +42,10 @@ def explain(setting: str, model: str, error: BaseException) -> DarkroomError:
             f"The model {model!r} ({setting}) is not on this machine and the Hugging Face hub cannot be reached: "
             f"connect once so that it is cached, or set {setting} to a local folder ({SHIPPED})."
         )
+    if names & {"ValueError", "RemoteEntryNotFoundError"}:
+        return WrongUse(
+            f"The model {model!r} ({setting}) is on the Hugging Face hub but unusable: {_first_line(error)}"
+        )
     return ServiceMissing(f"The model {model!r} ({setting}) could not be loaded: {_first_line(error)}")
 
 

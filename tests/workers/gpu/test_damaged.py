@@ -79,7 +79,9 @@ def test_a_file_of_a_newer_format_cut_in_half_has_a_reason_too(kind: str) -> Non
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(
     kind=st.sampled_from(sorted(SOUND)),
-    flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 7), st.booleans()), min_size=1, max_size=8),
+    flips=st.lists(
+        st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 7), st.booleans()), min_size=1, max_size=8
+    ),
 )
 def test_flipped_bits_end_as_a_picture_or_a_reason(kind: str, flips: list[tuple[float, int, bool]]) -> None:
     data = bytearray(SOUND[kind])
@@ -134,7 +136,14 @@ def test_a_png_that_unpacks_to_more_than_it_claims_stays_small() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\0", b"hello, this is a letter" * 50, b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"P6 1 1 255\nabc"]
+    "data",
+    [
+        b"",
+        b"\0",
+        b"hello, this is a letter" * 50,
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+        b"P6 1 1 255\nabc",
+    ],
 )
 def test_what_is_no_picture_that_we_read_is_called_so(data: bytes) -> None:
     assert outcome(data) == "its content is not a picture format that Darkroom reads"

@@ -110,7 +110,9 @@ def test_broken_exif_does_not_lose_a_picture(form: str, exif: bytes) -> None:
     changes=st.lists(st.tuples(st.integers(6, len(FULL) - 1), st.integers(0, 255)), min_size=1, max_size=6),
     end=st.integers(8, len(FULL)),
 )
-def test_no_exif_however_damaged_loses_a_picture_or_spoils_its_message(changes: list[tuple[int, int]], end: int) -> None:
+def test_no_exif_however_damaged_loses_a_picture_or_spoils_its_message(
+    changes: list[tuple[int, int]], end: int
+) -> None:
     exif = bytearray(FULL)
     for place, value in changes:
         exif[place] = value

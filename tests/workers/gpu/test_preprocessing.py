@@ -44,7 +44,7 @@ def test_clip_sees_what_its_processor_would_show_it(size: tuple[int, int], side:
     processor = CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size={"height": side, "width": side})
     target = clip_target(processor)
     image = smooth(*size, seed=side)
-    assert levels_apart(fit(image, target), reference(processor, target, image)) < 1.0
+    assert levels_apart(fit(image, target), reference(processor, target, image)) < 0.5
 
 
 @pytest.mark.parametrize("side", [384, 64])

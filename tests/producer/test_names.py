@@ -1,0 +1,34 @@
+"""File names as a person reads them, whatever is in them."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from producer.names import shown
+
+
+@pytest.mark.parametrize("path", ["/a/b.jpg", "/with space/#1?.jpg", "/ä/ö 100%.jpg", "/日本/写真.png"])
+def test_a_path_is_shown_as_it_is_written(path: str) -> None:
+    assert shown(Path(path).as_uri()) == path
+
+
+def test_bytes_that_are_no_text_become_a_sign_for_it() -> None:
+    assert shown(Path(os.fsdecode(b"/caf\xe9.jpg")).as_uri()) == "/caf\N{REPLACEMENT CHARACTER}.jpg"
+
+
+def test_a_name_cannot_move_the_cursor_or_colour_the_screen() -> None:
+    assert "\x1b" not in shown(Path("/\x1b[31mred\r\n.jpg").as_uri())
+
+
+def test_another_address_is_shown_as_it_is() -> None:
+    assert shown("s3://bucket/a%20b.jpg") == "s3://bucket/a%20b.jpg"
+
+
+@given(st.binary(min_size=1, max_size=40).filter(lambda name: b"\0" not in name))
+def test_any_name_can_be_printed(name: bytes) -> None:
+    printed = shown(Path(os.fsdecode(b"/" + name)).as_uri())
+    assert printed.encode("utf-8")
+    assert printed.isprintable()

@@ -1,0 +1,335 @@
+"""The way of a file through a GPU worker, with the shipped models and a real ledger."""
+
+import random
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import numpy as np
+import pytest
+import redis
+from numpy.typing import NDArray
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from models.scenes import Scene, draw
+from settings import load_settings
+from tasks.ledger import Ledger
+from tasks.messages import FileItem, FilesMessage, PointsMessage
+from workers.gpu.blip import Blip
+from workers.gpu.clip import Clip
+from workers.gpu.load import decode, local_path
+from workers.gpu.pipeline import Known, Pipeline
+
+BATCH = 8
+LookUp = Callable[[list[str]], Sequence[Known | None]]
+
+
+class Bench:
+    """A pipeline with its ledger, and what it has handed over."""
+
+    def __init__(self, clip: Clip, blip: Blip | None, client: redis.Redis, look_up: LookUp) -> None:
+        own = load_settings()
+        gpu = own.gpu.model_copy(update={"batch_clip": BATCH, "batch_blip": BATCH})
+        self.settings = own.model_copy(update={"gpu": gpu})
+        self.messages: list[PointsMessage] = []
+        self.ledger = Ledger(client, "job")
+        self.pipeline = Pipeline(self.settings, clip, blip, look_up, self.messages.append)
+
+    def process(self, files: list[FileItem], redelivered: bool = False) -> None:
+        """Bring the files of one message through."""
+        self.pipeline.process(FilesMessage("job", "file:///root", files), self.ledger, redelivered)
+
+    def process_each(self, files: list[FileItem], threads: int = 3 * BATCH) -> None:
+        """Bring every file through as a message of its own, many at once, as the worker's threads do."""
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(lambda item: self.process([item]), files))
+
+    @property
+    def rows(self) -> dict[int, tuple[NDArray[np.float32], dict[str, Any], bool]]:
+        """number -> vector, payload, reused; none may have been handed over twice."""
+        found: dict[int, tuple[NDArray[np.float32], dict[str, Any], bool]] = {}
+        for message in self.messages:
+            # The way over the broker and back.
+            message = PointsMessage.from_wire(msgpack.unpackb(msgpack.packb(message.to_wire())))
+            vectors = np.frombuffer(message.vectors, dtype="<f4").reshape(-1, message.dim)
+            for number, vector, payload, reused in zip(
+                message.numbers, vectors, message.payloads, message.reused, strict=True
+            ):
+                assert number not in found
+                found[number] = (vector, payload, reused)
+        return found
+
+    @property
+    def failures(self) -> dict[int, str]:
+        """number -> the reason on the job's error list."""
+        return {failure.number: failure.reason for failure in self.ledger.failures()}
+
+
+Open = Callable[..., Bench]
+
+
+@pytest.fixture
+def bench(clip: Clip, blip: Blip, client: redis.Redis) -> Iterator[Open]:
+    """Opens pipelines; captions and known content are asked for by argument."""
+    opened: list[Bench] = []
+
+    def open_one(captions: bool = False, look_up: LookUp = lambda shas: [None] * len(shas)) -> Bench:
+        opened.append(Bench(clip, blip if captions else None, client, look_up))
+        return opened[-1]
+
+    yield open_one
+    for each in opened:
+        each.pipeline.close()
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory, scenes: list[Scene]) -> Path:
+    """Forty different pictures, `picture 00.png` and so on."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for number, scene in enumerate(scenes[:40]):
+        draw(scene, random.Random(number), 72).save(folder / f"picture {number:02d}.png")
+    return folder
+
+
+def files_of(folder: Path, count: int) -> list[FileItem]:
+    """The first pictures of a folder, numbered from 100: a window in the middle of a job."""
+    return [FileItem(100 + number, path.as_uri()) for number, path in enumerate(sorted(folder.iterdir())[:count])]
+
+
+def spoiled(files: list[FileItem], folder: Path, rng: random.Random) -> tuple[list[FileItem], set[int]]:
+    """The files with some of them cut off, empty or missing instead; and the numbers of these."""
+    chosen = {item.number for item in files if rng.random() < 0.25}
+    mixed = []
+    for item in files:
+        if item.number in chosen:
+            path = folder / f"spoiled {item.number}.png"
+            how = rng.choice(("cut", "empty", "missing"))
+            if how != "missing":
+                path.write_bytes(local_path(item.uri).read_bytes()[: 300 if how == "cut" else 0])
+            item = FileItem(item.number, path.as_uri())
+        mixed.append(item)
+    return mixed, chosen
+
+
+def embedded_alone(item: FileItem, clip: Clip) -> NDArray[np.float32]:
+    """The vector that a file has when nothing else is near it."""
+    return clip.embed_pictures([decode(local_path(item.uri).read_bytes(), 10**6, clip.target, None).clip])[0]
+
+
+@pytest.mark.parametrize("files_per_task", [1, 5])
+@pytest.mark.parametrize("count", [1, BATCH - 1, BATCH, BATCH + 1, 3 * BATCH + 7])
+def test_every_file_is_accounted_for_and_has_its_own_vector(
+    bench: Open, folder: Path, tmp_path: Path, clip: Clip, count: int, files_per_task: int
+) -> None:
+    files, bad = spoiled(files_of(folder, count), tmp_path, random.Random(count))
+    own = bench()
+    messages = [files[start : start + files_per_task] for start in range(0, count, files_per_task)]
+    with ThreadPoolExecutor(3 * BATCH) as pool:
+        list(pool.map(own.process, messages))
+    rows = own.rows
+    assert set(own.failures) == bad
+    assert set(rows) == {item.number for item in files} - bad
+    assert own.ledger.counts().failed == len(bad)
+    for item in files:
+        if item.number not in bad:
+            vector, payload, reused = rows[item.number]
+            assert (payload["uri"], reused) == (item.uri, False)
+            assert np.allclose(vector, embedded_alone(item, clip), atol=1e-4)
+
+
+def test_a_payload_says_what_the_file_is(bench: Open, folder: Path, clip: Clip, blip: Blip) -> None:
+    own = bench(captions=True)
+    (item,) = files_of(folder, 1)
+    own.process([item])
+    ((_, payload, _),) = own.rows.values()
+    file = local_path(item.uri)
+    assert payload.pop("caption").startswith("a ")
+    assert len(payload.pop("sha256")) == 64
+    assert payload.pop("indexed_at").endswith("Z")
+    assert payload == {
+        "uri": item.uri,
+        "root": "file:///root",
+        "name": "picture 00.png",
+        "bytes": file.stat().st_size,
+        "mtime": file.stat().st_mtime_ns,
+        "format": "PNG",
+        "width": 72,
+        "height": 72,
+        "clip_model": clip.name,
+        "blip_model": blip.name,
+        "preprocessing": "1",
+        "schema": 1,
+    }
+
+
+def test_a_caption_is_that_of_its_own_file_in_a_crowd(bench: Open, folder: Path, blip: Blip) -> None:
+    own = bench(captions=True)
+    files = files_of(folder, BATCH + 3)
+    own.process_each(files)
+    pictures = [decode(local_path(item.uri).read_bytes(), 10**6, blip.target, None).clip for item in files]
+    wanted = dict(zip([item.number for item in files], blip.caption(pictures), strict=True))
+    assert {number: payload["caption"] for number, (_, payload, _) in own.rows.items()} == wanted
+    assert own.pipeline.blip_batcher is not None
+    assert own.pipeline.blip_batcher.items == own.pipeline.clip_batcher.items == len(files)
+
+
+def test_known_content_runs_no_model_and_keeps_its_own_path(bench: Open, folder: Path, clip: Clip, blip: Blip) -> None:
+    vector = np.full(clip.dim, clip.dim**-0.5, dtype=np.float32)
+    payload = {"uri": "file:///elsewhere/old.png", "name": "old.png", "caption": "as it was", "blip_model": blip.name,
+               "width": 7, "height": 5, "format": "PNG", "bytes": 3, "camera": "Box", "gps": {"lat": 1.0, "lon": 2.0}}  # fmt: skip
+    own = bench(captions=True, look_up=lambda shas: [Known(vector, payload)] * len(shas))
+    files = files_of(folder, 3)
+    own.process_each(files)
+    assert own.pipeline.clip_batcher.batches == 0
+    assert own.pipeline.blip_batcher is not None
+    assert own.pipeline.blip_batcher.batches == 0
+    for item in files:
+        row, found, reused = own.rows[item.number]
+        assert reused
+        assert np.array_equal(row, vector)
+        assert (found["uri"], found["name"]) == (item.uri, local_path(item.uri).name)
+        for fact in ("caption", "blip_model", "width", "height", "format", "bytes", "camera", "gps"):
+            assert found[fact] == payload[fact]
+
+
+@pytest.mark.parametrize("before", [{}, {"caption": "of another model", "blip_model": "another"}])
+def test_captions_switched_on_later_compute_captions_only(
+    bench: Open, folder: Path, clip: Clip, blip: Blip, before: dict[str, str]
+) -> None:
+    vector = np.full(clip.dim, clip.dim**-0.5, dtype=np.float32)
+    own = bench(captions=True, look_up=lambda shas: [Known(vector, dict(before))] * len(shas))
+    own.process_each(files_of(folder, 5))
+    assert own.pipeline.clip_batcher.batches == 0
+    assert own.pipeline.blip_batcher is not None
+    assert own.pipeline.blip_batcher.items == 5
+    for row, payload, reused in own.rows.values():
+        assert np.array_equal(row, vector)
+        assert payload["caption"].startswith("a ")
+        assert (payload["blip_model"], reused) == (blip.name, False)
+
+
+def test_captions_switched_off_keep_those_that_are_there(bench: Open, folder: Path, clip: Clip) -> None:
+    vector = np.full(clip.dim, clip.dim**-0.5, dtype=np.float32)
+    own = bench(look_up=lambda shas: [Known(vector, {"caption": "kept", "blip_model": "old"})] * len(shas))
+    own.process_each(files_of(folder, 2))
+    assert own.pipeline.clip_batcher.batches == 0
+    assert {(payload["caption"], payload["blip_model"]) for _, payload, _ in own.rows.values()} == {("kept", "old")}
+
+
+def test_a_redelivered_file_that_is_done_is_dropped(bench: Open, folder: Path) -> None:
+    own = bench()
+    files = files_of(folder, 4)
+    own.ledger.stored([files[1].number], [False])
+    own.ledger.skipped([files[2].number])
+    own.process(files, redelivered=True)
+    assert set(own.rows) == {files[0].number, files[3].number}
+    assert own.failures == {}
+
+
+def test_a_file_that_took_its_workers_down_is_failed_and_its_neighbours_go_through(bench: Open, folder: Path) -> None:
+    own = bench()
+    files = files_of(folder, 3)
+    limit = own.settings.ingest.max_attempts
+    for _ in range(limit):
+        own.ledger.count_attempt(files[1].number)
+    own.process(files, redelivered=True)
+    assert own.failures == {files[1].number: f"its worker died while loading it, {limit} times over"}
+    assert set(own.rows) == {files[0].number, files[2].number}
+
+
+def test_a_file_noted_less_often_is_tried_again_and_a_good_load_adds_no_note(bench: Open, folder: Path) -> None:
+    own = bench()
+    (item,) = files_of(folder, 1)
+    notes = own.settings.ingest.max_attempts - 1
+    for _ in range(notes):
+        own.ledger.count_attempt(item.number)
+    own.process([item], redelivered=True)
+    assert set(own.rows) == {item.number}
+    assert own.ledger.count_attempt(item.number) == notes + 1
+
+
+def test_a_first_delivery_leaves_no_note(bench: Open, folder: Path) -> None:
+    own = bench()
+    (item,) = files_of(folder, 1)
+    own.process([item])
+    assert own.ledger.count_attempt(item.number) == 1
+
+
+def test_many_threads_at_once_get_full_batches_and_mix_nothing_up(bench: Open, folder: Path, clip: Clip) -> None:
+    own = bench()
+    paths = files_of(folder, 40)
+    files = [FileItem(number, paths[number % 40].uri) for number in range(240)]
+    own.process_each(files, threads=64)
+    rows = own.rows
+    assert len(rows) == 240
+    alone = [embedded_alone(item, clip) for item in paths]
+    assert all(np.allclose(rows[number][0], alone[number % 40], atol=1e-4) for number in rows)
+    assert all(rows[number][1]["uri"] == files[number].uri for number in rows)
+    assert own.pipeline.clip_batcher.items == 240
+    assert max(len(message.numbers) for message in own.messages) > 1
+
+
+def test_a_vector_that_is_not_finite_fails_alone_and_not_the_batch_it_would_travel_in(
+    bench: Open, folder: Path, clip: Clip
+) -> None:
+    nothing = np.full(clip.dim, np.nan, dtype=np.float32)
+    shas: list[str] = []
+
+    def look_up(asked: list[str]) -> list[Known | None]:
+        shas.extend(asked)
+        return [Known(nothing, {}) if sha == shas[0] else None for sha in asked]
+
+    own = bench(look_up=look_up)
+    files = files_of(folder, 3)
+    own.process(files)
+    assert own.failures == {files[0].number: "its embedding has numbers that are not finite"}
+    assert set(own.rows) == {files[1].number, files[2].number}
+
+
+def test_a_ledger_that_is_away_fails_no_file(bench: Open, folder: Path) -> None:
+    own = bench()
+    nowhere = redis.Redis(unix_socket_path=str(folder / "no.sock"), retry=Retry(NoBackoff(), 0))
+    message = FilesMessage("job", "file:///root", files_of(folder, 2))
+    with pytest.raises(redis.ConnectionError):
+        own.pipeline.process(message, Ledger(nowhere, "job"), redelivered=True)
+    assert own.failures == {}
+
+
+def test_points_that_cannot_be_sent_are_failed_with_the_reason(clip: Clip, client: redis.Redis, folder: Path) -> None:
+    def publish(message: PointsMessage) -> None:
+        if files[0].number in message.numbers:
+            raise TypeError("cannot be packed")
+        sent.extend(message.numbers)
+
+    sent: list[int] = []
+    files = files_of(folder, 3)
+    ledger = Ledger(client, "job")
+    pipeline = Pipeline(load_settings(), clip, None, lambda shas: [None] * len(shas), publish)
+    pipeline.process(FilesMessage("job", "file:///root", files), ledger)
+    pipeline.close()
+    assert sorted(sent) == [item.number for item in files[1:]]
+    assert [failure.number for failure in ledger.failures()] == [files[0].number]
+    assert "cannot be packed" in ledger.failures()[0].reason
+
+
+def test_copies_in_one_message_keep_all_their_paths(bench: Open, folder: Path, tmp_path: Path) -> None:
+    data = local_path(files_of(folder, 1)[0].uri).read_bytes()
+    files = []
+    for number in range(4):
+        (tmp_path / f"copy {number}.png").write_bytes(data)
+        files.append(FileItem(number, (tmp_path / f"copy {number}.png").as_uri()))
+    own = bench()
+    own.process(files)
+    assert {payload["uri"] for _, payload, _ in own.rows.values()} == {item.uri for item in files}
+    assert len({payload["sha256"] for _, payload, _ in own.rows.values()}) == 1
+
+
+def test_a_pipeline_that_is_closed_leaves_no_thread_behind(clip: Clip, folder: Path) -> None:
+    before = threading.active_count()
+    pipeline = Pipeline(load_settings(), clip, None, lambda shas: [None] * len(shas), lambda message: None)
+    pipeline.close()
+    assert threading.active_count() == before
