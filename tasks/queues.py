@@ -8,6 +8,7 @@ QUERIES = "queries"  # reads from Qdrant
 PROCESS_FILES = "darkroom.files"
 EMBED_TEXTS = "darkroom.embed"
 STORE_POINTS = "darkroom.points"
+ENSURE = "darkroom.ensure"
 PLAN = "darkroom.plan"
 BY_CONTENT = "darkroom.by_content"
 SEARCH = "darkroom.search"
@@ -17,6 +18,7 @@ ROUTES = {
     PROCESS_FILES: {"queue": FILES},
     EMBED_TEXTS: {"queue": EMBED},
     STORE_POINTS: {"queue": POINTS},
+    ENSURE: {"queue": POINTS},
     PLAN: {"queue": QUERIES},
     BY_CONTENT: {"queue": QUERIES},
     SEARCH: {"queue": QUERIES},

@@ -1,55 +1,19 @@
 """The walk over a folder: every picture once, in a fixed order, whatever lies in the way."""
 
 import os
-import tempfile
 import tracemalloc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-import pytest
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from producer.names import shown
-from producer.scan import FileRef, check_root, scan
-from tasks.errors import WrongUse
-
-NOBODY = 65534
-
-
-def made(root: Path, *names: str) -> Path:
-    """A folder with empty files of these names in it."""
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-    return root
+from producer.scan import FileRef, scan
+from tests.producer.folders import closed_folder, made
+from tests.rights import without_rights
 
 
 def names(root: Path, unreadable: list[str] | None = None) -> list[str]:
     """What a scan finds, as paths below the folder."""
     return [os.path.relpath(shown(found.uri), root) for found in scan(root, unreadable)]
-
-
-@contextmanager
-def without_rights() -> Iterator[None]:
-    """As somebody whom file permissions bind, which root is not."""
-    own = os.geteuid()
-    if own == 0:
-        os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(own)
-
-
-@pytest.fixture
-def closed_folder() -> Iterator[Path]:
-    """A folder that may be entered by all, and `closed` in it by nobody."""
-    with tempfile.TemporaryDirectory() as name:
-        root = made(Path(name), "a.jpg", "closed/b.jpg", "open/c.jpg")
-        root.chmod(0o755)
-        (root / "closed").chmod(0)
-        yield root
-        (root / "closed").chmod(0o755)
 
 
 def test_the_order_is_that_of_the_names_and_files_come_before_folders(tmp_path: Path) -> None:
@@ -115,8 +79,6 @@ def test_a_folder_named_like_a_picture_is_walked_into(tmp_path: Path) -> None:
 
 
 def test_names_that_are_not_utf_8_come_through_byte_for_byte(tmp_path: Path) -> None:
-    from urllib.parse import unquote_to_bytes, urlsplit
-
     wanted = [b"caf\xe9 #1?.jpg", b"line\nbreak.jpg", b"\xff\xfe/%41;.jpg"]
     for name in wanted:
         path = os.path.join(os.fsencode(tmp_path), name)
@@ -128,11 +90,12 @@ def test_names_that_are_not_utf_8_come_through_byte_for_byte(tmp_path: Path) -> 
     assert all(ref.uri.isascii() for ref in scan(tmp_path))
 
 
-def test_a_folder_that_cannot_be_read_is_noted_and_passed_over(closed_folder: Path) -> None:
+def test_a_folder_that_cannot_be_read_is_noted_and_passed_over() -> None:
     unreadable: list[str] = []
-    with without_rights():
-        assert names(closed_folder, unreadable) == ["a.jpg", "open/c.jpg"]
-    assert unreadable == [str(closed_folder / "closed")]
+    with closed_folder() as folder:
+        with without_rights():
+            assert names(folder, unreadable) == ["a.jpg", "open/c.jpg"]
+        assert unreadable == [str(folder / "closed")]
 
 
 def test_the_walk_goes_no_further_than_it_is_asked_to(tmp_path: Path) -> None:
@@ -168,39 +131,3 @@ def test_memory_does_not_grow_with_the_number_of_folders(tmp_path: Path) -> None
 
     few, many = peak_of(range(10)), peak_of(range(10, 100))
     assert many - few < 100_000
-
-
-@pytest.mark.parametrize(
-    ("name", "sentence"),
-    [
-        ("nowhere", "There is no folder {root}/nowhere."),
-        ("a.jpg", "{root}/a.jpg is a file: name the folder it is in."),
-        ("a.jpg/b", "{root}/a.jpg/b"),
-        ("loop", "The folder {root}/loop cannot be read: Too many levels of symbolic links."),
-        ("x" * 300, "cannot be read: File name too long."),
-    ],
-)
-def test_what_is_no_folder_is_refused_in_one_sentence(tmp_path: Path, name: str, sentence: str) -> None:
-    made(tmp_path, "a.jpg")
-    (tmp_path / "loop").symlink_to("loop")
-    with pytest.raises(WrongUse) as caught:
-        check_root(tmp_path / name)
-    assert sentence.format(root=tmp_path) in str(caught.value)
-
-
-@pytest.mark.parametrize("name", ["~nobody-of-this-name/pictures", "a\0b"])
-def test_a_name_that_no_folder_can_have_is_refused_in_one_sentence(name: str) -> None:
-    with pytest.raises(WrongUse, match="names no folder"):
-        check_root(Path(name))
-
-
-def test_a_folder_without_permission_is_refused_in_one_sentence(closed_folder: Path) -> None:
-    for folder in (closed_folder / "closed", closed_folder / "closed" / "deeper"):
-        with without_rights(), pytest.raises(WrongUse, match="cannot be read: you have no permission"):
-            check_root(folder)
-
-
-def test_a_relative_folder_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made(tmp_path, "a/1.jpg")
-    monkeypatch.chdir(tmp_path)
-    assert check_root(Path("a/../a")) == tmp_path / "a"

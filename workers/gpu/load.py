@@ -30,7 +30,7 @@ warnings.filterwarnings("ignore", module=r"PIL\..*")
 # Pillow reads more than this, but some of it by starting other programs (EPS runs Ghostscript), and a file of any
 # content may be called .jpg.
 Image.init()
-_FORMATS = [
+_FORMATS: list[str] = [
     name for name in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF", "JPEG2000") if name in Image.OPEN
 ]
 

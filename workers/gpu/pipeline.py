@@ -23,6 +23,7 @@ from workers.gpu.clip import Clip
 from workers.gpu.hardware import batch_sizes, is_out_of_memory, loaders
 from workers.gpu.load import decode, read
 from workers.gpu.picture import Content, LoadError, Picture, Pixels
+from workers.gpu.watchdog import Watchdog
 from workers.microbatcher import MicroBatcher
 
 log = logging.getLogger("darkroom.gpu")
@@ -95,6 +96,7 @@ class Pipeline:
         self._hand_over = MicroBatcher("hand-over", self._publish_batch, HANDOVER_BATCH)
         self._loaders = threading.BoundedSemaphore(loaders(settings))
         self._alone = threading.Lock()
+        self._watchdog = Watchdog(settings.ingest.load_seconds)
 
     def process(self, message: FilesMessage, ledger: Ledger, redelivered: bool = False) -> None:
         """Bring the files of a message to the storage queue, or to the job's error list with their reasons.
@@ -201,15 +203,21 @@ class Pipeline:
 
     @contextmanager
     def _loading(self, ledger: Ledger, item: FileItem, redelivered: bool) -> Iterator[None]:
+        def give_up() -> None:
+            reason = f"loading it took longer than ingest.load_seconds = {self.settings.ingest.load_seconds}"
+            log.error("%s: %s", item.uri, reason)
+            ledger.failed([Failure(item.number, item.uri, "load", reason)])
+
         if not redelivered:
-            with self._loaders:
+            with self._loaders, self._watchdog.watching(give_up):
                 yield
             return
         with self._alone:
             limit = self.settings.ingest.max_attempts
             if ledger.count_attempt(item.number) > limit:
                 raise LoadError("load", f"its worker died while loading it, {limit} times over")
-            yield
+            with self._watchdog.watching(give_up):
+                yield
             ledger.forget_attempt(item.number)
 
     @contextmanager

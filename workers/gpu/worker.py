@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from tasks.checkpoint import PREPROCESSING
 from tasks.ledger import Ledger
 from tasks.messages import FilesMessage, PointsMessage, UnknownSchema
 from tasks.presence import announce
-from tasks.queues import BY_CONTENT, EMBED, EMBED_TEXTS, FILES, PROCESS_FILES, STORE_POINTS
+from tasks.queues import BY_CONTENT, EMBED, EMBED_TEXTS, ENSURE, FILES, PROCESS_FILES, STORE_POINTS
 from tasks.rpc import answer, ask
 from workers.gpu.hardware import batch_sizes, cores, in_flight, pick_device
 from workers.gpu.pipeline import Known, Pipeline
@@ -26,6 +27,7 @@ from workers.gpu.pipeline import Known, Pipeline
 log = logging.getLogger("darkroom.gpu")
 
 LOOK_UP_SECONDS = 30.0
+UNKNOWN_SCHEMA_SECONDS = 1.0
 
 _pipeline: Pipeline | None = None
 _draining = False
@@ -61,6 +63,7 @@ def _build_pipeline() -> Pipeline:
     device = pick_device()
     batch_clip, batch_blip = batch_sizes(settings, device.type)
     clip = Clip(settings.models.clip, device, settings.gpu.dtype, batch_clip)
+    app.send_task(ENSURE, kwargs={"dim": clip.dim, "clip_model": clip.name})
     blip = None
     if settings.models.captions:
         blip = Blip(settings.models.blip, device, settings.gpu.dtype, batch_blip, settings.models.max_caption_tokens)
@@ -82,12 +85,18 @@ def process_files(self: Task, **wire: Any) -> None:
         message = FilesMessage.from_wire(wire)
     except UnknownSchema as error:
         log.error("%s", error)
+        # It comes straight back until a worker of its release is there; slowly, so that it does not spin.
+        time.sleep(UNKNOWN_SCHEMA_SECONDS)
         raise Reject(str(error), requeue=True) from error
     if _draining:
         raise Reject("this worker is stopping", requeue=True)
     own = pipeline()
     redelivered = bool((self.request.delivery_info or {}).get("redelivered"))
-    own.process(message, Ledger(redis_client_of_process(), message.job), redelivered)
+    try:
+        own.process(message, Ledger(redis_client_of_process(), message.job), redelivered)
+    except (RedisError, OperationalError) as error:
+        # The ledger could not be told, so nobody knows yet how these files ended.
+        raise Reject(str(error), requeue=True) from error
 
 
 @app.task(name=EMBED_TEXTS, ignore_result=False, acks_late=False)

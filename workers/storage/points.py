@@ -1,6 +1,7 @@
 """The writing side of the storage worker: one confirmed upsert a batch, then the ledger, then the ack."""
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,11 +16,13 @@ from tasks.errors import DarkroomError, ServiceMissing
 from tasks.ledger import Failure, Ledger
 from tasks.messages import PointsMessage, UnknownSchema
 from tasks.presence import clear_fault, report_fault
-from tasks.queues import STORE_POINTS
+from tasks.queues import ENSURE, STORE_POINTS
 from workers.storage.catalog import BadPoint, Point
 from workers.storage.process import NAME, catalog, client, note_write, point_id, stopping
 
 log = logging.getLogger("darkroom.storage")
+
+UNKNOWN_SCHEMA_SECONDS = 1.0
 
 
 @app.task(name=STORE_POINTS, bind=True, acks_late=True)
@@ -29,6 +32,8 @@ def store_points(self: Task, **wire: Any) -> None:
         message = PointsMessage.from_wire(wire)
     except UnknownSchema as error:
         log.error("%s", error)
+        # It comes straight back until a worker of its release is there; slowly, so that it does not spin.
+        time.sleep(UNKNOWN_SCHEMA_SECONDS)
         raise Reject(str(error), requeue=True) from error
     ledger = Ledger(client(), message.job)
     rows = np.frombuffer(message.vectors, dtype="<f4").reshape(len(message.numbers), message.dim)
@@ -57,6 +62,18 @@ def store_points(self: Task, **wire: Any) -> None:
     ]
     if failures:
         _patiently(lambda: ledger.failed(failures))
+
+
+@app.task(name=ENSURE, acks_late=False)
+def ensure_collection(dim: int, clip_model: str) -> None:
+    """Create the collection while the other models still load, for that takes seconds on a slow disk.
+
+    Whatever goes wrong here goes wrong again with the first batch, and is told there.
+    """
+    try:
+        catalog().ensure(dim, clip_model)
+    except DarkroomError as error:
+        log.warning("%s", error)
 
 
 def _upsert(points: list[Point]) -> dict[int, str]:

@@ -26,7 +26,8 @@ def test_rows_are_float32_of_length_one(clip: Clip, scenes: list[Scene]) -> None
         clip.embed_pictures(drawn(scenes[:5], clip)),
         clip.embed_texts([scene.sentence for scene in scenes[:5]]),
     ):
-        assert (rows.shape, rows.dtype) == ((5, clip.dim), np.float32)
+        assert rows.shape == (5, clip.dim)
+        assert rows.dtype == np.float32
         assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
 
 

@@ -33,13 +33,15 @@ def outcome(data: bytes) -> Picture | str:
     try:
         picture = decode(data, MAX_PIXELS, WHOLE, WHOLE)
     except LoadError as error:
-        assert error.stage == "decode"
-        assert 10 < len(error.reason) < 300
-        assert "\n" not in error.reason
-        assert " at 0x" not in error.reason
-        return error.reason
-    assert picture.clip.shape == (64, 64, 3)
-    return picture
+        refused = error
+    else:
+        assert picture.clip.shape == (64, 64, 3)
+        return picture
+    assert refused.stage == "decode"
+    assert 10 < len(refused.reason) < 300
+    assert "\n" not in refused.reason
+    assert " at 0x" not in refused.reason
+    return refused.reason
 
 
 def chunk(name: bytes, data: bytes) -> bytes:
@@ -113,7 +115,7 @@ def test_a_header_that_claims_too_many_pixels_is_refused_before_anything_is_deco
 @pytest.mark.parametrize("form", ["GIF", "BMP", "TIFF", "WEBP"])
 def test_too_many_pixels_are_refused_in_every_format(form: str) -> None:
     data = encoded(Image.new("L", (100, 50)), form)
-    with pytest.raises(LoadError, match="100 x 50 = 5,000 pixels are more than ingest.max_pixels = 4,999"):
+    with pytest.raises(LoadError, match=r"100 x 50 = 5,000 pixels are more than ingest\.max_pixels = 4,999"):
         decode(data, 4_999, WHOLE, None)
     assert decode(data, 5_000, WHOLE, None).width == 100
 

@@ -14,9 +14,10 @@ from tests.workers.gpu.pictures import encoded, quarters, seen
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL.*")
 
 BASE, GPS = ExifTags.Base, ExifTags.GPS
+Tags = dict[Any, Any]
 
 
-def exif_of(base: dict[int, Any], detail: dict[int, Any] | None = None, place: dict[int, Any] | None = None) -> bytes:
+def exif_of(base: Tags, detail: Tags | None = None, place: Tags | None = None) -> bytes:
     """An EXIF block with these tags."""
     exif = Image.Exif()
     exif.update(base)

@@ -1,13 +1,10 @@
-"""The way of a file through a GPU worker, with the shipped models and a real ledger."""
+"""The way of a file through a GPU worker: every file is accounted for, and none gets what belongs to another."""
 
 import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-import msgpack
 import numpy as np
 import pytest
 import redis
@@ -15,89 +12,14 @@ from numpy.typing import NDArray
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from models.scenes import Scene, draw
 from settings import load_settings
 from tasks.ledger import Ledger
 from tasks.messages import FileItem, FilesMessage, PointsMessage
+from tests.workers.gpu.bench import BATCH, Open, files_of
 from workers.gpu.blip import Blip
 from workers.gpu.clip import Clip
 from workers.gpu.load import decode, local_path
 from workers.gpu.pipeline import Known, Pipeline
-
-BATCH = 8
-LookUp = Callable[[list[str]], Sequence[Known | None]]
-
-
-class Bench:
-    """A pipeline with its ledger, and what it has handed over."""
-
-    def __init__(self, clip: Clip, blip: Blip | None, client: redis.Redis, look_up: LookUp) -> None:
-        own = load_settings()
-        gpu = own.gpu.model_copy(update={"batch_clip": BATCH, "batch_blip": BATCH})
-        self.settings = own.model_copy(update={"gpu": gpu})
-        self.messages: list[PointsMessage] = []
-        self.ledger = Ledger(client, "job")
-        self.pipeline = Pipeline(self.settings, clip, blip, look_up, self.messages.append)
-
-    def process(self, files: list[FileItem], redelivered: bool = False) -> None:
-        """Bring the files of one message through."""
-        self.pipeline.process(FilesMessage("job", "file:///root", files), self.ledger, redelivered)
-
-    def process_each(self, files: list[FileItem], threads: int = 3 * BATCH) -> None:
-        """Bring every file through as a message of its own, many at once, as the worker's threads do."""
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda item: self.process([item]), files))
-
-    @property
-    def rows(self) -> dict[int, tuple[NDArray[np.float32], dict[str, Any], bool]]:
-        """number -> vector, payload, reused; none may have been handed over twice."""
-        found: dict[int, tuple[NDArray[np.float32], dict[str, Any], bool]] = {}
-        for message in self.messages:
-            # The way over the broker and back.
-            message = PointsMessage.from_wire(msgpack.unpackb(msgpack.packb(message.to_wire())))
-            vectors = np.frombuffer(message.vectors, dtype="<f4").reshape(-1, message.dim)
-            for number, vector, payload, reused in zip(
-                message.numbers, vectors, message.payloads, message.reused, strict=True
-            ):
-                assert number not in found
-                found[number] = (vector, payload, reused)
-        return found
-
-    @property
-    def failures(self) -> dict[int, str]:
-        """number -> the reason on the job's error list."""
-        return {failure.number: failure.reason for failure in self.ledger.failures()}
-
-
-Open = Callable[..., Bench]
-
-
-@pytest.fixture
-def bench(clip: Clip, blip: Blip, client: redis.Redis) -> Iterator[Open]:
-    """Opens pipelines; captions and known content are asked for by argument."""
-    opened: list[Bench] = []
-
-    def open_one(captions: bool = False, look_up: LookUp = lambda shas: [None] * len(shas)) -> Bench:
-        opened.append(Bench(clip, blip if captions else None, client, look_up))
-        return opened[-1]
-
-    yield open_one
-    for each in opened:
-        each.pipeline.close()
-
-
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory, scenes: list[Scene]) -> Path:
-    """Forty different pictures, `picture 00.png` and so on."""
-    folder = tmp_path_factory.mktemp("pictures")
-    for number, scene in enumerate(scenes[:40]):
-        draw(scene, random.Random(number), 72).save(folder / f"picture {number:02d}.png")
-    return folder
-
-
-def files_of(folder: Path, count: int) -> list[FileItem]:
-    """The first pictures of a folder, numbered from 100: a window in the middle of a job."""
-    return [FileItem(100 + number, path.as_uri()) for number, path in enumerate(sorted(folder.iterdir())[:count])]
 
 
 def spoiled(files: list[FileItem], folder: Path, rng: random.Random) -> tuple[list[FileItem], set[int]]:
@@ -175,88 +97,6 @@ def test_a_caption_is_that_of_its_own_file_in_a_crowd(bench: Open, folder: Path,
     assert {number: payload["caption"] for number, (_, payload, _) in own.rows.items()} == wanted
     assert own.pipeline.blip_batcher is not None
     assert own.pipeline.blip_batcher.items == own.pipeline.clip_batcher.items == len(files)
-
-
-def test_known_content_runs_no_model_and_keeps_its_own_path(bench: Open, folder: Path, clip: Clip, blip: Blip) -> None:
-    vector = np.full(clip.dim, clip.dim**-0.5, dtype=np.float32)
-    payload = {"uri": "file:///elsewhere/old.png", "name": "old.png", "caption": "as it was", "blip_model": blip.name,
-               "width": 7, "height": 5, "format": "PNG", "bytes": 3, "camera": "Box", "gps": {"lat": 1.0, "lon": 2.0}}  # fmt: skip
-    own = bench(captions=True, look_up=lambda shas: [Known(vector, payload)] * len(shas))
-    files = files_of(folder, 3)
-    own.process_each(files)
-    assert own.pipeline.clip_batcher.batches == 0
-    assert own.pipeline.blip_batcher is not None
-    assert own.pipeline.blip_batcher.batches == 0
-    for item in files:
-        row, found, reused = own.rows[item.number]
-        assert reused
-        assert np.array_equal(row, vector)
-        assert (found["uri"], found["name"]) == (item.uri, local_path(item.uri).name)
-        for fact in ("caption", "blip_model", "width", "height", "format", "bytes", "camera", "gps"):
-            assert found[fact] == payload[fact]
-
-
-@pytest.mark.parametrize("before", [{}, {"caption": "of another model", "blip_model": "another"}])
-def test_captions_switched_on_later_compute_captions_only(
-    bench: Open, folder: Path, clip: Clip, blip: Blip, before: dict[str, str]
-) -> None:
-    vector = np.full(clip.dim, clip.dim**-0.5, dtype=np.float32)
-    own = bench(captions=True, look_up=lambda shas: [Known(vector, dict(before))] * len(shas))
-    own.process_each(files_of(folder, 5))
-    assert own.pipeline.clip_batcher.batches == 0
-    assert own.pipeline.blip_batcher is not None
-    assert own.pipeline.blip_batcher.items == 5
-    for row, payload, reused in own.rows.values():
-        assert np.array_equal(row, vector)
-        assert payload["caption"].startswith("a ")
-        assert (payload["blip_model"], reused) == (blip.name, False)
-
-
-def test_captions_switched_off_keep_those_that_are_there(bench: Open, folder: Path, clip: Clip) -> None:
-    vector = np.full(clip.dim, clip.dim**-0.5, dtype=np.float32)
-    own = bench(look_up=lambda shas: [Known(vector, {"caption": "kept", "blip_model": "old"})] * len(shas))
-    own.process_each(files_of(folder, 2))
-    assert own.pipeline.clip_batcher.batches == 0
-    assert {(payload["caption"], payload["blip_model"]) for _, payload, _ in own.rows.values()} == {("kept", "old")}
-
-
-def test_a_redelivered_file_that_is_done_is_dropped(bench: Open, folder: Path) -> None:
-    own = bench()
-    files = files_of(folder, 4)
-    own.ledger.stored([files[1].number], [False])
-    own.ledger.skipped([files[2].number])
-    own.process(files, redelivered=True)
-    assert set(own.rows) == {files[0].number, files[3].number}
-    assert own.failures == {}
-
-
-def test_a_file_that_took_its_workers_down_is_failed_and_its_neighbours_go_through(bench: Open, folder: Path) -> None:
-    own = bench()
-    files = files_of(folder, 3)
-    limit = own.settings.ingest.max_attempts
-    for _ in range(limit):
-        own.ledger.count_attempt(files[1].number)
-    own.process(files, redelivered=True)
-    assert own.failures == {files[1].number: f"its worker died while loading it, {limit} times over"}
-    assert set(own.rows) == {files[0].number, files[2].number}
-
-
-def test_a_file_noted_less_often_is_tried_again_and_a_good_load_adds_no_note(bench: Open, folder: Path) -> None:
-    own = bench()
-    (item,) = files_of(folder, 1)
-    notes = own.settings.ingest.max_attempts - 1
-    for _ in range(notes):
-        own.ledger.count_attempt(item.number)
-    own.process([item], redelivered=True)
-    assert set(own.rows) == {item.number}
-    assert own.ledger.count_attempt(item.number) == notes + 1
-
-
-def test_a_first_delivery_leaves_no_note(bench: Open, folder: Path) -> None:
-    own = bench()
-    (item,) = files_of(folder, 1)
-    own.process([item])
-    assert own.ledger.count_attempt(item.number) == 1
 
 
 def test_many_threads_at_once_get_full_batches_and_mix_nothing_up(bench: Open, folder: Path, clip: Clip) -> None:

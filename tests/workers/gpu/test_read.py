@@ -4,17 +4,15 @@ import hashlib
 import os
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.rights import without_rights
 from tests.workers.gpu.pictures import encoded, quarters
 from workers.gpu.load import read
 from workers.gpu.picture import LoadError
-
-NOBODY = 65534
 
 
 def refusal(uri: str, max_bytes: int = 1_000_000) -> str:
@@ -23,18 +21,6 @@ def refusal(uri: str, max_bytes: int = 1_000_000) -> str:
         read(uri, max_bytes)
     assert caught.value.stage == "read"
     return caught.value.reason
-
-
-@contextmanager
-def without_rights() -> Iterator[None]:
-    """As somebody whom file permissions bind, which root is not."""
-    own = os.geteuid()
-    if own == 0:
-        os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(own)
 
 
 def test_a_sound_file_gives_its_bytes_its_hash_and_its_time(tmp_path: Path) -> None:

@@ -1,0 +1,77 @@
+"""Rounds of killing, as a table and one last line of JSON: `python -m tests.chaos --rounds 20`."""
+
+import argparse
+import json
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.chaos.kill import VICTIMS, Kill, draw_kill
+from tests.chaos.pictures import Album, draw_album
+from tests.chaos.rounds import Verdict, play
+from tests.conftest import SCRATCH
+from tests.e2e.conftest import Home
+
+# Captions take most of a round's time and change nothing about who holds which message, so one round in five has them.
+ROUNDS_PER_CAPTIONS = 5
+HEAD = ("round", "killed", "when", "seconds", "runs", "stored", "failed", "lost", "doubled", "misfiled", "ledger")
+ROW = "{:>5}  {:<10}  {:<13}  {:>7}  {:>4}  {:>6}  {:>6}  {:>4}  {:>7}  {:>8}  {}"
+
+
+def kills(seed: int, victims: Sequence[str]) -> Iterator[Kill]:
+    """An endless draw in which every victim comes as often as every other."""
+    rng = random.Random(seed)
+    while True:
+        for victim in rng.sample(victims, len(victims)):
+            yield draw_kill(rng, victim)
+
+
+def run_rounds(rounds: int, album: Album, seed: int, scratch: Path, victims: Sequence[str]) -> list[Verdict]:
+    """Play the rounds, each in a fresh home, and print a row for each as it ends."""
+    print(f"seed {seed}, {len(album.vectors)} files a round", flush=True)
+    print(ROW.format(*HEAD), flush=True)
+    verdicts = []
+    for number, kill in zip(range(rounds), kills(seed, victims)):
+        captions = number % ROUNDS_PER_CAPTIONS == ROUNDS_PER_CAPTIONS - 1
+        home = Home(scratch / f"round-{number}", {"DARKROOM__MODELS__CAPTIONS": str(captions).lower()})
+        verdict = play(home, album, kill)
+        verdicts.append(verdict)
+        counts = (verdict.stored, *map(len, (verdict.failures, verdict.lost, verdict.doubled, verdict.misfiled)))
+        who = kill.victim if verdict.killed else f"({kill.victim})"
+        truth = "; ".join(verdict.wrong) or "right"
+        print(ROW.format(number, who, str(kill), f"{verdict.seconds:.1f}", verdict.runs, *counts, truth), flush=True)
+        if verdict.good:
+            shutil.rmtree(home.data)
+        else:
+            print("\n".join([f"kept: {home.data}", *verdict.said]), flush=True)
+    return verdicts
+
+
+def main() -> int:
+    """Exit code 0 when every round was good."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--files", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--victims", nargs="+", choices=VICTIMS, default=VICTIMS)
+    options = parser.parse_args()
+    scratch = Path(tempfile.mkdtemp(prefix="darkroom-chaos-"))
+    try:
+        album = draw_album(scratch / "pictures", options.files)
+        verdicts = run_rounds(options.rounds, album, options.seed, scratch, options.victims)
+    finally:
+        shutil.rmtree(SCRATCH, ignore_errors=True)
+    good = all(verdict.good for verdict in verdicts)
+    if good:
+        shutil.rmtree(scratch)
+    sums = {name: sum(len(getattr(verdict, name)) for verdict in verdicts) for name in ("lost", "doubled", "misfiled")}
+    print(json.dumps({"rounds": len(verdicts), **sums}))
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""The pictures of the chaos rounds, and what the catalog must hold for each of them."""
+
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.scenes import draw, fresh_scenes
+from tests.conftest import ROOT
+from workers.gpu.clip import Clip
+from workers.gpu.load import decode
+from workers.storage.catalog import Point
+
+ALIKE = 0.999
+
+
+@dataclass(frozen=True)
+class Album:
+    """Drawn files by URI: the sha256 of each, and its embedding made here, alone, away from all queues and batches."""
+
+    folder: Path
+    sha256: dict[str, str]
+    vectors: dict[str, NDArray[np.float32]]
+
+    def misfiled(self, points: Sequence[Point]) -> list[str]:
+        """URIs whose point holds another content, or a vector that is not that file's own."""
+        uris = list(self.vectors)
+        expected = np.stack([self.vectors[uri] for uri in uris])
+        wrong = []
+        for point in points:
+            uri = point.payload["uri"]
+            likeness = expected @ point.vector
+            own = likeness[uris.index(uri)] if uri in self.vectors else -1.0
+            if point.payload["sha256"] != self.sha256.get(uri) or own < ALIKE or own < likeness.max() - 1e-5:
+                wrong.append(uri)
+        return wrong
+
+
+def draw_album(folder: Path, count: int, seed: int = 11) -> Album:
+    """Draw `count` different scenes of 64 to 96 pixels into `folder`."""
+    folder.mkdir(parents=True)
+    rng = random.Random(seed)
+    clip = Clip(str(ROOT / "models" / "shapes-clip"), torch.device("cpu"), "float32", 8)
+    sha256, vectors = {}, {}
+    for number, scene in enumerate(fresh_scenes(seed, count)):
+        path = folder / f"{number:04}.png"
+        draw(scene, rng, rng.randint(64, 96)).save(path)
+        data = path.read_bytes()
+        sha256[path.as_uri()] = hashlib.sha256(data).hexdigest()
+        vectors[path.as_uri()] = clip.embed_pictures([decode(data, 10**6, clip.target, None).clip])[0]
+    return Album(folder, sha256, vectors)

@@ -1,0 +1,70 @@
+"""A pipeline on the test bench: the shipped models, a real ledger, and a list in place of the storage queue."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import numpy as np
+import redis
+from numpy.typing import NDArray
+
+from settings import load_settings
+from tasks.ledger import Ledger
+from tasks.messages import FileItem, FilesMessage, PointsMessage
+from workers.gpu.blip import Blip
+from workers.gpu.clip import Clip
+from workers.gpu.pipeline import Known, Pipeline
+
+BATCH = 8
+LookUp = Callable[[list[str]], Sequence[Known | None]]
+
+
+class Bench:
+    """A pipeline with its ledger, and what it has handed over."""
+
+    def __init__(self, clip: Clip, blip: Blip | None, client: redis.Redis, look_up: LookUp) -> None:
+        own = load_settings()
+        gpu = own.gpu.model_copy(update={"batch_clip": BATCH, "batch_blip": BATCH})
+        self.settings = own.model_copy(update={"gpu": gpu})
+        self.messages: list[PointsMessage] = []
+        self.ledger = Ledger(client, "job")
+        self.pipeline = Pipeline(self.settings, clip, blip, look_up, self.messages.append)
+
+    def process(self, files: list[FileItem], redelivered: bool = False) -> None:
+        """Bring the files of one message through."""
+        self.pipeline.process(FilesMessage("job", "file:///root", files), self.ledger, redelivered)
+
+    def process_each(self, files: list[FileItem], threads: int = 3 * BATCH) -> None:
+        """Bring every file through as a message of its own, many at once, as the worker's threads do."""
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(lambda item: self.process([item]), files))
+
+    @property
+    def rows(self) -> dict[int, tuple[NDArray[np.float32], dict[str, Any], bool]]:
+        """number -> vector, payload, reused; none may have been handed over twice."""
+        found: dict[int, tuple[NDArray[np.float32], dict[str, Any], bool]] = {}
+        for message in self.messages:
+            # The way over the broker and back.
+            message = PointsMessage.from_wire(msgpack.unpackb(msgpack.packb(message.to_wire())))
+            vectors = np.frombuffer(message.vectors, dtype="<f4").reshape(-1, message.dim)
+            for number, vector, payload, reused in zip(
+                message.numbers, vectors, message.payloads, message.reused, strict=True
+            ):
+                assert number not in found
+                found[number] = (vector, payload, reused)
+        return found
+
+    @property
+    def failures(self) -> dict[int, str]:
+        """number -> the reason on the job's error list."""
+        return {failure.number: failure.reason for failure in self.ledger.failures()}
+
+
+Open = Callable[..., Bench]
+
+
+def files_of(folder: Path, count: int) -> list[FileItem]:
+    """The first pictures of a folder, numbered from 100: a window in the middle of a job."""
+    return [FileItem(100 + number, path.as_uri()) for number, path in enumerate(sorted(folder.iterdir())[:count])]

@@ -1,0 +1,57 @@
+"""A time limit for loading a file: a decoder that hangs cannot be stopped, but its process can be ended."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+
+log = logging.getLogger("darkroom.gpu")
+
+CHECK_SECONDS = 0.5
+
+
+def end_process() -> None:
+    """End this process at once; the supervisor starts another one, and what this one held is delivered again."""
+    os._exit(70)
+
+
+class Watchdog:
+    """Watches work that may hang.
+
+    When some has run for longer than `seconds`, its own `give_up` is called, which notes who is to blame, and then
+    `end`: the neighbours in flight are delivered to the next process, the one at fault is not tried again.
+    """
+
+    def __init__(self, seconds: float, end: Callable[[], None] = end_process) -> None:
+        self.seconds = seconds
+        self._end = end
+        self._numbers = count()
+        self._watched: dict[int, tuple[float, Callable[[], None]]] = {}
+        threading.Thread(target=self._run, name="watchdog", daemon=True).start()
+
+    @contextmanager
+    def watching(self, give_up: Callable[[], None]) -> Iterator[None]:
+        """Watch what is done inside."""
+        number = next(self._numbers)
+        self._watched[number] = time.monotonic() + self.seconds, give_up
+        try:
+            yield
+        finally:
+            self._watched.pop(number, None)
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(min(CHECK_SECONDS, self.seconds / 2))
+            now = time.monotonic()
+            late = [entry for entry in list(self._watched.values()) if entry[0] < now]
+            for _, give_up in late:
+                try:
+                    give_up()
+                except Exception:  # the process must end even when the note cannot be written
+                    log.exception("a file that hangs could not be noted")
+            if late:
+                self._end()
+                return
