@@ -76,8 +76,8 @@ class ProgressView:
             self._console.print(f"{counts.finished}/{total if total is not None else '?'} · {text}", highlight=False)
 
     def say(self, sentence: str) -> None:
-        """Print a sentence above the bar."""
-        self._console.print(Text(sentence))
+        """Print a sentence above the bar; it stays one line, so that a command in it can be copied."""
+        self._console.print(Text(sentence), soft_wrap=True)
 
     def _rate(self, finished: int) -> float:
         now = time.monotonic()

@@ -38,21 +38,22 @@ def print_summary(outcome: Outcome, console: Console) -> None:
     )
     if outcome.first_stored_seconds is not None:
         line += f" (first one stored after {outcome.first_stored_seconds:.1f} s, start-up included)"
-    console.print(Text(line + "."))
+    _say(line + ".", console)
     if outcome.listed:
         console.print(failures_table(outcome.listed))
     if counts.failed > len(outcome.listed):
         more = counts.failed - len(outcome.listed)
-        console.print(Text(f"{more:,} more failed: python -m producer errors {outcome.job}"))
+        _say(f"{more:,} more failed: python -m producer errors {outcome.job}", console)
     for folder in outcome.unreadable[:20]:
-        console.print(Text(f"Not entered, no permission or gone: {folder}"))
+        _say(f"Not entered, no permission or gone: {folder}", console)
     if len(outcome.unreadable) > 20:
-        console.print(Text(f"… and {len(outcome.unreadable) - 20:,} more folders that could not be entered."))
+        _say(f"… and {len(outcome.unreadable) - 20:,} more folders that could not be entered.", console)
     if outcome.interrupted:
-        console.print(Text(
-            f"Interrupted with {outcome.in_flight:,} files in flight; they stay in the queue. "
-            f"Resume with: {resume_command(outcome.root)}"
-        ))  # fmt: skip
+        if outcome.in_flight:
+            _say(f"Interrupted with {outcome.in_flight:,} files in flight; they stay in the queue.", console)
+        else:
+            _say("Interrupted; every file that was enqueued is finished.", console)
+        _say(f"Resume with: {resume_command(outcome.root)}", console)
     else:
         console.print(Text(f"Job {outcome.job}"), style="dim")
 
@@ -63,3 +64,8 @@ def failures_table(failures: Sequence[Failure]) -> Table:
     for failure in failures:
         table.add_row(Text(shown(failure.uri), overflow="fold"), failure.stage, Text(failure.reason, overflow="fold"))
     return table
+
+
+def _say(sentence: str, console: Console) -> None:
+    # Soft wrap: a line broken in two by rich could not be copied as a command.
+    console.print(Text(sentence), soft_wrap=True)

@@ -210,21 +210,27 @@ def test_with_all_workers_up_it_says_where_the_files_are(watch: Watch, client: r
 
 
 def test_a_broker_that_is_away_is_noted_said_and_forgotten_when_it_is_back(
-    redis_process: str, client: redis.Redis, window: Window, clock: Clock
+    redis_process: str, client: redis.Redis, clock: Clock
 ) -> None:
     impatient = redis.Redis.from_url(redis_process, retry=Retry(NoBackoff(), 0))
-    watch = Watch(impatient, Ledger(impatient, "job"), Window(app, Ledger(impatient, "job"), ROOT_URI, 10, 1), False)
+    ledger = Ledger(impatient, "job")
+    watch = Watch(impatient, ledger, Window(app, ledger, ROOT_URI, 10, 1), local=False)
+    pool = impatient.connection_pool
+    socket = pool.connection_kwargs["path"]
+
+    def connects_to(path: str) -> None:
+        pool.connection_kwargs["path"] = path
+        pool.disconnect()
+        pool.reset()
+
     watch.look()
-    address = impatient.connection_pool.connection_kwargs["path"]
-    impatient.connection_pool.connection_kwargs["path"] = f"{address}.gone"
-    impatient.connection_pool.disconnect()
-    impatient.connection_pool.reset()
+    connects_to(f"{socket}.gone")
     clock.passes(1)
     watch.look()
     clock.passes(7)
     watch.look()
     assert watch.what_it_waits_for() == "Redis does not answer since 7 s; waiting for it"
-    impatient.connection_pool.connection_kwargs["path"] = address
+    connects_to(socket)
     clock.passes(1)
     watch.look()
     assert watch.broker_away_since is None

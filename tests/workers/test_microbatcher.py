@@ -10,7 +10,7 @@ from workers.microbatcher import MicroBatcher
 
 
 def test_every_item_gets_its_own_result() -> None:
-    batcher = MicroBatcher("double", lambda batch: [2 * item for item in batch], max_batch=4)
+    batcher: MicroBatcher[int, int] = MicroBatcher("double", lambda batch: [2 * item for item in batch], max_batch=4)
     futures = [batcher.submit(number) for number in range(23)]
     assert [future.result(5) for future in futures] == [2 * number for number in range(23)]
     batcher.close()
@@ -26,7 +26,7 @@ def test_items_that_gather_while_the_model_runs_form_one_full_batch() -> None:
         go_on.wait(5)
         return batch
 
-    batcher = MicroBatcher("slow", process, max_batch=8)
+    batcher: MicroBatcher[int, int] = MicroBatcher("slow", process, max_batch=8)
     first = batcher.submit(0)
     assert begun.wait(5)
     rest = [batcher.submit(number) for number in range(1, 18)]
@@ -45,7 +45,7 @@ def test_an_item_that_breaks_its_batch_fails_alone() -> None:
             raise ValueError("three")
         return batch
 
-    batcher = MicroBatcher("picky", process, max_batch=8)
+    batcher: MicroBatcher[int, int] = MicroBatcher("picky", process, max_batch=8)
     futures = [batcher.submit(number) for number in range(6)]
     go_on.set()
     with pytest.raises(ValueError, match="three"):
@@ -92,7 +92,7 @@ def test_a_process_that_returns_too_few_results_never_shifts_them_to_other_items
         go_on.wait(5)
         return batch[1:] if len(batch) > 1 else batch
 
-    batcher = MicroBatcher("short", process, max_batch=4)
+    batcher: MicroBatcher[int, int] = MicroBatcher("short", process, max_batch=4)
     futures = [batcher.submit(number) for number in range(8)]
     go_on.set()
     assert [future.result(5) for future in futures] == list(range(8))
@@ -100,7 +100,7 @@ def test_a_process_that_returns_too_few_results_never_shifts_them_to_other_items
 
 
 def test_close_works_off_what_was_submitted_and_refuses_more() -> None:
-    batcher = MicroBatcher("last", lambda batch: batch, max_batch=3)
+    batcher: MicroBatcher[int, int] = MicroBatcher("last", lambda batch: batch, max_batch=3)
     futures = [batcher.submit(number) for number in range(10)]
     batcher.close()
     assert [future.result(0) for future in futures] == list(range(10))
@@ -115,7 +115,7 @@ def test_for_any_count_and_batch_size_each_item_ends_exactly_once(count: int, si
             raise ValueError
         return [str(item) for item in batch]
 
-    batcher = MicroBatcher("any", process, size)
+    batcher: MicroBatcher[int, str] = MicroBatcher("any", process, size)
     futures = [batcher.submit(number) for number in range(count)]
     for number, future in enumerate(futures):
         if number in bad:

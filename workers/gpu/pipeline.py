@@ -4,10 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
@@ -22,8 +19,9 @@ from workers.gpu.blip import Blip
 from workers.gpu.clip import Clip
 from workers.gpu.hardware import batch_sizes, is_out_of_memory, loaders
 from workers.gpu.load import decode, read
-from workers.gpu.picture import Content, LoadError, Picture, Pixels
+from workers.gpu.picture import LoadError, Pixels
 from workers.gpu.watchdog import Watchdog
+from workers.gpu.work import Finished, Known, Work
 from workers.microbatcher import MicroBatcher
 
 log = logging.getLogger("darkroom.gpu")
@@ -32,37 +30,6 @@ HANDOVER_BATCH = 64
 LOOK_UP_BATCH = 64
 # Facts that belong to the bytes of a file, and so hold for every copy of it.
 CONTENT_FACTS = ("format", "width", "height", "taken_at", "camera", "lens", "gps")
-
-
-@dataclass
-class Known:
-    """What the collection already holds for some content: its embedding, and its payload with the caption."""
-
-    vector: NDArray[np.float32]
-    payload: dict[str, Any]
-
-
-@dataclass(eq=False)
-class Work:
-    """One file under way."""
-
-    item: FileItem
-    content: Content
-    known: Future[Known | None]
-    picture: Picture | None = None
-    vector: Future[NDArray[np.float32]] | None = None
-    caption: Future[str] | None = None
-
-
-@dataclass
-class Finished:
-    """One file that is ready to be stored."""
-
-    job: str
-    number: int
-    vector: NDArray[np.float32]
-    payload: dict[str, Any]
-    reused: bool
 
 
 class Pipeline:
@@ -129,6 +96,7 @@ class Pipeline:
         for batcher in (self._look_up, self.clip_batcher, self.blip_batcher, self._hand_over):
             if batcher is not None:
                 batcher.close()
+        self._watchdog.close()
 
     def _start_models(self, work: Work, ledger: Ledger, redelivered: bool) -> None:
         known = work.known.result()

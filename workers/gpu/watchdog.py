@@ -28,6 +28,7 @@ class Watchdog:
     def __init__(self, seconds: float, end: Callable[[], None] = end_process) -> None:
         self.seconds = seconds
         self._end = end
+        self._closed = threading.Event()
         self._numbers = count()
         self._watched: dict[int, tuple[float, Callable[[], None]]] = {}
         threading.Thread(target=self._run, name="watchdog", daemon=True).start()
@@ -42,9 +43,12 @@ class Watchdog:
         finally:
             self._watched.pop(number, None)
 
+    def close(self) -> None:
+        """Watch no more."""
+        self._closed.set()
+
     def _run(self) -> None:
-        while True:
-            time.sleep(min(CHECK_SECONDS, self.seconds / 2))
+        while not self._closed.wait(min(CHECK_SECONDS, self.seconds / 2)):
             now = time.monotonic()
             late = [entry for entry in list(self._watched.values()) if entry[0] < now]
             for _, give_up in late:

@@ -22,7 +22,8 @@ from tasks.presence import announce
 from tasks.queues import BY_CONTENT, EMBED, EMBED_TEXTS, ENSURE, FILES, PROCESS_FILES, STORE_POINTS
 from tasks.rpc import answer, ask
 from workers.gpu.hardware import batch_sizes, cores, in_flight, pick_device
-from workers.gpu.pipeline import Known, Pipeline
+from workers.gpu.pipeline import Pipeline
+from workers.gpu.work import Known
 
 log = logging.getLogger("darkroom.gpu")
 

@@ -15,7 +15,8 @@ from tasks.ledger import Ledger
 from tasks.messages import FileItem, FilesMessage, PointsMessage
 from workers.gpu.blip import Blip
 from workers.gpu.clip import Clip
-from workers.gpu.pipeline import Known, Pipeline
+from workers.gpu.pipeline import Pipeline
+from workers.gpu.work import Known
 
 BATCH = 8
 LookUp = Callable[[list[str]], Sequence[Known | None]]

@@ -9,7 +9,7 @@ from tests.workers.gpu.bench import Open, files_of
 from workers.gpu.blip import Blip
 from workers.gpu.clip import Clip
 from workers.gpu.load import local_path
-from workers.gpu.pipeline import Known
+from workers.gpu.work import Known
 
 
 def test_known_content_runs_no_model_and_keeps_its_own_path(bench: Open, folder: Path, clip: Clip, blip: Blip) -> None:

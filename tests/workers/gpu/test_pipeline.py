@@ -19,7 +19,8 @@ from tests.workers.gpu.bench import BATCH, Open, files_of
 from workers.gpu.blip import Blip
 from workers.gpu.clip import Clip
 from workers.gpu.load import decode, local_path
-from workers.gpu.pipeline import Known, Pipeline
+from workers.gpu.pipeline import Pipeline
+from workers.gpu.work import Known
 
 
 def spoiled(files: list[FileItem], folder: Path, rng: random.Random) -> tuple[list[FileItem], set[int]]:
@@ -168,8 +169,10 @@ def test_copies_in_one_message_keep_all_their_paths(bench: Open, folder: Path, t
     assert len({payload["sha256"] for _, payload, _ in own.rows.values()}) == 1
 
 
-def test_a_pipeline_that_is_closed_leaves_no_thread_behind(clip: Clip, folder: Path) -> None:
-    before = threading.active_count()
+def test_a_pipeline_that_is_closed_has_ended_its_batchers(clip: Clip) -> None:
+    before = set(threading.enumerate())
     pipeline = Pipeline(load_settings(), clip, None, lambda shas: [None] * len(shas), lambda message: None)
+    began = {thread for thread in set(threading.enumerate()) - before if not thread.name.startswith("watchdog")}
+    assert {thread.name for thread in began} == {"clip", "look-up", "hand-over"}
     pipeline.close()
-    assert threading.active_count() == before
+    assert not any(thread.is_alive() for thread in began)
