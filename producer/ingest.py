@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from rich.console import Console
 
 from producer.interrupt import Interrupts
+from producer.job_events import JobEvents
 from producer.patience import collection_facts, raise_faults, wait_for
 from producer.plan import Numbered, plan
 from producer.progress import ProgressView
@@ -91,6 +92,7 @@ class _Ingest:
         self.window = Window(app, self.ledger, uri, settings.ingest.window, settings.ingest.files_per_task)
         self.watch = Watch(self.client, self.ledger, self.window, stack.is_local)
         self.view = ProgressView(console)
+        self.events = JobEvents(app, self.ledger.job, str(root))
         self.unreadable: list[str] = []
         self.counted: int | None = None
         self.numbered = 0
@@ -157,6 +159,7 @@ class _Ingest:
         self.watch.look()
         waits_for = self._health()
         self.view.show(self.watch.counts, self.counted, waits_for)
+        self.events.progress(self.view.text)
         if self.interrupts.stopping and not self._told_to_stop:
             self._told_to_stop = True
             self.view.say(
@@ -194,6 +197,8 @@ class _Ingest:
         left = len(self.window.under_way)
         interrupted = self.interrupts.stopping and (left > 0 or not self._all_enqueued)
         self.ledger.note(state="interrupted" if interrupted else "done", total=self.numbered, finished=time.time())
+        self.view.show(self.watch.counts, self.numbered, None)
+        self.events.end(self.view.text, time.monotonic() - self.begin)
         if left:
             self.stack.leave_now()
         first = self.watch.first_stored

@@ -11,3 +11,10 @@ def shown(uri: str) -> str:
         return uri
     path = os.fsdecode(unquote_to_bytes(parts.path))
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in path)
+
+
+def brief(uri: str) -> str:
+    """As `shown`, but from the working directory on where the file lies below it."""
+    path = shown(uri)
+    here = os.path.join(os.getcwd(), "")
+    return path.removeprefix(here)

@@ -34,6 +34,7 @@ class ProgressView:
         self._seen: deque[tuple[float, int]] = deque()
         self._line = time.monotonic()
         self._said = ""
+        self.text = "starting"
 
     def __enter__(self) -> "ProgressView":
         if self._console.is_terminal:
@@ -60,6 +61,9 @@ class ProgressView:
         if total is not None and rate:
             left = f"{_duration((total - counts.finished) / rate)} left"
         text = " · ".join(parts)
+        if total:
+            whole = f"{100 * counts.finished // total} % · {counts.finished:,}/{total:,} · {text}"
+            self.text = f"{whole} · {left}" if left else whole
         self._bar.update(
             self._task,
             description="waiting" if waits_for else "ingest",

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from producer.names import shown
+from producer.names import brief
 from producer.patience import collection_facts, wait_for
 from producer.stack import attached
 from settings import Settings
@@ -42,5 +42,5 @@ def print_results(results: list[dict[str, Any]], console: Console) -> None:
     table = Table("score", "caption", "file", box=None, pad_edge=False, header_style="bold")
     for result in results:
         caption = Text(result.get("caption") or "", overflow="fold")
-        table.add_row(f"{result['score']:.3f}", caption, Text(shown(result["uri"]), overflow="fold"))
+        table.add_row(f"{result['score']:.3f}", caption, Text(brief(result["uri"]), overflow="fold"))
     console.print(table)

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from producer.ingest import Outcome, resume_command
-from producer.names import shown
+from producer.names import brief
 from tasks.ledger import Failure
 
 
@@ -62,7 +62,7 @@ def failures_table(failures: Sequence[Failure]) -> Table:
     """A row a failed file: its path, the stage at which it failed, and the reason."""
     table = Table("failed file", "at", "reason", box=None, pad_edge=False, header_style="bold")
     for failure in failures:
-        table.add_row(Text(shown(failure.uri), overflow="fold"), failure.stage, Text(failure.reason, overflow="fold"))
+        table.add_row(Text(brief(failure.uri), overflow="fold"), failure.stage, Text(failure.reason, overflow="fold"))
     return table
 
 

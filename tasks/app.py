@@ -2,12 +2,16 @@
 
 import redis
 from celery import Celery
+from kombu.transport import TRANSPORT_ALIASES
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from settings import Settings, load_settings
 from tasks.local import local_paths
 from tasks.queues import ROUTES
+
+# By the names in the URLs and not by `broker_transport`: that one kombu ignores for a Unix socket (redis+socket://).
+TRANSPORT_ALIASES.update(redis="tasks.transport:Transport", rediss="tasks.transport:Transport")
 
 
 def redis_url(settings: Settings) -> str:
@@ -35,7 +39,6 @@ def make_app(settings: Settings) -> Celery:
     celery_url = url.replace("unix://", "redis+socket://", 1)
     app = Celery("darkroom", broker=celery_url, backend=celery_url)
     app.conf.update(
-        broker_transport="tasks.transport:Transport",
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport_options={

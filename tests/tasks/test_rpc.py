@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tasks.errors import DarkroomError, ServiceMissing, WrongUse
+from tasks.queues import PLAN
 from tasks.rpc import Question, answer, ask
 from tests.tasks.tiny_worker import BREAK, ECHO, REFUSE
 from tests.tasks.workers import workers_on
@@ -53,13 +54,13 @@ def test_an_error_that_nobody_foresaw_is_not_taken_for_an_answer() -> None:
 def test_a_question_can_be_looked_after_without_waiting() -> None:
     questions = [Question(ECHO, value=number) for number in range(20)]
     assert [question.wait(SECONDS) for question in questions] == list(range(20))
-    assert not Question("tests.nobody", value=1).ready()
+    assert not Question(PLAN).ready()
 
 
 @pytest.mark.usefixtures("client")
 def test_when_nobody_answers_the_wait_ends_and_names_the_question() -> None:
-    with pytest.raises(TimeoutError, match=r"^no answer to tests\.nobody in 0\.2 s$"):
-        ask("tests.nobody", 0.2)
+    with pytest.raises(TimeoutError, match=r"^no answer to darkroom\.plan in 0\.2 s$"):
+        ask(PLAN, 0.2)
 
 
 def test_the_workers_side_tells_errors_by_kind_and_lets_through_what_nobody_foresaw() -> None:

@@ -1,0 +1,46 @@
+"""A job as one parent task in Flower: custom task events with its progress; its files are its children by root_id."""
+
+import logging
+import time
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+log = logging.getLogger("darkroom.producer")
+
+NAME = "darkroom.ingest"
+EVERY_SECONDS = 1.0
+
+
+class JobEvents:
+    """Sends the events of one job.
+
+    Flower shows the last part of an event's type as the state and its `result`, so `task-progress` becomes PROGRESS.
+    Events are a view and not a count: one that cannot be sent is left out, and never stops an ingest.
+    """
+
+    def __init__(self, app: Celery, job: str, root: str) -> None:
+        self._app = app
+        self._job = job
+        self._sent = 0.0
+        self._send("task-received", name=NAME, args=repr((root,)), kwargs="{}", root_id=job)
+        self._send("task-started")
+
+    def progress(self, text: str) -> None:
+        """Show how far the job is, at most once in EVERY_SECONDS."""
+        if time.monotonic() - self._sent >= EVERY_SECONDS:
+            self._sent = time.monotonic()
+            self._send("task-progress", result=text)
+
+    def end(self, text: str, seconds: float) -> None:
+        """Show how the job ended."""
+        self._send("task-succeeded", result=text, runtime=seconds)
+
+    def _send(self, kind: str, **fields: Any) -> None:
+        try:
+            with self._app.events.default_dispatcher(hostname="producer") as events:
+                events.send(kind, uuid=self._job, **fields)
+        except (OperationalError, RedisError, OSError) as error:
+            log.debug("event %s of job %s was not sent: %s", kind, self._job, error)
