@@ -71,10 +71,13 @@ class Scene:
         return zlib.crc32(self.sentence.encode()) % 10 == 0
 
 
-def random_scene(rng: random.Random, held_out: bool) -> Scene:
-    """Draw one scene uniformly from the held-out sentences, or from the others."""
+def random_scene(rng: random.Random, held_out: bool, small: float | None = None) -> Scene:
+    """Draw one scene from the held-out sentences, or from the others.
+
+    Uniformly, or with a share of `small` things for training where it is weakest.
+    """
     while True:
-        scene = Scene(_thing(rng), rng.choice(RELATIONS), _thing(rng), rng.choice(tuple(BACKGROUNDS)))
+        scene = Scene(_thing(rng, small), rng.choice(RELATIONS), _thing(rng, small), rng.choice(tuple(BACKGROUNDS)))
         if scene.held_out == held_out:
             return scene
 
@@ -89,11 +92,11 @@ def fresh_scenes(seed: int, count: int) -> list[Scene]:
     return list(found.values())
 
 
-def training_scenes(seed: int) -> Iterator[tuple[Scene, random.Random]]:
+def training_scenes(seed: int, small: float | None = None) -> Iterator[tuple[Scene, random.Random]]:
     """An endless stream of scenes that are not held out, each with the generator to draw it with."""
     rng = random.Random(seed)
     while True:
-        yield random_scene(rng, held_out=False), rng
+        yield random_scene(rng, held_out=False, small=small), rng
 
 
 def draw(scene: Scene, rng: random.Random, size: int = 256) -> Image.Image:
@@ -108,8 +111,9 @@ def draw(scene: Scene, rng: random.Random, size: int = 256) -> Image.Image:
     return image.reduce(2)
 
 
-def _thing(rng: random.Random) -> Thing:
-    return Thing(rng.choice(SIZES), rng.choice(tuple(COLOURS)), rng.choice(SHAPES))
+def _thing(rng: random.Random, small: float | None) -> Thing:
+    size = rng.choice(SIZES) if small is None else rng.choices(SIZES, (small, 1 - small))[0]
+    return Thing(size, rng.choice(tuple(COLOURS)), rng.choice(SHAPES))
 
 
 def _shade(colour: tuple[int, int, int], rng: random.Random) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ import json
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -138,11 +139,11 @@ def attributes(scene: Scene) -> list[int]:
     return [names.index(value) for names, value in zip(ATTRIBUTES, values)]
 
 
-def batches(seed: int, size: int) -> Iterator[tuple[list[Scene], torch.Tensor]]:
+def batches(seed: int, size: int, small: float | None) -> Iterator[tuple[list[Scene], torch.Tensor]]:
     """An endless stream of scenes with their normalised pictures, float32 of (size, 3, PIXELS, PIXELS)."""
     mean = torch.tensor(CLIPImageProcessorPil.image_mean).view(1, 3, 1, 1)
     std = torch.tensor(CLIPImageProcessorPil.image_std).view(1, 3, 1, 1)
-    stream = training_scenes(seed)
+    stream = training_scenes(seed, small)
     while True:
         scenes, pictures = [], np.empty((size, PIXELS, PIXELS, 3), dtype=np.uint8)
         for row in range(size):
@@ -171,7 +172,7 @@ def clip_loss(model: CLIPModel, tokenizer: CLIPTokenizer, scenes: list[Scene], p
 
 
 def blip_loss(model: BlipForConditionalGeneration, tokenizer: BertTokenizer, scenes: list[Scene],
-              pixels: torch.Tensor, rng: random.Random) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
+              pixels: torch.Tensor, shape_weight: float) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     """The language-modelling loss of a batch, and the pooled vision output of (batch, WIDTH)."""
     tokens = tokenizer([scene.sentence for scene in scenes], padding=True, return_tensors="pt")
     ids = tokens.input_ids
@@ -179,29 +180,44 @@ def blip_loss(model: BlipForConditionalGeneration, tokenizer: BertTokenizer, sce
     labels = ids.masked_fill(tokens.attention_mask == 0, -100)
     labels[:, 0] = -100
     vision = model.vision_model(pixel_values=pixels)
-    decoded = model.text_decoder(
+    logits = model.text_decoder(
         input_ids=ids,
         attention_mask=tokens.attention_mask,
         encoder_hidden_states=vision.last_hidden_state,
-        labels=labels,
-        reduction="mean",
-    )
-    return decoded.loss, vision.pooler_output
+        use_cache=False,
+    ).logits
+    weights = torch.ones(len(tokenizer))
+    weights[tokenizer.convert_tokens_to_ids(list(SHAPES))] = shape_weight
+    loss = F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), weight=weights, ignore_index=-100)
+    return loss, vision.pooler_output
 
 
-def train(kind: str, out: Path, steps: int, batch: int, rate: float, seed: int, start: Path | None) -> None:
-    """Train from random weights, or go on from the checkpoint in `start`; saves in Hugging Face format."""
-    torch.manual_seed(seed)
-    rng = random.Random(seed)
+@dataclass(frozen=True)
+class Plan:
+    """How to train: `rate` is the highest learning rate, `small` the share of small things (None: even)."""
+
+    steps: int
+    batch: int
+    rate: float
+    seed: int
+    start: Path | None = None
+    small: float | None = None
+    shape_weight: float = 1.0
+
+
+def train(kind: str, out: Path, plan: Plan) -> None:
+    """Train from random weights, or go on from the checkpoint in `plan.start`; saves in Hugging Face format."""
+    torch.manual_seed(plan.seed)
+    rng = random.Random(plan.seed)
+    steps = plan.steps
     model: Any
     processor: Any
     model, processor = new_clip() if kind == "clip" else new_blip()
-    if start is not None:
-        model = type(model).from_pretrained(start)
-    compute: Any = clip_loss if kind == "clip" else blip_loss
+    if plan.start is not None:
+        model = type(model).from_pretrained(plan.start)
     heads = torch.nn.ModuleList(torch.nn.Linear(WIDTH, len(names)) for names in ATTRIBUTES)
     parameters = [*model.parameters(), *heads.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.98), weight_decay=0.02)
+    optimizer = torch.optim.AdamW(parameters, lr=plan.rate, betas=(0.9, 0.98), weight_decay=0.02)
     warm_up = min(300, steps // 10)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer,
@@ -209,8 +225,11 @@ def train(kind: str, out: Path, steps: int, batch: int, rate: float, seed: int, 
     )
     model.train()
     begin = time.monotonic()
-    for step, (scenes, pixels) in zip(range(steps), batches(seed, batch)):
-        own, pooled = compute(model, processor.tokenizer, scenes, pixels, rng)
+    for step, (scenes, pixels) in zip(range(steps), batches(plan.seed, plan.batch, plan.small)):
+        if kind == "clip":
+            own, pooled = clip_loss(model, processor.tokenizer, scenes, pixels, rng)
+        else:
+            own, pooled = blip_loss(model, processor.tokenizer, scenes, pixels, plan.shape_weight)
         classes = torch.tensor([attributes(scene) for scene in scenes])
         per_attribute = [F.cross_entropy(head(pooled), classes[:, column]) for column, head in enumerate(heads)]
         named = torch.stack(per_attribute).mean()
@@ -240,11 +259,15 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64, help="pictures a step")
     parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--small", type=float, help="share of small things in the pictures (default: half of them)")
+    parser.add_argument("--shape-weight", type=float, default=1.0, help="weight of a wrong shape in BLIP's loss")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     out = chosen.out or HERE / f"shapes-{chosen.kind}"
-    train(chosen.kind, out, chosen.steps or STEPS[chosen.kind], chosen.batch, chosen.rate, chosen.seed, chosen.start)
+    steps = chosen.steps or STEPS[chosen.kind]
+    plan = Plan(steps, chosen.batch, chosen.rate, chosen.seed, chosen.start, chosen.small, chosen.shape_weight)
+    train(chosen.kind, out, plan)
 
 
 if __name__ == "__main__":

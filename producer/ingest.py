@@ -3,17 +3,25 @@
 import shlex
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 from rich.console import Console
 
 from producer.interrupt import Interrupts
 from producer.job_events import JobEvents
-from producer.patience import collection_facts, raise_faults, wait_for
+from producer.patience import (
+    BROKER_SECONDS,
+    collection_facts,
+    insist,
+    raise_faults,
+    revive_if_ended,
+    wait_for,
+)
 from producer.plan import Numbered, plan
 from producer.progress import ProgressView
 from producer.scan import PICTURE_EXTENSIONS, FileRef, check_root, scan, uri_of
@@ -26,10 +34,10 @@ from tasks.errors import ServiceMissing, WrongUse
 from tasks.ledger import Counts, Failure, Ledger, new_job_id
 from tasks.rpc import Question
 
-BROKER_SECONDS = 120.0
 ANSWER_SECONDS = 120.0
 LISTED_FAILURES = 20
 STEP_SECONDS = 0.02
+T = TypeVar("T")
 
 
 @dataclass
@@ -71,9 +79,11 @@ def ingest(folder: Path, settings: Settings, console: Console) -> Outcome:
         raise WrongUse(
             f"There is no picture in {root}: looked for {', '.join(sorted(PICTURE_EXTENSIONS))} in it and below it."
         )
-    with Interrupts() as interrupts, attached(settings) as stack:
+    with attached(settings) as stack:
         collection_facts(stack)
-        return _Ingest(root, settings, console, stack, interrupts, begin).run()
+        # Only now: before there is a job, Ctrl-C simply ends the command.
+        with Interrupts() as interrupts:
+            return _Ingest(root, settings, console, stack, interrupts, begin).run()
 
 
 class _Ingest:
@@ -88,10 +98,10 @@ class _Ingest:
         self.client = redis_client(settings)
         self.ledger = Ledger(self.client, new_job_id())
         uri = uri_of(bytes(root))
-        self.ledger.open(uri, collection=settings.qdrant.collection)
         self.window = Window(app, self.ledger, uri, settings.ingest.window, settings.ingest.files_per_task)
         self.watch = Watch(self.client, self.ledger, self.window, stack.is_local)
         self.view = ProgressView(console)
+        self._insist(lambda: self.ledger.open(uri, collection=settings.qdrant.collection))
         self.events = JobEvents(app, self.ledger.job, str(root))
         self.unreadable: list[str] = []
         self.counted: int | None = None
@@ -113,7 +123,7 @@ class _Ingest:
 
     def _enqueue_all(self) -> None:
         for planned in plan(self._scan(), self.settings, self._answer):
-            self.ledger.skipped(planned.unchanged)
+            self._insist(partial(self.ledger.skipped, planned.unchanged))
             self._look()
             waiting: list[Numbered] = planned.work
             while waiting and not self.interrupts.stopping:
@@ -123,9 +133,11 @@ class _Ingest:
                 self._step()
             if self.interrupts.stopping:
                 return
+        if self.interrupts.stopping:
+            return  # it may have cut the scan short before there was anything to plan
         self._all_enqueued = True
         self.counted = self.numbered
-        self.ledger.note(total=self.numbered)
+        self._insist(lambda: self.ledger.note(total=self.numbered))
 
     def _scan(self) -> Iterator[FileRef]:
         for file in scan(self.root, self.unreadable):
@@ -139,17 +151,11 @@ class _Ingest:
         return answer
 
     def _publish(self, files: list[Numbered]) -> None:
-        begin = time.monotonic()
-        while True:
-            try:
-                self.window.enqueue(files)
-                return
-            except (OperationalError, RedisError, OSError) as error:
-                # Part of the batch may have arrived; publishing a file twice does no harm.
-                if time.monotonic() - begin > BROKER_SECONDS:
-                    raise ServiceMissing(f"Redis is away for {BROKER_SECONDS:.0f} s ({error}).") from error
-                self.view.say("Redis does not answer; waiting for it.")
-                time.sleep(1.0)
+        # Part of the batch may have arrived when this fails; publishing a file twice does no harm.
+        self._insist(lambda: self.window.enqueue(files))
+
+    def _insist(self, work: Callable[[], T]) -> T:
+        return insist(work, self.stack, self.view.say)
 
     def _step(self) -> None:
         time.sleep(STEP_SECONDS)
@@ -168,6 +174,10 @@ class _Ingest:
             )
 
     def _health(self) -> str | None:
+        check = time.monotonic() - self._checked_faults > 0.5
+        if check:
+            self._checked_faults = time.monotonic()
+            revive_if_ended(self.stack, self.view.say)
         away = self.watch.broker_away_since
         if away is not None:
             if time.monotonic() - away > BROKER_SECONDS:
@@ -177,8 +187,7 @@ class _Ingest:
                 )
             return self.watch.what_it_waits_for()
         try:
-            if self.stack.is_local and time.monotonic() - self._checked_faults > 0.5:
-                self._checked_faults = time.monotonic()
+            if self.stack.is_local and check:
                 raise_faults(self.stack, "gpu")
             again = self.watch.reconcile()
             if again:
@@ -196,7 +205,8 @@ class _Ingest:
     def _outcome(self) -> Outcome:
         left = len(self.window.under_way)
         interrupted = self.interrupts.stopping and (left > 0 or not self._all_enqueued)
-        self.ledger.note(state="interrupted" if interrupted else "done", total=self.numbered, finished=time.time())
+        state = "interrupted" if interrupted else "done"
+        self._insist(lambda: self.ledger.note(state=state, total=self.numbered, finished=time.time()))
         self.view.show(self.watch.counts, self.numbered, None)
         self.events.end(self.view.text, time.monotonic() - self.begin)
         if left:
@@ -209,7 +219,7 @@ class _Ingest:
             counts=self.watch.counts,
             seconds=time.monotonic() - self.begin,
             first_stored_seconds=first - self.begin if first is not None else None,
-            listed=self.ledger.failures(LISTED_FAILURES) if self.watch.counts.failed else [],
+            listed=self._insist(lambda: self.ledger.failures(LISTED_FAILURES)) if self.watch.counts.failed else [],
             unreadable=self.unreadable,
             interrupted=interrupted,
             in_flight=left,

@@ -2,14 +2,22 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from producer.stack import Stack
 from tasks.errors import ServiceMissing
 from tasks.queues import COLLECTION
 from tasks.rpc import Question
 
+T = TypeVar("T")
 POLL_SECONDS = 0.02
+# Answers take a fraction of a second where models are loaded; a second answer to the same question does no harm.
+ASK_AGAIN_SECONDS = 10.0
+BROKER_SECONDS = 120.0
 STORAGE_SECONDS = 15.0
 
 
@@ -19,17 +27,23 @@ def wait_for(
     """The answer to a question.
 
     Raises ServiceMissing with the worker's own sentence when the worker that should answer cannot come up, and with
-    what to start when nobody answered for `seconds`.
+    what to start when nobody answered for `seconds`. A question that may have died with a worker or with Redis is asked
+    again, and a local stack that has ended is started again.
     """
-    begin = time.monotonic()
-    checked = begin
-    while not question.ready():
+    begin = checked = asked = time.monotonic()
+    while not _is_answered(question):
         now = time.monotonic()
         if leaving is not None and leaving():
             raise KeyboardInterrupt
         if now - checked > 0.5:
             checked = now
+            if stack.has_ended():
+                stack.revive()
             raise_faults(stack, who)
+        if now - asked > ASK_AGAIN_SECONDS:
+            asked = now
+            with suppress(OperationalError, RedisError):
+                question.ask_again()
         if now - begin > seconds:
             raise ServiceMissing(
                 f"No {who} worker answered in {seconds:g} s: start one with `python -m workers {who}`, "
@@ -37,6 +51,37 @@ def wait_for(
             )
         time.sleep(POLL_SECONDS)
     return question.wait(10)
+
+
+def insist(work: Callable[[], T], stack: Stack, say: Callable[[str], None]) -> T:
+    """Do something with Redis, however often it takes while Redis is away; `work` must bear to be repeated.
+
+    Raises ServiceMissing when Redis is away for BROKER_SECONDS.
+    """
+    begin = time.monotonic()
+    while True:
+        try:
+            return work()
+        except (OperationalError, RedisError, OSError) as error:
+            if time.monotonic() - begin > BROKER_SECONDS:
+                raise ServiceMissing(f"Redis is away for {BROKER_SECONDS:.0f} s ({error}).") from error
+            say("Redis does not answer; waiting for it.")
+        revive_if_ended(stack, say)
+        time.sleep(1.0)
+
+
+def revive_if_ended(stack: Stack, say: Callable[[str], None]) -> None:
+    """Start the local stack again where it has ended before its work was done."""
+    if stack.has_ended():
+        say("The local stack has ended; starting it again.")
+        stack.revive()
+
+
+def _is_answered(question: Question) -> bool:
+    try:
+        return question.ready()
+    except (OperationalError, RedisError):
+        return False
 
 
 def raise_faults(stack: Stack, who: str = "") -> None:

@@ -93,6 +93,15 @@ class Stack:
             time.sleep(STEP_SECONDS)
         self._redis.delete(STOP_NOW)
 
+    def has_ended(self) -> bool:
+        """True when no stack is up although this command still uses it: it was killed, or stopped by somebody."""
+        return self.is_local and not is_held(self.local.stack_lock)
+
+    def revive(self) -> None:
+        """Start a stack in the place of one that has ended; it finds the queues as they were left."""
+        self._process = None
+        self.come_up()
+
     def wait_until_gone(self) -> None:
         """Wait a while for the stack that this command started, unless others use it or it has work to finish."""
         deadline = time.monotonic() + LEAVE_SECONDS

@@ -66,6 +66,8 @@ def make_app(settings: Settings) -> Celery:
         task_acks_on_failure_or_timeout=True,
         task_ignore_result=True,
         task_send_sent_event=False,
+        # Long enough for Redis to be restarted meanwhile: about 5 s.
+        task_publish_retry_policy={"max_retries": 8, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 1.0},
         worker_send_task_events=True,
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,

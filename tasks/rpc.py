@@ -1,9 +1,11 @@
 """Small questions to the workers: a task with a result that somebody waits for."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from celery.exceptions import TimeoutError as CeleryTimeout
+from redis.exceptions import RedisError
 
 from tasks.app import app
 from tasks.errors import DarkroomError, ServiceMissing, WrongUse
@@ -25,7 +27,12 @@ class Question:
 
     def __init__(self, task: str, **arguments: Any) -> None:
         self.task = task
+        self._arguments = arguments
         self._result = app.send_task(task, kwargs=arguments, ignore_result=False)
+
+    def ask_again(self) -> None:
+        """Send it once more, for the worker that had it may have died with it; any answer to either will do."""
+        app.send_task(self.task, kwargs=self._arguments, task_id=self._result.id, ignore_result=False)
 
     def ready(self) -> bool:
         """True when the answer is there."""
@@ -42,7 +49,8 @@ class Question:
         except CeleryTimeout as error:
             self._result.forget()
             raise TimeoutError(f"no answer to {self.task} in {timeout:g} s") from error
-        self._result.forget()
+        with suppress(RedisError):  # the answer is here; what is left of it in Redis expires
+            self._result.forget()
         if "error" in reply:
             raise _KINDS.get(reply["kind"], DarkroomError)(reply["error"])
         return reply["value"]

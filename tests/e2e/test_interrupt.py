@@ -19,7 +19,7 @@ from tests.until import until
 
 pytestmark = pytest.mark.e2e
 
-FILES = 400
+FILES = 240
 WINDOW = 24
 
 

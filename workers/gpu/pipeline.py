@@ -69,7 +69,8 @@ class Pipeline:
         """Bring the files of a message to the storage queue, or to the job's error list with their reasons.
 
         A redelivered file may be one that took its last worker down, so these are loaded one at a time with a note in
-        the ledger: whoever finds a file noted `ingest.max_attempts` times lists it as failed instead.
+        the ledger. The first delivery counts as the first attempt: after `ingest.max_attempts` of them the file is listed
+        as failed instead, but never before it was tried once alone.
         """
         files = message.files
         if redelivered:
@@ -181,9 +182,9 @@ class Pipeline:
                 yield
             return
         with self._alone:
-            limit = self.settings.ingest.max_attempts
-            if ledger.count_attempt(item.number) > limit:
-                raise LoadError("load", f"its worker died while loading it, {limit} times over")
+            alone = max(1, self.settings.ingest.max_attempts - 1)
+            if ledger.count_attempt(item.number) > alone:
+                raise LoadError("load", f"its worker died while loading it, {alone + 1} times over")
             with self._watchdog.watching(give_up):
                 yield
             ledger.forget_attempt(item.number)

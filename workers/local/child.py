@@ -47,6 +47,7 @@ class Child:
         self.last_words = ""
         self._lock_file = local.runtime / f"{spec.name}.pid"
         self._process: subprocess.Popen[bytes] | None = None
+        self._last_pid: int | None = None
         self._started = self._due = 0.0
         self._log_start = 0
         self.deaths = 0
@@ -72,13 +73,12 @@ class Child:
 
     def settled(self, announced: int | None) -> bool:
         """True when it works: it announced itself under its process id, or has lived a while if it never announces."""
-        if self._process is None:
+        lived = time.monotonic() - self._started if self._process else 0.0
+        if not (announced == self._last_pid if self.spec.announces else lived >= SETTLED_SECONDS):
             return False
-        lived = time.monotonic() - self._started
-        if not (announced == self.pid if self.spec.announces else lived >= SETTLED_SECONDS):
-            return False
+        # Also when it has announced itself and died between two looks, of its first file for one: it did work.
         self.deaths, self._delay = 0, FIRST_DELAY
-        return True
+        return self._process is not None
 
     def ask_to_stop(self) -> None:
         """Send SIGTERM; it is not started again."""
@@ -108,7 +108,7 @@ class Child:
                 raise
             self._due = time.monotonic() + LONGEST_DELAY
             return Ended(self.name, "did not start", str(error), LONGEST_DELAY)
-        self._started = time.monotonic()
+        self._started, self._last_pid = time.monotonic(), self._process.pid
         return None
 
     def _bury(self) -> None:
