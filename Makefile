@@ -3,6 +3,7 @@
 # make test    run the test suite
 # make lint    check the code: ruff, mypy
 # make bench   run the benchmarks
+# make chaos   kill processes in the middle of ingests and count what is lost (20 rounds, DARKROOM_CHAOS_ROUNDS=n for others)
 # make lock    write requirements.lock anew from pyproject.toml, keeping the versions that still fit
 # make clean   remove caches, build results and the demo's data (make distclean: .venv as well)
 #
@@ -15,7 +16,7 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup demo test lint bench lock clean distclean
+.PHONY: setup demo test lint bench chaos lock clean distclean
 
 setup: $(STAMP)
 
@@ -55,6 +56,9 @@ lint: setup
 
 bench: setup
 	@$(BIN)/python -m benchmarks
+
+chaos: setup
+	@$(BIN)/python -m tests.chaos --rounds $${DARKROOM_CHAOS_ROUNDS:-20}
 
 # Two corrections after pip-compile: a CPU build of PyTorch carries a local version that no other machine finds, and a
 # CUDA build pins NVIDIA's packages, which a CPU machine does not want; pip follows PyTorch's own pins for them.

@@ -36,7 +36,8 @@ BACKGROUNDS: dict[str, tuple[int, int, int]] = {
     "gray": (150, 152, 154),
     "black": (16, 16, 18),
 }
-RADIUS = {"small": (0.095, 0.115), "large": (0.185, 0.215)}
+# Shares of the picture's edge, from and to.
+RADIUS = {"small": (0.12, 0.14), "large": (0.185, 0.215)}
 
 
 @dataclass(frozen=True)
@@ -99,13 +100,19 @@ def training_scenes(seed: int, small: float | None = None) -> Iterator[tuple[Sce
         yield random_scene(rng, held_out=False, small=small), rng
 
 
-def draw(scene: Scene, rng: random.Random, size: int = 256) -> Image.Image:
-    """Draw a scene as an RGB picture of `size` x `size` pixels; place, radius, turn and shade vary with `rng`."""
+def draw(
+    scene: Scene, rng: random.Random, size: int = 256, small_radius: tuple[float, float] = RADIUS["small"]
+) -> Image.Image:
+    """Draw a scene as an RGB picture of `size` x `size` pixels; place, radius, turn and shade vary with `rng`.
+
+    Another `small_radius` than the world's own draws smaller and so harder pictures to train on.
+    """
     # Drawn at twice the size and reduced: ImageDraw has no anti-aliasing of its own.
     canvas = 2 * size
     image = Image.new("RGB", (canvas, canvas), _shade(BACKGROUNDS[scene.background], rng))
     pen = ImageDraw.Draw(image)
-    radii = [rng.uniform(*RADIUS[thing.size]) * canvas for thing in (scene.first, scene.second)]
+    ranges = {**RADIUS, "small": small_radius}
+    radii = [rng.uniform(*ranges[thing.size]) * canvas for thing in (scene.first, scene.second)]
     for thing, radius, (x, y) in zip((scene.first, scene.second), radii, _centres(scene.relation, radii, canvas, rng)):
         _draw_shape(pen, thing, x, y, radius, rng)
     return image.reduce(2)

@@ -32,7 +32,7 @@ from transformers import (
     CLIPTokenizer,
 )
 
-from models.scenes import BACKGROUNDS, COLOURS, RELATIONS, SHAPES, SIZES, Scene, draw, training_scenes
+from models.scenes import BACKGROUNDS, COLOURS, RADIUS, RELATIONS, SHAPES, SIZES, Scene, draw, training_scenes
 
 HERE = Path(__file__).resolve().parent
 PIXELS, PATCH, WIDTH, CONTEXT = 64, 8, 128, 32
@@ -139,16 +139,17 @@ def attributes(scene: Scene) -> list[int]:
     return [names.index(value) for names, value in zip(ATTRIBUTES, values)]
 
 
-def batches(seed: int, size: int, small: float | None) -> Iterator[tuple[list[Scene], torch.Tensor]]:
-    """An endless stream of scenes with their normalised pictures, float32 of (size, 3, PIXELS, PIXELS)."""
+def batches(plan: "Plan") -> Iterator[tuple[list[Scene], torch.Tensor]]:
+    """An endless stream of scenes with their normalised pictures, float32 of (plan.batch, 3, PIXELS, PIXELS)."""
+    size = plan.batch
     mean = torch.tensor(CLIPImageProcessorPil.image_mean).view(1, 3, 1, 1)
     std = torch.tensor(CLIPImageProcessorPil.image_std).view(1, 3, 1, 1)
-    stream = training_scenes(seed, small)
+    stream = training_scenes(plan.seed, plan.small)
     while True:
         scenes, pictures = [], np.empty((size, PIXELS, PIXELS, 3), dtype=np.uint8)
         for row in range(size):
             scene, rng = next(stream)
-            picture = draw(scene, rng, size=rng.choice((96, 128)))
+            picture = draw(scene, rng, rng.choice((96, 128)), plan.small_radius)
             pictures[row] = np.asarray(picture.resize((PIXELS, PIXELS), Image.Resampling.BICUBIC))
             scenes.append(scene)
         pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
@@ -203,6 +204,7 @@ class Plan:
     start: Path | None = None
     small: float | None = None
     shape_weight: float = 1.0
+    small_radius: tuple[float, float] = RADIUS["small"]
 
 
 def train(kind: str, out: Path, plan: Plan) -> None:
@@ -225,7 +227,7 @@ def train(kind: str, out: Path, plan: Plan) -> None:
     )
     model.train()
     begin = time.monotonic()
-    for step, (scenes, pixels) in zip(range(steps), batches(plan.seed, plan.batch, plan.small)):
+    for step, (scenes, pixels) in zip(range(steps), batches(plan)):
         if kind == "clip":
             own, pooled = clip_loss(model, processor.tokenizer, scenes, pixels, rng)
         else:
@@ -261,12 +263,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--small", type=float, help="share of small things in the pictures (default: half of them)")
     parser.add_argument("--shape-weight", type=float, default=1.0, help="weight of a wrong shape in BLIP's loss")
+    parser.add_argument(
+        "--small-radius", type=float, nargs=2, default=RADIUS["small"], help="of small things, from and to"
+    )
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     out = chosen.out or HERE / f"shapes-{chosen.kind}"
     steps = chosen.steps or STEPS[chosen.kind]
-    plan = Plan(steps, chosen.batch, chosen.rate, chosen.seed, chosen.start, chosen.small, chosen.shape_weight)
+    plan = Plan(
+        steps, chosen.batch, chosen.rate, chosen.seed, chosen.start, chosen.small, chosen.shape_weight,
+        tuple(chosen.small_radius),
+    )  # fmt: skip
     train(chosen.kind, out, plan)
 
 

@@ -11,11 +11,15 @@ from tasks.errors import DarkroomError
 def main() -> None:
     """Entry point of `python -m producer`."""
     try:
-        cli(prog_name="python -m producer")
+        # Not click's standalone mode: that one ends Ctrl-C with exit code 1, which here says that files failed.
+        sys.exit(cli(prog_name="python -m producer", standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
     except DarkroomError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         sys.exit(130)
 

@@ -18,6 +18,7 @@ POLL_SECONDS = 0.02
 # Answers take a fraction of a second where models are loaded; a second answer to the same question does no harm.
 ASK_AGAIN_SECONDS = 10.0
 BROKER_SECONDS = 120.0
+AWAY_STEP_SECONDS = 1.0
 STORAGE_SECONDS = 15.0
 
 
@@ -59,15 +60,18 @@ def insist(work: Callable[[], T], stack: Stack, say: Callable[[str], None]) -> T
     Raises ServiceMissing when Redis is away for BROKER_SECONDS.
     """
     begin = time.monotonic()
+    told = False
     while True:
         try:
             return work()
         except (OperationalError, RedisError, OSError) as error:
             if time.monotonic() - begin > BROKER_SECONDS:
                 raise ServiceMissing(f"Redis is away for {BROKER_SECONDS:.0f} s ({error}).") from error
+        if not told:
+            told = True
             say("Redis does not answer; waiting for it.")
         revive_if_ended(stack, say)
-        time.sleep(1.0)
+        time.sleep(AWAY_STEP_SECONDS)
 
 
 def revive_if_ended(stack: Stack, say: Callable[[str], None]) -> None:

@@ -60,7 +60,8 @@ def print_job(status: dict[str, Any], console: Console) -> None:
         Text(
             f"{status['job']}  {status['state']}  {status['stored']:,} stored, {status['skipped']:,} unchanged, "
             f"{status['failed']:,} failed of {total}  since {started}  {status['root']}"
-        )
+        ),
+        soft_wrap=True,
     )
 
 

@@ -37,6 +37,9 @@ def make_app(settings: Settings) -> Celery:
     """A Celery app for these settings: msgpack only, late acks, short leases, results kept for RPC tasks alone."""
     url = redis_url(settings)
     celery_url = url.replace("unix://", "redis+socket://", 1)
+    if url.startswith("rediss://") and "ssl_cert_reqs=" not in url:
+        # redis-py checks the certificate unless told not to; kombu would not, and the result backend refuses to guess.
+        celery_url += f"{'&' if '?' in url else '?'}ssl_cert_reqs=required"
     app = Celery("darkroom", broker=celery_url, backend=celery_url)
     app.conf.update(
         broker_connection_retry_on_startup=True,

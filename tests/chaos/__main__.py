@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from settings import load_settings
+from tests.chaos.deadly import KINDS, ingest_with_a_deadly_file
 from tests.chaos.kill import VICTIMS, Kill, draw_kill
 from tests.chaos.pictures import Album, draw_album
 from tests.chaos.rounds import Verdict, play
@@ -51,8 +53,25 @@ def run_rounds(rounds: int, album: Album, seed: int, scratch: Path, victims: Seq
     return verdicts
 
 
+def run_deadly(album: Album, scratch: Path) -> bool:
+    """Ingest the album with one deadly file of each kind in it; True when that file failed alone."""
+    attempts = load_settings().ingest.max_attempts
+    good = True
+    for number, kind in enumerate(KINDS):
+        home = Home(scratch / f"deadly-{number}", {"DARKROOM__MODELS__CAPTIONS": "false"})
+        deaths = ingest_with_a_deadly_file(home, album, kind)
+        others = deaths.others
+        print(f"a file that {kind}: {others.stored} others stored, {len(others.failures)} failed, ", end="")
+        print(f"{deaths.workers} workers died, {others.seconds:.0f} s; its reason: {deaths.reason}", flush=True)
+        alone = others.good and others.stored == len(album.vectors) and not others.failures
+        if not (alone and deaths.reason and deaths.workers <= attempts):
+            good = False
+            print("\n".join([f"kept: {home.data}", *others.wrong, *others.said]), flush=True)
+    return good
+
+
 def main() -> int:
-    """Exit code 0 when every round was good."""
+    """Exit code 0 when every round was good, and every deadly file failed alone."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--files", type=int, default=200)
@@ -63,9 +82,9 @@ def main() -> int:
     try:
         album = draw_album(scratch / "pictures", options.files)
         verdicts = run_rounds(options.rounds, album, options.seed, scratch, options.victims)
+        good = run_deadly(album, scratch) and all(verdict.good for verdict in verdicts)
     finally:
         shutil.rmtree(SCRATCH, ignore_errors=True)
-    good = all(verdict.good for verdict in verdicts)
     if good:
         shutil.rmtree(scratch)
     sums = {name: sum(len(getattr(verdict, name)) for verdict in verdicts) for name in ("lost", "doubled", "misfiled")}

@@ -22,7 +22,7 @@ LATEST_SHARE = 0.9
 class Kill:
     """Who is killed, and when: once `share` of the files is finished, and `pause` seconds later.
 
-    A share of 0 is a moment before the first file is stored: while the stack comes up, models load or files are planned.
+    A share of 0 is counted from the moment that Redis is up: while models load, files are planned or the first stored.
     """
 
     victim: str

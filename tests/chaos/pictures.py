@@ -27,6 +27,15 @@ class Album:
     sha256: dict[str, str]
     vectors: dict[str, NDArray[np.float32]]
 
+    def moved(self, folder: Path) -> "Album":
+        """The same pictures in another folder."""
+
+        def there(uri: str) -> str:
+            return (folder / uri.rsplit("/", 1)[-1]).as_uri()
+
+        sha256 = {there(uri): digest for uri, digest in self.sha256.items()}
+        return Album(folder, sha256, {there(uri): vector for uri, vector in self.vectors.items()})
+
     def misfiled(self, points: Sequence[Point]) -> list[str]:
         """URIs whose point holds another content, or a vector that is not that file's own."""
         uris = list(self.vectors)

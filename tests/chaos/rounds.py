@@ -62,17 +62,18 @@ def play(home: Home, album: Album, kill: Kill | None) -> Verdict:
     begin = time.monotonic()
     verdict = Verdict(kill)
     local = local_of(home)
+    files = len(list(album.folder.iterdir()))
     producer = _start(home, album)
     verdict.runs = 1
     if kill is not None:
-        verdict.killed = carry_out(kill, local, len(album.vectors), producer)
+        verdict.killed = carry_out(kill, local, files, producer)
     out, ended = _finish(producer, local, verdict)
     if kill is not None and kill.victim == "producer" and verdict.killed:
         verdict.runs = 2
         out, ended = _finish(_start(home, album), local, verdict)
-    _judge_command(out, ended, len(album.vectors), verdict)
-    failed = _failures(home, out) if verdict.failures else {}
-    verdict.failures = failed
+    _judge_command(out, ended, files, verdict)
+    if out.get("failed"):
+        verdict.failures = _failures(home, out["job"])
     _wait_until_down(local, verdict)
     _judge_catalog(all_points(home.data / "catalog"), album, verdict)
     verdict.seconds = time.monotonic() - begin
@@ -113,12 +114,10 @@ def _judge_command(out: dict[str, Any], ended: int, files: int, verdict: Verdict
         verdict.wrong.append(f"the ledger counts {accounted} of {files}: {out}")
     if ended != (1 if out.get("failed") else 0):
         verdict.wrong.append(f"exit code {ended}: {' '.join(verdict.said[-2:])}")
-    if out.get("failed"):
-        verdict.failures = {"listed": str(out["failed"])}
 
 
-def _failures(home: Home, out: dict[str, Any]) -> dict[str, str]:
-    rows = home.json("errors", out["job"], **ENVIRONMENT)["errors"]
+def _failures(home: Home, job: str) -> dict[str, str]:
+    rows = home.json("errors", job, **ENVIRONMENT)["errors"]
     return {row["uri"]: row["reason"] for row in rows}
 
 

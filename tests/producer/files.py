@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kombu import Queue
+from kombu.entity import Queue
 
 from producer.plan import Numbered
 from producer.scan import FileRef

@@ -125,6 +125,21 @@ def test_a_killed_stack_is_a_fault_and_the_next_user_gets_a_new_one(settings: Se
 
 
 @pytest.mark.e2e
+@pytest.mark.chaos
+def test_a_killed_stack_is_started_again_by_who_still_uses_it_and_keeps_what_was_queued(settings: Settings) -> None:
+    with attached(settings) as stack:
+        assert not stack.has_ended()
+        redis_client(settings).set("kept", "yes")
+        os.kill(supervisor(stack), signal.SIGKILL)
+        until(stack.has_ended, "the end of the stack")
+        stack.revive()
+        assert redis_client(settings).get("kept") == b"yes"
+        assert not stack.has_ended()
+        assert stack.faults() == {}
+    assert files_below(stack.local.runtime) == []
+
+
+@pytest.mark.e2e
 def test_work_that_nobody_takes_does_not_hold_back_who_leaves_now(settings: Settings) -> None:
     with attached(settings) as stack:
         redis_client(settings).hset("unacked", "tag", "message")

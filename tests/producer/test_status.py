@@ -26,7 +26,9 @@ def a_console() -> Console:
 
 
 def test_a_job_that_nobody_knows_is_wrong_use_and_says_where_to_look(client: redis.Redis) -> None:
-    with pytest.raises(WrongUse, match=r"^There is no job nobody: `python -m producer status` shows the latest ones\.$"):
+    with pytest.raises(
+        WrongUse, match=r"^There is no job nobody: `python -m producer status` shows the latest ones\.$"
+    ):
         job_status(client, "nobody")
 
 

@@ -38,7 +38,7 @@ def send_slow(name: str, seconds: float, through: Celery = app) -> None:
 def test_a_task_that_outlasts_its_lease_by_far_runs_once(workers: Workers, client: redis.Redis) -> None:
     workers.start("one")
     workers.start("two")
-    send_slow("long", 2 * LOOKS_EVERY + 1)
+    send_slow("long", TIMEOUT + LOOKS_EVERY + 1)
     until(lambda: client.llen("done:long"), "the task to end")
     assert client.llen("begun:long") == 1
     until(lambda: client.hlen("unacked") == 0, "the ack")
@@ -104,11 +104,9 @@ class RestartableRedis:
 
     def start(self) -> redis.Redis:
         """Start it; returns a client once it answers."""
-        self._process = subprocess.Popen(
-            [redis_server(), "--port", "0", "--unixsocket", f"{self._folder}/redis.sock", "--dir", str(self._folder)]
-            + ["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"],
-            stdout=subprocess.DEVNULL,
-        )
+        own = ["--port", "0", "--unixsocket", f"{self._folder}/redis.sock", "--dir", str(self._folder)]
+        durable = ["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"]
+        self._process = subprocess.Popen([redis_server(), *own, *durable], stdout=subprocess.DEVNULL)
         client = redis.Redis.from_url(self.url)
 
         def answers() -> bool:

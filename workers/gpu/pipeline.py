@@ -69,8 +69,8 @@ class Pipeline:
         """Bring the files of a message to the storage queue, or to the job's error list with their reasons.
 
         A redelivered file may be one that took its last worker down, so these are loaded one at a time with a note in
-        the ledger. The first delivery counts as the first attempt: after `ingest.max_attempts` of them the file is listed
-        as failed instead, but never before it was tried once alone.
+        the ledger. The first delivery counts as the first attempt: after `ingest.max_attempts` of them the file is
+        listed as failed instead, but never before it was tried once alone.
         """
         files = message.files
         if redelivered:

@@ -27,7 +27,8 @@ from workers.gpu.work import Known
 
 log = logging.getLogger("darkroom.gpu")
 
-LOOK_UP_SECONDS = 30.0
+# A storage worker that was killed takes the question with it; computing what may be known costs less than waiting.
+LOOK_UP_SECONDS = 10.0
 UNKNOWN_SCHEMA_SECONDS = 1.0
 
 _pipeline: Pipeline | None = None

@@ -1,19 +1,19 @@
-"""Makes Pillow fatal: put on PYTHONPATH, this module is imported by every Python at its start.
+"""Makes some files fatal to Pillow: on PYTHONPATH, this module is imported by every Python at its start.
 
-A file that begins with ABORTS ends its process the way a crashing decoder does; one that begins with EATS takes memory
-until the process is killed for it, as the kernel does when memory is out. Everything else is opened as ever.
+A file that begins with ABORTS ends its process as a crashing decoder does; one that begins with EATS takes memory until
+the process is killed for it, as the kernel does where memory is limited. All others are opened as ever.
 """
 
 import os
-import resource
 import signal
 from typing import IO, Any
 
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
-ABORTS, EATS = b"DARKROOM-ABORTS", b"DARKROOM-EATS"
-MEGABYTES = 256
+from tests.chaos.magic import ABORTS, EATS
+
+LIMIT = 256 * 2**20
 
 
 def _accepts(prefix: bytes) -> bool:
@@ -22,21 +22,20 @@ def _accepts(prefix: bytes) -> bool:
 
 def _open(stream: IO[bytes], name: Any) -> PngImageFile:
     start = stream.read(len(ABORTS))
+    stream.seek(0)
     if start == ABORTS:
         os.abort()
-    if start.startswith(EATS):
+    if start == EATS:
         _eat()
-    stream.seek(0)
     return PngImageFile(stream, name)
 
 
 def _eat() -> None:
-    eaten = []
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    while resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + MEGABYTES * 1024:
-        eaten.append(b"\1" * 2**24)
+    eaten = bytearray()
+    while len(eaten) < LIMIT:
+        eaten += b"\1" * 2**24
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-# As "PNG", for the loader tries only the formats that it names.
+# Under the name of a format that the loader tries; its own plugin is imported above and so does not register again.
 Image.register_open("PNG", _open, _accepts)

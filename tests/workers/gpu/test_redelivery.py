@@ -19,7 +19,7 @@ def test_a_file_that_took_its_workers_down_is_failed_and_its_neighbours_go_throu
     own = bench()
     files = files_of(folder, 3)
     limit = own.settings.ingest.max_attempts
-    for _ in range(limit):
+    for _ in range(limit - 1):  # the first delivery, which leaves no note, was one more
         own.ledger.count_attempt(files[1].number)
     own.process(files, redelivered=True)
     assert own.failures == {files[1].number: f"its worker died while loading it, {limit} times over"}
@@ -29,7 +29,7 @@ def test_a_file_that_took_its_workers_down_is_failed_and_its_neighbours_go_throu
 def test_a_file_noted_less_often_is_tried_again_and_a_good_load_adds_no_note(bench: Open, folder: Path) -> None:
     own = bench()
     (item,) = files_of(folder, 1)
-    notes = own.settings.ingest.max_attempts - 1
+    notes = own.settings.ingest.max_attempts - 2
     for _ in range(notes):
         own.ledger.count_attempt(item.number)
     own.process([item], redelivered=True)

@@ -70,6 +70,16 @@ def test_a_child_that_works_again_starts_with_a_short_delay(local: Local) -> Non
     assert next_end(kid).retry_seconds == 0.5
 
 
+def test_a_child_that_worked_and_died_between_two_looks_is_not_one_that_cannot_start(local: Local) -> None:
+    kid = child(local, "raise SystemExit(1)")
+    for _ in range(4):
+        pid = until(lambda: kid.tend() or kid.pid, "the start")
+        end = next_end(kid)
+        assert (end.retry_seconds, end.fault) == (0.5, None)
+        assert isinstance(pid, int)
+        assert not kid.settled(announced=pid)
+
+
 def test_what_a_child_has_started_ends_with_it(local: Local) -> None:
     script = (
         "import subprocess, sys\n"

@@ -1,0 +1,3 @@
+"""How a deadly file begins."""
+
+ABORTS, EATS = b"DARKROOM-ABORTS", b"DARKROOM-EATS--"

@@ -1,0 +1,46 @@
+"""Kill anything, at any time: every file is stored once or listed, under its own name. `make chaos` is the long run."""
+
+from pathlib import Path
+
+import pytest
+
+from settings import load_settings
+from tests.chaos.__main__ import run_rounds
+from tests.chaos.deadly import ingest_with_a_deadly_file
+from tests.chaos.kill import VICTIMS
+from tests.chaos.pictures import Album, draw_album
+from tests.e2e.conftest import Home
+
+pytestmark = [pytest.mark.e2e, pytest.mark.chaos]
+
+FILES = 60
+SEED = 20
+
+
+@pytest.fixture(scope="module")
+def album(tmp_path_factory: pytest.TempPathFactory) -> Album:
+    """Sixty scenes and their embeddings."""
+    return draw_album(tmp_path_factory.mktemp("chaos") / "pictures", FILES)
+
+
+def test_whatever_is_killed_every_file_is_stored_once_and_under_its_own_name(album: Album, tmp_path: Path) -> None:
+    verdicts = run_rounds(4, album, SEED, tmp_path, [victim for victim in VICTIMS if victim != "producer"])
+    assert [verdict.kill.victim for verdict in verdicts if verdict.kill and not verdict.good] == []
+    assert {verdict.stored for verdict in verdicts} == {FILES}
+    assert {verdict.runs for verdict in verdicts} == {1}
+
+
+def test_when_the_producer_is_killed_the_next_ingest_finishes(album: Album, tmp_path: Path) -> None:
+    (verdict,) = run_rounds(1, album, SEED, tmp_path, ["producer"])
+    assert verdict.good
+    assert (verdict.stored, verdict.runs) == (FILES, 2)
+
+
+def test_a_file_that_kills_its_workers_fails_alone_within_the_attempts(album: Album, home: Home) -> None:
+    home.settings["DARKROOM__MODELS__CAPTIONS"] = "false"
+    deaths = ingest_with_a_deadly_file(home, album, "aborts")
+    assert deaths.others.good
+    assert (deaths.others.stored, deaths.others.failures) == (FILES, {})
+    attempts = load_settings().ingest.max_attempts
+    assert deaths.reason == f"its worker died while loading it, {attempts} times over"
+    assert deaths.workers <= attempts

@@ -1,0 +1,38 @@
+"""A watch on a job of ten files, on the real Redis and on a clock that the test moves on."""
+
+import pytest
+import redis
+
+import producer.watch
+from producer.watch import Watch
+from producer.window import Window
+from tasks.app import app
+from tasks.ledger import Ledger
+from tests.producer.clock import Clock
+from tests.producer.files import ROOT_URI, numbered
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time as the watch sees it."""
+    return Clock(monkeypatch, producer.watch)
+
+
+@pytest.fixture
+def ledger(client: redis.Redis) -> Ledger:
+    """The ledger of a job of ten files."""
+    return Ledger(client, "job")
+
+
+@pytest.fixture
+def window(ledger: Ledger) -> Window:
+    """Ten files under way, their messages in the queue."""
+    window = Window(app, ledger, ROOT_URI, 10, 1)
+    window.enqueue(numbered(*range(10)))
+    return window
+
+
+@pytest.fixture
+def watch(client: redis.Redis, ledger: Ledger, window: Window, clock: Clock) -> Watch:
+    """A watch on a cluster."""
+    return Watch(client, ledger, window, local=False)
