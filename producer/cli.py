@@ -33,16 +33,18 @@ def ingest(directory: Path, as_json: bool) -> None:
     Example: python -m producer ingest ~/Pictures
     Exit code: 0 all good, 1 some files failed, 2 wrong use, 3 a service is missing, 130 interrupted.
     """
+    from producer.ingest import Outcome
     from producer.ingest import ingest as run
     from producer.summary import as_json as to_object
     from producer.summary import print_summary
     from settings import load_settings
 
-    outcome = run(directory, load_settings(), STDERR)
-    print_summary(outcome, STDERR if as_json else STDOUT)
-    if as_json:
-        _print_json(to_object(outcome))
-    raise SystemExit(outcome.exit_code)
+    def report(outcome: Outcome) -> None:
+        print_summary(outcome, STDERR if as_json else STDOUT)
+        if as_json:
+            _print_json(to_object(outcome))
+
+    raise SystemExit(run(directory, load_settings(), STDERR, report).exit_code)
 
 
 @cli.command()
@@ -59,11 +61,13 @@ def search(text: str, limit: int, as_json: bool) -> None:
     from producer.search import search as run
     from settings import load_settings
 
-    results = run(text, limit, load_settings())
-    if as_json:
-        _print_json({"query": text, "results": results})
-    else:
-        print_results(results, STDOUT)
+    def report(results: list[dict[str, Any]]) -> None:
+        if as_json:
+            _print_json({"query": text, "results": results})
+        else:
+            print_results(results, STDOUT)
+
+    run(text, limit, load_settings(), report)
 
 
 @cli.command()

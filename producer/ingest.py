@@ -68,8 +68,8 @@ def resume_command(root: Path | str) -> str:
     return f"python -m producer ingest {shlex.quote(str(root))}"
 
 
-def ingest(folder: Path, settings: Settings, console: Console) -> Outcome:
-    """Ingest a folder and wait for the last confirmed write.
+def ingest(folder: Path, settings: Settings, console: Console, report: Callable[[Outcome], None]) -> Outcome:
+    """Ingest a folder and wait for the last confirmed write; `report` is called then, before the stack goes down.
 
     Raises WrongUse for a folder that cannot be ingested, ServiceMissing when a part of the stack cannot come up.
     """
@@ -83,7 +83,9 @@ def ingest(folder: Path, settings: Settings, console: Console) -> Outcome:
         collection_facts(stack)
         # Only now: before there is a job, Ctrl-C simply ends the command.
         with Interrupts() as interrupts:
-            return _Ingest(root, settings, console, stack, interrupts, begin).run()
+            outcome = _Ingest(root, settings, console, stack, interrupts, begin).run()
+        report(outcome)
+    return outcome
 
 
 class _Ingest:

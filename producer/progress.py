@@ -85,6 +85,9 @@ class ProgressView:
 
     def _rate(self, finished: int) -> float:
         now = time.monotonic()
+        if not finished:
+            # While models load nothing can be finished; those seconds say nothing about the rate.
+            self._seen.clear()
         self._seen.append((now, finished))
         while now - self._seen[0][0] > RATE_SECONDS and len(self._seen) > 2:
             self._seen.popleft()

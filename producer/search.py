@@ -1,5 +1,6 @@
 """Search by words: the text's embedding from a GPU worker, the nearest points from the storage worker."""
 
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
@@ -18,8 +19,8 @@ EMBED_SECONDS = 300.0
 SEARCH_SECONDS = 60.0
 
 
-def search(text: str, limit: int, settings: Settings) -> list[dict[str, Any]]:
-    """The points nearest to a text, best first: {"uri", "score", "caption", ...}.
+def search(text: str, limit: int, settings: Settings, report: Callable[[list[dict[str, Any]]], None]) -> None:
+    """Report the points nearest to a text, best first: {"uri", "score", "caption", ...}, before the stack goes down.
 
     Raises WrongUse for an empty text or an empty collection, ServiceMissing when a worker cannot come up.
     """
@@ -33,8 +34,7 @@ def search(text: str, limit: int, settings: Settings) -> list[dict[str, Any]]:
         question = Question(
             SEARCH, vector=embedded["vectors"], clip_model=embedded["clip_model"], limit=limit, where=None
         )
-        found: list[dict[str, Any]] = wait_for(question, stack, SEARCH_SECONDS, "storage")
-    return found
+        report(wait_for(question, stack, SEARCH_SECONDS, "storage"))
 
 
 def print_results(results: list[dict[str, Any]], console: Console) -> None:

@@ -7,7 +7,6 @@ import pytest
 from settings import load_settings
 from tests.chaos.__main__ import run_rounds
 from tests.chaos.deadly import ingest_with_a_deadly_file
-from tests.chaos.kill import VICTIMS
 from tests.chaos.pictures import Album, draw_album
 from tests.e2e.conftest import Home
 
@@ -24,7 +23,7 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> Album:
 
 
 def test_whatever_is_killed_every_file_is_stored_once_and_under_its_own_name(album: Album, tmp_path: Path) -> None:
-    verdicts = run_rounds(4, album, SEED, tmp_path, [victim for victim in VICTIMS if victim != "producer"])
+    verdicts = run_rounds(3, album, SEED, tmp_path, ["gpu0", "storage", "redis"])
     assert [verdict.kill.victim for verdict in verdicts if verdict.kill and not verdict.good] == []
     assert {verdict.stored for verdict in verdicts} == {FILES}
     assert {verdict.runs for verdict in verdicts} == {1}
