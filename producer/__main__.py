@@ -3,9 +3,11 @@
 import sys
 
 import click
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from producer.cli import cli
-from tasks.errors import DarkroomError
+from tasks.errors import DarkroomError, ServiceMissing
 
 
 def main() -> None:
@@ -19,6 +21,9 @@ def main() -> None:
     except DarkroomError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    except (RedisError, OperationalError) as error:
+        click.echo(f"error: Redis went away ({error}): the same command goes on when it is back.", err=True)
+        sys.exit(ServiceMissing.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         sys.exit(130)
