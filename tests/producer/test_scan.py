@@ -109,7 +109,7 @@ def test_the_walk_goes_no_further_than_it_is_asked_to(tmp_path: Path) -> None:
 
 
 def peak_of_scan(folder: Path) -> tuple[int, int]:
-    """How many files a scan finds, and the most bytes it holds; in a process of its own, where nobody else allocates."""
+    """How many files a scan finds, and the most bytes it holds: in a process where nobody else allocates."""
     code = (
         "import sys, tracemalloc\n"
         "from pathlib import Path\n"
