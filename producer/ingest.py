@@ -1,6 +1,5 @@
 """One ingest from the folder to the last confirmed write."""
 
-import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from rich.console import Console
 
 from producer.interrupt import Interrupts
 from producer.job_events import JobEvents
+from producer.names import command
 from producer.patience import (
     BROKER_SECONDS,
     collection_facts,
@@ -65,7 +65,7 @@ class Outcome:
 
 def resume_command(root: Path | str) -> str:
     """The command that goes on with an ingest that was left."""
-    return f"python -m producer ingest {shlex.quote(str(root))}"
+    return command("ingest", str(root))
 
 
 def ingest(folder: Path, settings: Settings, console: Console, report: Callable[[Outcome], None]) -> Outcome:

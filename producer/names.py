@@ -1,6 +1,7 @@
-"""File names as a person reads them."""
+"""Names as a person reads them, and commands as a person can paste them."""
 
 import os
+import shlex
 from urllib.parse import unquote_to_bytes, urlsplit
 
 
@@ -18,3 +19,10 @@ def brief(uri: str) -> str:
     path = shown(uri)
     here = os.path.join(os.getcwd(), "")
     return path.removeprefix(here)
+
+
+def command(*words: str) -> str:
+    """A command of the producer, ready to paste: it reads the same settings file as this one was told to."""
+    settings = os.environ.get("DARKROOM_SETTINGS")
+    named = ["--settings", settings] if settings else []
+    return shlex.join(["python", "-m", "producer", *named, *words])

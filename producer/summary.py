@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from producer.ingest import Outcome, resume_command
-from producer.names import brief
+from producer.names import brief, command
 from tasks.ledger import Failure
 
 
@@ -43,7 +43,7 @@ def print_summary(outcome: Outcome, console: Console) -> None:
         console.print(failures_table(outcome.listed))
     if counts.failed > len(outcome.listed):
         more = counts.failed - len(outcome.listed)
-        _say(f"{more:,} more failed: python -m producer errors {outcome.job}", console)
+        _say(f"{more:,} more failed: {command('errors', outcome.job)}", console)
     for folder in outcome.unreadable[:20]:
         _say(f"Not entered, no permission or gone: {folder}", console)
     if len(outcome.unreadable) > 20:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer.names import shown
+from producer.names import brief, command, shown
 
 
 @pytest.mark.parametrize("path", ["/a/b.jpg", "/with space/#1?.jpg", "/ä/ö 100%.jpg", "/日本/写真.png"])
@@ -32,3 +32,17 @@ def test_any_name_can_be_printed(name: bytes) -> None:
     printed = shown(Path(os.fsdecode(b"/" + name)).as_uri())
     assert printed.encode("utf-8")
     assert printed.isprintable()
+
+
+def test_a_file_below_the_working_directory_is_shown_from_there_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert brief((tmp_path / "a" / "b c.jpg").as_uri()) == os.path.join("a", "b c.jpg")
+    assert brief("file:///elsewhere/a.jpg") == "/elsewhere/a.jpg"
+
+
+def test_a_command_to_paste_names_the_settings_file_that_this_one_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert command("ingest", "/my pictures") == "python -m producer ingest '/my pictures'"
+    monkeypatch.setenv("DARKROOM_SETTINGS", "/etc/my settings.toml")
+    assert command("errors", "job") == "python -m producer --settings '/etc/my settings.toml' errors job"
