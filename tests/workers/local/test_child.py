@@ -14,6 +14,7 @@ from workers.local.child_spec import ChildSpec
 
 
 def child(local: Local, script: str, **spec: object) -> Child:
+    # The fields of a spec are of several types, which keyword arguments in one dict cannot tell mypy.
     made = Child(ChildSpec("kid", (sys.executable, "-c", script), **spec), local)  # type: ignore[arg-type]
     made.wanted = True
     return made
