@@ -1,0 +1,31 @@
+"""The command `ingest`."""
+
+from pathlib import Path
+
+import click
+
+from producer.commands.output import STDERR, STDOUT, as_json_option, print_json
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@as_json_option
+def ingest(directory: Path, as_json: bool) -> None:
+    """Embed, caption and store every picture below DIRECTORY that the collection does not hold yet.
+
+    \b
+    Example: python -m producer ingest ~/Pictures
+    Exit code: 0 all good, 1 some files failed, 2 wrong use, 3 a service is missing, 130 interrupted.
+    """
+    from producer.ingest import Outcome
+    from producer.ingest import ingest as run
+    from producer.summary import as_json as to_object
+    from producer.summary import print_summary
+    from settings import load_settings
+
+    def report(outcome: Outcome) -> None:
+        print_summary(outcome, STDERR if as_json else STDOUT)
+        if as_json:
+            print_json(to_object(outcome))
+
+    raise SystemExit(run(directory, load_settings(), STDERR, report).exit_code)
