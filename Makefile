@@ -46,8 +46,9 @@ demo: setup
 	@echo '  python -m producer ingest DIR        # your own pictures, with the models named in settings.toml'
 	@echo '  python -m workers up                 # keep the stack up, with the Flower web page'
 
+# Most of a test's time is waiting for processes that start and end, so two or more run at a time.
 test: setup
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 lint: setup
 	$(BIN)/ruff check .
