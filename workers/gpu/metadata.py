@@ -12,32 +12,62 @@ _BASE = ExifTags.Base
 _GPS = ExifTags.GPS
 
 
-def facts_of(image: Image.Image) -> dict[str, Any]:
-    """taken_at (ISO 8601, with offset where the camera gave one), camera, lens and gps {"lat", "lon"}.
+def exif_of(image: Image.Image) -> Image.Exif:
+    """The EXIF of an opened picture, as much as can be read; empty where there is none."""
+    for _ in range(2):
+        # Where Pillow fails over a part, it hands out the rest when it is asked again.
+        with suppress(Exception):
+            return image.getexif()
+    return Image.Exif()
 
-    What is missing is left out, and so is what cannot be read: broken EXIF is no reason to lose a picture.
+
+def facts_of(exif: Image.Exif) -> dict[str, Any]:
+    """The facts that EXIF tells, under the names they have in the payload.
+
+    taken_at (ISO 8601, with offset where the camera gave one), camera, lens, exposure (seconds), aperture (f-number),
+    iso, focal_length (millimetres, of the lens itself) and gps {"lat", "lon"} (degrees). What is missing is left out,
+    and so is what cannot be read or cannot be: broken EXIF is no reason to lose a picture.
     """
-    readers: dict[str, Callable[[Image.Exif], Any]] = {
-        "taken_at": lambda exif: _taken_at(exif.get_ifd(_IFD.Exif), exif),
-        "camera": lambda exif: _camera(_text(exif.get(_BASE.Make)), _text(exif.get(_BASE.Model))),
-        "lens": lambda exif: _text(exif.get_ifd(_IFD.Exif).get(_BASE.LensModel)),
-        "gps": lambda exif: _position(exif.get_ifd(_IFD.GPSInfo)),
+    readers: dict[str, Callable[[Mapping[int, Any]], Any]] = {
+        "taken_at": lambda detail: _taken_at(detail, exif),
+        "camera": lambda detail: _camera(_text(exif.get(_BASE.Make)), _text(exif.get(_BASE.Model))),
+        "lens": lambda detail: _text(detail.get(_BASE.LensModel)),
+        "exposure": lambda detail: _number(detail.get(_BASE.ExposureTime), 86_400),
+        "aperture": lambda detail: _number(detail.get(_BASE.FNumber), 1_000),
+        "iso": lambda detail: int(_number(detail.get(_BASE.ISOSpeedRatings), 100_000_000) or 0),
+        "focal_length": lambda detail: _number(detail.get(_BASE.FocalLength), 100_000),
+        "gps": lambda detail: _position(exif.get_ifd(_IFD.GPSInfo)),
     }
     facts = {}
     for name, reader in readers.items():
         # Pillow decodes a tag when it is asked for, so each fact may fail by itself.
         with suppress(Exception):
-            facts[name] = reader(image.getexif())
+            facts[name] = reader(_detail(exif))
     return {name: value for name, value in facts.items() if value}
 
 
-def orientation_of(image: Image.Image) -> int:
+def orientation_of(exif: Image.Exif) -> int:
     """The EXIF orientation, 1 (upright) where there is none or it makes no sense."""
     try:
-        value = image.getexif().get(_BASE.Orientation, 1)
+        value = exif.get(_BASE.Orientation, 1)
     except Exception:  # any error here is the broken EXIF of one picture
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _detail(exif: Image.Exif) -> Mapping[int, Any]:
+    try:
+        return exif.get_ifd(_IFD.Exif)
+    except Exception:  # the camera's name and the place lie elsewhere and may be sound
+        return {}
+
+
+def _number(value: Any, most: float) -> float | None:
+    """A number above 0 and up to `most`, rounded to what a camera can mean; None for what is none."""
+    if isinstance(value, tuple):
+        value = value[0]
+    number = float(value)
+    return float(f"{number:.6g}") if 0 < number <= most else None
 
 
 def _text(value: object) -> str:
@@ -52,8 +82,9 @@ def _camera(make: str, model: str) -> str:
 
 
 def _taken_at(detail: Mapping[int, Any], exif: Mapping[int, Any]) -> str | None:
-    text = _text(detail.get(_BASE.DateTimeOriginal) or exif.get(_BASE.DateTime))
-    offset = _text(detail.get(_BASE.OffsetTimeOriginal))
+    original = detail.get(_BASE.DateTimeOriginal)
+    offset = _text(detail.get(_BASE.OffsetTimeOriginal if original else _BASE.OffsetTime))
+    text = _text(original or exif.get(_BASE.DateTime))
     if len(text) < 19 or not text[:4].isdigit() or text.startswith("0000"):
         return None
     moment = f"{text[:10].replace(':', '-')}T{text[11:19]}"

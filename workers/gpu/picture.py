@@ -1,12 +1,15 @@
 """What the loader makes of a file: its facts, and the pixels that each model wants."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import DarkroomError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 Pixels = NDArray[np.uint8]
 
@@ -30,8 +33,24 @@ class Content:
 
 
 @dataclass
+class Opened:
+    """A picture whose header is read, and of a RAW file the picture that stands for it.
+
+    `width` and `height` are those of the original as it lies in the file; `orientation` is the EXIF number (1 to 8) of
+    the turn that makes both it and `image` upright.
+    """
+
+    image: "Image.Image"
+    format: str
+    width: int
+    height: int
+    orientation: int
+    facts: dict[str, Any]
+
+
+@dataclass
 class Picture:
-    """A decoded picture, upright and in RGB (colour profiles are not applied), at the sizes the models want.
+    """A decoded picture, upright and in sRGB, at the sizes the models want.
 
     `clip` and `blip` are uint8 RGB of shape (height, width, 3); `width` and `height` are those of the upright original
     in pixels.
@@ -43,3 +62,11 @@ class Picture:
     clip: Pixels
     blip: Pixels | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+
+
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Raise LoadError when a picture of this size has too many pixels; asked before memory is taken for them."""
+    if width * height > max_pixels:
+        raise LoadError(
+            "decode", f"{width} x {height} = {width * height:,} pixels are more than ingest.max_pixels = {max_pixels:,}"
+        )

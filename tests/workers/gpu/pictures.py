@@ -19,6 +19,18 @@ GREY = (0.5, 0.5, 0.5)
 # Squeezed to a square, so that every edge and corner of the picture stays in sight.
 WHOLE = Target(width=64, height=64, edge=0, crop=False, resample=Image.Resampling.BICUBIC, mean=GREY, std=GREY)
 
+# Where row 0 and column 0 of the file lie in the upright picture (EXIF 2.32, 4.6.4 A).
+SIDES = {
+    1: ("top", "left"),
+    2: ("top", "right"),
+    3: ("bottom", "right"),
+    4: ("bottom", "left"),
+    5: ("left", "top"),
+    6: ("right", "top"),
+    7: ("right", "bottom"),
+    8: ("left", "bottom"),
+}
+
 
 def smooth(width: int, height: int, seed: int = 0) -> Image.Image:
     """Soft coloured noise: edges and gradients as a photo has them, never two pictures the same."""
@@ -57,3 +69,16 @@ def colour_at(pixels: NDArray[np.uint8], x: float, y: float) -> tuple[int, ...]:
     """The colour at a place given from 0 to 1."""
     height, width = pixels.shape[:2]
     return tuple(int(value) for value in pixels[int(y * (height - 1)), int(x * (width - 1))])
+
+
+def lying(upright: Image.Image, orientation: int) -> Image.Image:
+    """The picture as a camera that notes this orientation writes it down."""
+    rows, columns = SIDES[orientation]
+    pixels = np.asarray(upright)
+    if rows in ("left", "right"):
+        pixels = pixels.transpose(1, 0, 2)
+    if rows in ("bottom", "right"):
+        pixels = pixels[::-1]
+    if columns in ("bottom", "right"):
+        pixels = pixels[:, ::-1]
+    return Image.fromarray(np.ascontiguousarray(pixels))

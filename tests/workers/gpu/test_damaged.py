@@ -1,7 +1,5 @@
 """Damaged and hostile bytes: they end as a picture or as a reason in words, and never as anything else."""
 
-import io
-import struct
 import tracemalloc
 import zlib
 
@@ -10,7 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.workers.gpu.cr3_file import cr3_file
+from tests.workers.gpu.hand_made import bomb, chunk, png
 from tests.workers.gpu.pictures import FORMATS, MAX_PIXELS, WHOLE, encoded, seen, smooth
+from tests.workers.gpu.raw_files import raw_file
 from workers.gpu.load import decode
 from workers.gpu.picture import LoadError, Picture
 
@@ -24,6 +25,11 @@ SOUND["interlaced palette png"] = encoded(smooth(160, 120).quantize(64), "PNG")
 SOUND["film gif"] = encoded(smooth(80, 60), "GIF", save_all=True, append_images=[smooth(80, 60, seed=1)])
 SOUND["film webp"] = encoded(smooth(80, 60), "WEBP", save_all=True, append_images=[smooth(80, 60, seed=1)])
 SOUND["lossless webp"] = encoded(smooth(80, 60), "WEBP", lossless=True)
+SOUND["jpeg 2000"] = encoded(smooth(80, 60), "JPEG2000")
+for kind in ("DNG", "NEF", "RAF"):
+    SOUND[kind.lower()] = raw_file(kind, smooth(96, 64), preview=encoded(smooth(96, 64), "JPEG"))
+SOUND["cr3"] = cr3_file((96, 64), encoded(smooth(96, 64), "JPEG"))
+SOUND["dng without a preview"] = raw_file("DNG", smooth(96, 64))
 for compression in ("tiff_lzw", "tiff_deflate", "jpeg", "packbits"):
     SOUND[f"{compression} tiff"] = encoded(smooth(80, 60), "TIFF", compression=compression)
 
@@ -44,17 +50,6 @@ def outcome(data: bytes) -> Picture | str:
     return refused.reason
 
 
-def chunk(name: bytes, data: bytes) -> bytes:
-    """One chunk of a PNG."""
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
-def png(width: int, height: int, *chunks: bytes) -> bytes:
-    """A grey PNG that claims this size, made of these chunks."""
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + chunk(b"IEND", b"")
-
-
 @pytest.mark.parametrize("kind", SOUND)
 def test_a_file_cut_off_anywhere_ends_as_a_picture_or_a_reason(kind: str) -> None:
     data = SOUND[kind]
@@ -65,17 +60,21 @@ def test_a_file_cut_off_anywhere_ends_as_a_picture_or_a_reason(kind: str) -> Non
         outcome(data[:place])
 
 
-@pytest.mark.parametrize("kind", ["jpeg", "png", "gif", "bmp", "tiff"])
+@pytest.mark.parametrize("kind", sorted(set(SOUND) - {"raf", "jpeg 2000"}))
 def test_a_file_cut_in_half_is_called_cut_off(kind: str) -> None:
     reason = outcome(SOUND[kind][: len(SOUND[kind]) // 2])
     assert reason == "the picture is cut off: its data end too early"
 
 
-@pytest.mark.parametrize("kind", ["webp", "avif", "heif"])
-def test_a_file_of_a_newer_format_cut_in_half_has_a_reason_too(kind: str) -> None:
-    if kind not in SOUND:
-        pytest.skip(f"Pillow was built without {kind} here")
-    assert isinstance(outcome(SOUND[kind][: len(SOUND[kind]) // 2]), str)
+def test_a_raf_file_cut_off_behind_its_preview_is_read() -> None:
+    assert isinstance(outcome(SOUND["raf"][: len(SOUND["raf"]) // 2]), Picture)
+
+
+@pytest.mark.parametrize("kind", ["png", "webp", "avif", "tiff_deflate tiff"])
+def test_a_file_damaged_in_its_middle_is_called_damaged_and_by_its_format(kind: str) -> None:
+    data = bytearray(SOUND[kind])
+    data[len(data) * 2 // 5 : len(data) * 4 // 5] = b"\xa5" * (len(data) * 4 // 5 - len(data) * 2 // 5)
+    assert outcome(bytes(data)) == f"its {kind.split()[-1].upper()} data are damaged"
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
@@ -90,6 +89,19 @@ def test_flipped_bits_end_as_a_picture_or_a_reason(kind: str, flips: list[tuple[
     for place, bit, in_header in flips:
         data[int(place * (min(len(data), 200) if in_header else len(data)))] ^= 1 << bit
     outcome(bytes(data))
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    kinds=st.tuples(st.sampled_from(sorted(SOUND)), st.sampled_from(sorted(SOUND))),
+    places=st.tuples(*[st.floats(0, 1)] * 3),
+)
+def test_a_piece_of_one_file_within_another_ends_as_a_picture_or_a_reason(
+    kinds: tuple[str, str], places: tuple[float, float, float]
+) -> None:
+    whole, other = SOUND[kinds[0]], SOUND[kinds[1]]
+    at, begin, end = (int(place * len(data)) for place, data in zip(places, (whole, other, other)))
+    outcome(whole[:at] + other[min(begin, end) : max(begin, end)] + whole[at:])
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
@@ -121,14 +133,11 @@ def test_too_many_pixels_are_refused_in_every_format(form: str) -> None:
 
 
 def test_a_png_that_unpacks_to_more_than_it_claims_stays_small() -> None:
-    packer, bomb = zlib.compressobj(9), io.BytesIO()
-    for _ in range(100):
-        bomb.write(packer.compress(bytes(1_000_000)))
-    bomb.write(packer.flush())
+    packed = bomb()
     for data in (
-        png(64, 64, chunk(b"IDAT", bomb.getvalue())),
-        png(64, 64, chunk(b"zTXt", b"text\0\0" + bomb.getvalue()), chunk(b"IDAT", zlib.compress(bytes(65 * 64)))),
-        png(64, 64, chunk(b"iCCP", b"name\0\0" + bomb.getvalue()), chunk(b"IDAT", zlib.compress(bytes(65 * 64)))),
+        png(64, 64, chunk(b"IDAT", packed)),
+        png(64, 64, chunk(b"zTXt", b"text\0\0" + packed), chunk(b"IDAT", zlib.compress(bytes(65 * 64)))),
+        png(64, 64, chunk(b"iCCP", b"name\0\0" + packed), chunk(b"IDAT", zlib.compress(bytes(65 * 64)))),
     ):
         tracemalloc.start()
         outcome(data)

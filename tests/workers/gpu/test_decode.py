@@ -4,35 +4,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.workers.gpu.pictures import FORMATS, WHOLE, colour_at, encoded, levels_apart, quarters, seen, smooth
+from tests.workers.gpu.pictures import (
+    FORMATS,
+    SIDES,
+    WHOLE,
+    colour_at,
+    encoded,
+    levels_apart,
+    lying,
+    quarters,
+    seen,
+    smooth,
+)
 from workers.gpu.load import decode
 from workers.gpu.preprocessing import Target, fit
 
 WHITE = (255, 255, 255)
-# Where row 0 and column 0 of the file lie in the upright picture (EXIF 2.32, 4.6.4 A).
-SIDES = {
-    1: ("top", "left"),
-    2: ("top", "right"),
-    3: ("bottom", "right"),
-    4: ("bottom", "left"),
-    5: ("left", "top"),
-    6: ("right", "top"),
-    7: ("right", "bottom"),
-    8: ("left", "bottom"),
-}
-
-
-def lying(upright: Image.Image, orientation: int) -> Image.Image:
-    """The picture as a camera that notes this orientation writes it down."""
-    rows, columns = SIDES[orientation]
-    pixels = np.asarray(upright)
-    if rows in ("left", "right"):
-        pixels = pixels.transpose(1, 0, 2)
-    if rows in ("bottom", "right"):
-        pixels = pixels[::-1]
-    if columns in ("bottom", "right"):
-        pixels = pixels[:, ::-1]
-    return Image.fromarray(np.ascontiguousarray(pixels))
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "HEIF"])

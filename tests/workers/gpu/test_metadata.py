@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
+from PIL.TiffImagePlugin import IFDRational
 
-from tests.workers.gpu.pictures import encoded, quarters, seen
+from tests.workers.gpu.pictures import FORMATS, encoded, quarters, seen
 
 # Pillow warns of damage that it reads over; the worker silences it, pytest resets that.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL.*")
@@ -32,6 +33,10 @@ FULL = exif_of(
         BASE.DateTimeOriginal: "2024:07:05 18:31:02",
         BASE.OffsetTimeOriginal: "+02:00",
         BASE.LensModel: "RF24-70mm F2.8 L IS USM",
+        BASE.ExposureTime: IFDRational(1, 250),
+        BASE.FNumber: IFDRational(28, 10),
+        BASE.ISOSpeedRatings: 400,
+        BASE.FocalLength: IFDRational(35),
     },
     {
         GPS.GPSLatitudeRef: "S",
@@ -47,20 +52,49 @@ def facts(exif: bytes, form: str = "JPEG") -> dict[str, Any]:
     return seen(encoded(quarters(), form, exif=exif)).facts
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_time_camera_lens_and_place_are_read(form: str) -> None:
+@pytest.mark.parametrize("form", [form for form in FORMATS if form not in ("GIF", "BMP")])
+def test_time_camera_lens_settings_and_place_are_read(form: str) -> None:
     found = facts(FULL, form)
     place = found.pop("gps")
     assert found == {
         "taken_at": "2024-07-05T18:31:02+02:00",
         "camera": "Canon EOS R5",
         "lens": "RF24-70mm F2.8 L IS USM",
+        "exposure": 0.004,
+        "aperture": 2.8,
+        "iso": 400,
+        "focal_length": 35.0,
     }
     assert place == pytest.approx({"lat": -33.856667, "lon": 151.21}, abs=1e-5)
 
 
 def test_a_picture_without_exif_has_no_facts() -> None:
     assert seen(encoded(quarters(), "JPEG")).facts == {}
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "name"),
+    [
+        (BASE.ExposureTime, IFDRational(1, 0), "exposure"),
+        (BASE.ExposureTime, IFDRational(0, 1), "exposure"),
+        (BASE.FNumber, IFDRational(0, 0), "aperture"),
+        (BASE.FocalLength, IFDRational(4_000_000_000, 1), "focal_length"),
+        (BASE.ISOSpeedRatings, 0, "iso"),
+        (BASE.ISOSpeedRatings, "high", "iso"),
+    ],
+)
+def test_a_setting_that_no_camera_has_is_left_out(tag: int, value: Any, name: str) -> None:
+    assert name not in facts(exif_of({BASE.Model: "Z 6"}, {tag: value}))
+
+
+def test_a_long_exposure_and_several_sensitivities_are_read() -> None:
+    found = facts(exif_of({}, {BASE.ExposureTime: IFDRational(30), BASE.ISOSpeedRatings: (800, 0)}))
+    assert found == {"exposure": 30.0, "iso": 800}
+
+
+def test_the_offset_is_that_of_the_time_which_is_read() -> None:
+    changed = {BASE.OffsetTime: "+09:00", BASE.OffsetTimeOriginal: "+02:00"}
+    assert facts(exif_of({BASE.DateTime: "2024:07:05 18:31:02"}, changed))["taken_at"].endswith("+09:00")
 
 
 def test_the_maker_stands_before_a_model_that_does_not_name_it() -> None:
