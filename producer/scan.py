@@ -5,13 +5,14 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote_from_bytes
+from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
 
 from tasks.errors import WrongUse
 
-PICTURE_EXTENSIONS = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".avif", ".heic", ".heif"}
-)
+RAW_EXTENSIONS = frozenset({".dng", ".cr2", ".cr3", ".nef", ".arw", ".rw2", ".orf", ".raf"})
+PICTURE_EXTENSIONS = RAW_EXTENSIONS | {
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".avif", ".heic", ".heif")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def scan(root: Path, unreadable: list[str] | None = None) -> Iterator[FileRef]:
                 unreadable.append(os.fsdecode(folder))
             continue
         for name in pictures:
-            yield _file_ref(os.path.join(folder, name))
+            yield file_ref(os.path.join(folder, name))
         waiting.extend(os.path.join(folder, name) for name in reversed(folders))
 
 
@@ -69,22 +70,30 @@ def uri_of(path: bytes) -> str:
     return "file://" + quote_from_bytes(path)
 
 
+def path_of(uri: str) -> bytes | None:
+    """The path of a file:// URI, the reverse of `uri_of`; None for a URI of another scheme."""
+    parts = urlsplit(uri)
+    return unquote_to_bytes(parts.path) if parts.scheme == "file" else None
+
+
 def _sorted_out(listing: "Iterable[os.DirEntry[bytes]]") -> tuple[list[bytes], list[bytes]]:
     """The names of the pictures and of the folders in a folder, both in order."""
     pictures, folders = [], []
     for entry in listing:
         if entry.is_dir(follow_symlinks=False):
             folders.append(entry.name)
-        elif _has_picture_extension(entry.name) and not _is_link_to_folder(entry):
+        elif has_picture_extension(entry.name) and not _is_link_to_folder(entry):
             pictures.append(entry.name)
     return sorted(pictures), sorted(folders)
 
 
-def _has_picture_extension(name: bytes) -> bool:
+def has_picture_extension(name: bytes) -> bool:
+    """True for the name or path of a file that is taken for a picture."""
     return os.path.splitext(name)[1].lower().decode("ascii", "replace") in PICTURE_EXTENSIONS
 
 
-def _file_ref(path: bytes) -> FileRef:
+def file_ref(path: bytes) -> FileRef:
+    """A file as it is now; size and time are -1 for one that cannot be looked at."""
     try:
         facts = os.stat(path)
     except OSError:
