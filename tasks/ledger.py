@@ -8,15 +8,19 @@ confirmed write always wins: a file that failed once and was stored by a later d
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import msgpack
 import redis
 
+from tasks.outcomes import OUTCOMES, Counts, Failure, has_bit
+
+__all__ = ["JOBS", "JOB_VARIABLE", "KEEP_SECONDS", "OUTCOMES", "Counts", "Failure", "Ledger", "jobs", "new_job_id"]
+
 JOBS = "darkroom:jobs"
 KEEP_SECONDS = 30 * 24 * 3600
-OUTCOMES = ("stored", "failed", "skipped", "reused")
+# Whoever starts a producer for somebody else names the job, so as to find it again.
+JOB_VARIABLE = "DARKROOM_JOB"
 
 # KEYS: stored, failed, errors; ARGV: number, error, number, error, ...
 _FAIL = """
@@ -28,35 +32,22 @@ for i = 1, #ARGV, 2 do
 end
 """
 
-
-@dataclass(frozen=True)
-class Failure:
-    """Why one file failed: at which stage, and the reason in words."""
-
-    number: int
-    uri: str
-    stage: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How many files ended how; `reused` is a part of `stored`."""
-
-    stored: int = 0
-    failed: int = 0
-    skipped: int = 0
-    reused: int = 0
-
-    @property
-    def finished(self) -> int:
-        """Files that need nothing more."""
-        return self.stored + self.failed + self.skipped
+# One command for thousands of bits: building a command for each took longer than all else about a stored file.
+# KEYS: stored, failed, errors, reused; ARGV: number, 1 where it was reused, number, ...
+_STORE = """
+for i = 1, #ARGV, 2 do
+  redis.call('SETBIT', KEYS[1], ARGV[i], 1)
+  redis.call('SETBIT', KEYS[2], ARGV[i], 0)
+  redis.call('HDEL', KEYS[3], ARGV[i])
+  if ARGV[i + 1] == '1' then redis.call('SETBIT', KEYS[4], ARGV[i], 1) end
+end
+"""
+_SET = "for i = 1, #ARGV do redis.call('SETBIT', KEYS[1], ARGV[i], 1) end"
 
 
 def new_job_id() -> str:
-    """A name that sorts by time and does not repeat: 20260131-142501-9f3a."""
-    return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}"
+    """A name that sorts by time and does not repeat: 20260131-142501-9f3a; or what $DARKROOM_JOB names it."""
+    return os.environ.get(JOB_VARIABLE) or f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}"
 
 
 class Ledger:
@@ -65,7 +56,7 @@ class Ledger:
     def __init__(self, client: redis.Redis, job: str) -> None:
         self.client = client
         self.job = job
-        self._fail = client.register_script(_FAIL)
+        self._fail, self._store, self._set = map(client.register_script, (_FAIL, _STORE, _SET))
 
     def key(self, part: str) -> str:
         """The Redis key of one part of this job."""
@@ -92,16 +83,29 @@ class Ledger:
         found = cast(dict[bytes, bytes], self.client.hgetall(self.key("meta")))
         return {key.decode(): value.decode(errors="replace") for key, value in found.items()}
 
+    def is_open(self) -> bool:
+        """True from `open` on, for as long as Redis keeps the job: a Redis that lost its data has no such job."""
+        return bool(self.client.hexists(self.key("meta"), "started"))
+
+    def hold(self, seconds: int) -> None:
+        """Say that the producer of the job lives, for `seconds` from now."""
+        self.client.set(self.key("producer"), 1, ex=seconds)
+
+    def release(self) -> None:
+        """Say that the producer of the job has left it."""
+        self.client.delete(self.key("producer"))
+
+    def is_held(self) -> bool:
+        """True while the producer of the job says that it lives."""
+        return bool(self.client.exists(self.key("producer")))
+
     def stored(self, numbers: Sequence[int], reused: Sequence[bool]) -> None:
         """Tick files whose write is confirmed."""
-        pipe = self.client.pipeline(transaction=True)
-        for number, was_reused in zip(numbers, reused, strict=True):
-            pipe.setbit(self.key("stored"), number, 1)
-            pipe.setbit(self.key("failed"), number, 0)
-            if was_reused:
-                pipe.setbit(self.key("reused"), number, 1)
-        if numbers:
-            pipe.hdel(self.key("errors"), *map(str, numbers))
+        arguments = [each for pair in zip(numbers, map(int, reused), strict=True) for each in pair]
+        if arguments:
+            keys = [self.key(part) for part in ("stored", "failed", "errors", "reused")]
+            pipe = self.client.pipeline(transaction=True)
+            self._store(keys=keys, args=arguments, client=pipe)
             self._keep(pipe)
             pipe.execute()
 
@@ -114,13 +118,19 @@ class Ledger:
             self._fail(keys=[self.key("stored"), self.key("failed"), self.key("errors")], args=arguments)
             self._keep(self.client)
 
+    def computed(self, embedded: int, captioned: int) -> None:
+        """Count files that a model embedded and captioned; one that a worker had to do twice counts twice."""
+        for name, files in (("embedded", embedded), ("captioned", captioned)):
+            if files:
+                self.client.hincrby(self.key("meta"), name, files)
+
     def skipped(self, numbers: Sequence[int]) -> None:
         """Tick files that the collection already holds unchanged."""
-        pipe = self.client.pipeline(transaction=False)
-        for number in numbers:
-            pipe.setbit(self.key("skipped"), number, 1)
-        self._keep(pipe)
-        pipe.execute()
+        if numbers:
+            pipe = self.client.pipeline(transaction=False)
+            self._set(keys=[self.key("skipped")], args=list(numbers), client=pipe)
+            self._keep(pipe)
+            pipe.execute()
 
     def counts(self) -> Counts:
         """How many files ended how, by now."""
@@ -128,6 +138,17 @@ class Ledger:
         for outcome in OUTCOMES:
             pipe.bitcount(self.key(outcome))
         return Counts(*pipe.execute())
+
+    def bitmap(self, outcome: str) -> bytes:
+        """Which files ended in one of OUTCOMES: a bit a file, by number, the most significant of a byte first."""
+        return cast(bytes | None, self.client.get(self.key(outcome))) or b""
+
+    def forget(self) -> None:
+        """Remove the job and all that is known of it."""
+        pipe = self.client.pipeline()
+        pipe.delete(*(self.key(part) for part in ("meta", "errors", "attempts", *OUTCOMES)))
+        pipe.zrem(JOBS, self.job)
+        pipe.execute()
 
     def done(self, numbers: Sequence[int]) -> set[int]:
         """Which of these files are stored, failed or skipped already."""
@@ -139,7 +160,7 @@ class Ledger:
         for outcome in ("stored", "failed", "skipped"):
             pipe.getrange(self.key(outcome), first, last)
         stretches = [bytes(stretch) for stretch in pipe.execute()]
-        return {number for number in numbers if any(_bit(stretch, number - 8 * first) for stretch in stretches)}
+        return {number for number in numbers if any(has_bit(stretch, number - 8 * first) for stretch in stretches)}
 
     def failures(self, limit: int | None = None) -> list[Failure]:
         """The failed files in the order of their numbers, at most `limit`."""
@@ -150,6 +171,13 @@ class Ledger:
         found.sort(key=lambda failure: failure.number)
         return found[:limit]
 
+    def attempts(self, numbers: Sequence[int]) -> dict[int, int]:
+        """How often each of these files has been tried alone without an end: its worker died over it, or is at it."""
+        if not numbers:
+            return {}
+        noted = cast(list[bytes | None], self.client.hmget(self.key("attempts"), [str(number) for number in numbers]))
+        return {number: int(count or 0) for number, count in zip(numbers, noted, strict=True)}
+
     def count_attempt(self, number: int) -> int:
         """Note that a redelivered file is being tried once more; returns how often it has been, this time included."""
         attempts = self.client.hincrby(self.key("attempts"), str(number), 1)
@@ -157,7 +185,7 @@ class Ledger:
         return attempts
 
     def forget_attempt(self, number: int) -> None:
-        """Take back the note of one attempt: the file was loaded and its worker still lives."""
+        """Take back the note of one attempt: the worker has lived through it."""
         self.client.hincrby(self.key("attempts"), str(number), -1)
 
     def _keep(self, client: Any) -> None:
@@ -167,10 +195,5 @@ class Ledger:
 
 def jobs(client: redis.Redis, limit: int = 100) -> list[str]:
     """The names of the jobs, newest first."""
-    return [name.decode() for name in cast(list[bytes], client.zrevrange(JOBS, 0, limit - 1))]
-
-
-def _bit(stretch: bytes, offset: int) -> bool:
-    # Redis numbers the bits of a byte from the most significant one.
-    place = offset // 8
-    return place < len(stretch) and bool(stretch[place] >> (7 - offset % 8) & 1)
+    kept = client.zrevrangebyscore(JOBS, "+inf", time.time() - KEEP_SECONDS, start=0, num=limit)
+    return [name.decode() for name in cast(list[bytes], kept)]

@@ -17,6 +17,7 @@ from tests.chaos.pictures import Album, draw_album
 from tests.chaos.rounds import Verdict, play
 from tests.conftest import SCRATCH
 from tests.e2e.conftest import Home
+from tests.workers.storage.kill_writers import kill_writers
 
 # Captions take most of a round's time and change nothing about who holds which message, so one round in five has them.
 ROUNDS_PER_CAPTIONS = 5
@@ -70,10 +71,20 @@ def run_deadly(album: Album, scratch: Path) -> bool:
     return good
 
 
+def run_writers(kills: int, seed: int, scratch: Path) -> bool:
+    """Kill processes that write into the embedded catalog; True when every acknowledged point is there afterwards."""
+    tally = kill_writers(scratch / "catalog", kills, random.Random(seed))
+    print(f"{kills} writers killed: {tally.found} of {tally.acknowledged} acknowledged points are there", flush=True)
+    if tally.wrong:
+        print("\n".join([f"kept: {scratch / 'catalog'}", *tally.wrong[:20]]), flush=True)
+    return not tally.wrong
+
+
 def main() -> int:
-    """Exit code 0 when every round was good, and every deadly file failed alone."""
+    """Exit code 0 when every round was good, every deadly file failed alone and no acknowledged point was lost."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--writers", type=int, default=20, help="how many writers of the embedded catalog are killed")
     parser.add_argument("--files", type=int, default=200)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--victims", nargs="+", choices=VICTIMS, default=VICTIMS)
@@ -82,7 +93,9 @@ def main() -> int:
     try:
         album = draw_album(scratch / "pictures", options.files)
         verdicts = run_rounds(options.rounds, album, options.seed, scratch, options.victims)
-        good = run_deadly(album, scratch) and all(verdict.good for verdict in verdicts)
+        deadly = run_deadly(album, scratch)
+        written = run_writers(options.writers, options.seed, scratch)
+        good = deadly and written and all(verdict.good for verdict in verdicts)
     finally:
         shutil.rmtree(SCRATCH, ignore_errors=True)
     if good:

@@ -1,10 +1,13 @@
-"""A file that takes down every process that decodes it, and an ingest with one of them in the folder."""
+"""A file that takes down every process that works on it, and an ingest with one of them in the folder."""
 
+import io
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.chaos.magic import ABORTS, EATS
+from PIL import Image
+
+from tests.chaos.magic import ABORTS, CRASHES_MODELS, EATS
 from tests.chaos.pictures import Album
 from tests.chaos.rounds import Verdict, play
 from tests.conftest import ROOT
@@ -12,7 +15,17 @@ from tests.e2e.conftest import Home
 
 HOOKS = Path(__file__).parent / "hooks"
 NAME = "0010-deadly.png"
-KINDS = {"aborts": ABORTS, "eats memory": EATS}
+
+
+def _picture() -> bytes:
+    """A sound picture, of the one colour that crashes the models."""
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), CRASHES_MODELS).save(file, "PNG")
+    return file.getvalue()
+
+
+CRASHES_THE_MODELS = "crashes the models"
+KINDS = {"aborts": ABORTS + bytes(100), "eats memory": EATS + bytes(100), CRASHES_THE_MODELS: _picture()}
 
 
 @dataclass
@@ -29,7 +42,7 @@ def ingest_with_a_deadly_file(home: Home, album: Album, kind: str) -> Deaths:
     folder = home.data.with_name(f"{home.data.name}-pictures")
     shutil.copytree(album.folder, folder, copy_function=shutil.copy2)
     deadly = folder / NAME
-    deadly.write_bytes(KINDS[kind] + bytes(100))
+    deadly.write_bytes(KINDS[kind])
     # The hook reaches the workers by the way in which Python finds modules, so nothing in them knows of it.
     home.settings["PYTHONPATH"] = f"{HOOKS}:{ROOT}"
     verdict = play(home, album.moved(folder), None)

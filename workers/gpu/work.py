@@ -39,4 +39,10 @@ class Finished:
     number: int
     vector: NDArray[np.float32]
     payload: dict[str, Any]
-    reused: bool
+    embedded: bool
+    captioned: bool
+
+    @property
+    def reused(self) -> bool:
+        """True when no model saw the file."""
+        return not (self.embedded or self.captioned)

@@ -8,7 +8,7 @@ import pytest
 from tests.workers.gpu.bench import Open, files_of
 from workers.gpu.blip import Blip
 from workers.gpu.clip import Clip
-from workers.gpu.load import local_path
+from workers.gpu.read import local_path
 from workers.gpu.work import Known
 
 

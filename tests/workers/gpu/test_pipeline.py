@@ -2,24 +2,30 @@
 
 import random
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import redis
+import torch
 from numpy.typing import NDArray
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from settings import load_settings
+from tasks.checkpoint import PREPROCESSING
 from tasks.ledger import Ledger
 from tasks.messages import FileItem, FilesMessage, PointsMessage
-from tests.workers.gpu.bench import BATCH, Open, files_of
+from tests.until import until
+from tests.workers.gpu.bench import BATCH, Bench, Open, files_of
 from workers.gpu.blip import Blip
 from workers.gpu.clip import Clip
-from workers.gpu.load import decode, local_path
+from workers.gpu.load import decode
+from workers.gpu.picture import Pixels
 from workers.gpu.pipeline import Pipeline
+from workers.gpu.read import local_path
 from workers.gpu.work import Known
 
 
@@ -84,7 +90,7 @@ def test_a_payload_says_what_the_file_is(bench: Open, folder: Path, clip: Clip, 
         "height": 72,
         "clip_model": clip.name,
         "blip_model": blip.name,
-        "preprocessing": "1",
+        "preprocessing": PREPROCESSING,
         "schema": 1,
     }
 
@@ -129,6 +135,32 @@ def test_a_vector_that_is_not_finite_fails_alone_and_not_the_batch_it_would_trav
     own.process(files)
     assert own.failures == {files[0].number: "its embedding has numbers that are not finite"}
     assert set(own.rows) == {files[1].number, files[2].number}
+
+
+def test_out_of_memory_splits_the_batch_stores_every_file_and_keeps_the_size_that_fits(
+    folder: Path, clip: Clip, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embed = clip.embed_pictures
+    sizes: list[int] = []
+
+    def embed_few(pictures: Sequence[Pixels]) -> NDArray[np.float32]:
+        if not sizes:
+            until(lambda: own.pipeline.clip_batcher._waiting.qsize() >= BATCH, "a full batch to gather")
+        if len(pictures) > 3:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        sizes.append(len(pictures))
+        return embed(pictures)
+
+    monkeypatch.setattr(clip, "embed_pictures", embed_few)
+    own = Bench(clip, None, client, lambda shas: [None] * len(shas))
+    files = files_of(folder, 30)
+    own.process_each(files)
+    assert set(own.rows) == {item.number for item in files}
+    assert own.failures == {}
+    assert max(sizes) <= 3
+    assert own.pipeline.clip_batcher.max_batch <= BATCH // 2
+    monkeypatch.undo()
+    own.pipeline.close()
 
 
 def test_a_ledger_that_is_away_fails_no_file(bench: Open, folder: Path) -> None:
