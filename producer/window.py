@@ -1,26 +1,26 @@
 """The files that are enqueued and not yet finished: the back-pressure of an ingest, and what it may publish again."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from celery import Celery
-
 from producer.plan import Numbered
+from tasks.envelope import Envelope
 from tasks.ledger import Ledger
 from tasks.messages import FileItem, FilesMessage
 from tasks.queues import FILES, PROCESS_FILES
 
-PUBLISH_BATCH = 1000
+# Messages in one command: below a megabyte, so that Redis never works on one for long.
+PUBLISH_BATCH = 500
 
 
 class Window:
     """At most `size` files of one job are under way, whatever the folder's size."""
 
-    def __init__(self, app: Celery, ledger: Ledger, root: str, size: int, files_per_task: int) -> None:
-        self._app = app
+    def __init__(self, ledger: Ledger, root: str, size: int, files_per_task: int) -> None:
         self._ledger = ledger
         self._root = root
         self._per_task = files_per_task
+        self._envelope = Envelope(PROCESS_FILES, FILES, parent=ledger.job)
         self.size = size
         self.under_way: dict[int, str] = {}
         self.enqueued = 0
@@ -51,14 +51,12 @@ class Window:
 
     def _publish(self, files: Iterable[tuple[int, str]]) -> None:
         stream = iter(files)
-        with self._app.producer_pool.acquire(block=True) as producer, producer.batch(PUBLISH_BATCH):
-            while items := [FileItem(number, uri) for number, uri in islice(stream, self._per_task)]:
-                self._app.send_task(
-                    PROCESS_FILES,
-                    kwargs=FilesMessage(self._ledger.job, self._root, items).to_wire(),
-                    queue=FILES,
-                    producer=producer,
-                    root_id=self._ledger.job,
-                    argsrepr=items[0].uri,
-                    kwargsrepr="{}",
-                )
+        client = self._ledger.client
+        while messages := list(islice(self._messages(stream), PUBLISH_BATCH)):
+            client.lpush(FILES, *messages)
+
+    def _messages(self, files: Iterator[tuple[int, str]]) -> Iterator[str]:
+        while items := [FileItem(number, uri) for number, uri in islice(files, self._per_task)]:
+            arguments = FilesMessage(self._ledger.job, self._root, items).to_wire()
+            # What Flower shows: the part of the name that tells the files of a job apart.
+            yield self._envelope.message(arguments, items[0].uri.removeprefix(self._root).lstrip("/"))

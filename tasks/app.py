@@ -1,5 +1,7 @@
 """The Celery app that both sides share, and how to reach Redis."""
 
+from urllib.parse import urlencode
+
 import redis
 from celery import Celery
 from kombu.transport import TRANSPORT_ALIASES
@@ -7,29 +9,38 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from settings import Settings, load_settings
+from tasks.dead_links import tcp_options
 from tasks.local import local_paths
-from tasks.queues import ROUTES
+from tasks.queues import INTERNAL, ROUTES
+
+_SILENT = {task: {"send_events": False} for task in INTERNAL}
 
 # By the names in the URLs and not by `broker_transport`: that one kombu ignores for a Unix socket (redis+socket://).
 TRANSPORT_ALIASES.update(redis="tasks.transport:Transport", rediss="tasks.transport:Transport")
 
 
 def redis_url(settings: Settings) -> str:
-    """The URL of the broker as redis-py reads it; the embedded one is a Unix socket."""
-    if settings.broker.url == "embedded":
+    """The URL of the broker as redis-py and kombu read it, with the certificates; the embedded one is a Unix socket."""
+    own = settings.broker
+    if own.url == "embedded":
         return f"unix://{local_paths(settings).socket}"
-    return settings.broker.url
+    files = {"ssl_ca_certs": own.ca, "ssl_certfile": own.cert, "ssl_keyfile": own.key}
+    query = urlencode({name: path for name, path in files.items() if path and own.url.startswith("rediss://")})
+    return f"{own.url}{'&' if '?' in own.url else '?'}{query}" if query else own.url
 
 
 def redis_client(settings: Settings) -> redis.Redis:
     """A client for the ledger and the queues' lengths; it retries over a short loss of the connection."""
+    url = redis_url(settings)
     return redis.Redis.from_url(
-        redis_url(settings),
+        url,
         socket_timeout=30,
         socket_connect_timeout=5,
         retry=Retry(ExponentialBackoff(cap=2, base=0.05), retries=8),
         retry_on_error=[redis.exceptions.BusyLoadingError],
         health_check_interval=30,
+        # redis-py refuses these on a Unix socket.
+        **({} if url.startswith("unix://") else {"socket_keepalive": True, "socket_keepalive_options": tcp_options()}),
     )
 
 
@@ -54,6 +65,7 @@ def make_app(settings: Settings) -> Celery:
             "queue_order_strategy": "priority",
             "socket_timeout": 30,
             "socket_keepalive": True,
+            "socket_keepalive_options": tcp_options(),
         },
         result_backend_transport_options={"retry_policy": {"timeout": 10.0}},
         redis_socket_timeout=60,
@@ -72,7 +84,11 @@ def make_app(settings: Settings) -> Celery:
         # Long enough for Redis to be restarted meanwhile: about 5 s.
         task_publish_retry_policy={"max_retries": 8, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 1.0},
         worker_send_task_events=True,
+        # Flower asks all workers for events; a task without `send_events` sends none all the same.
+        task_annotations={} if settings.flower.events == "all" else _SILENT,
         worker_prefetch_multiplier=1,
+        # After a new connection the worker holds as many messages as before, no more: some threads are kept for others.
+        worker_enable_prefetch_count_reduction=False,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,

@@ -1,13 +1,17 @@
 """The key of reuse: under which name a collection remembers a checkpoint, and which preprocessing fed it."""
 
 import hashlib
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.errors import WrongUse
 
 # Raise it whenever the same file would give a model other pixels; stored embeddings are then not reused.
-PREPROCESSING = "1"
+PREPROCESSING = "2"
 _ENDS = 1 << 20
+_NULL = re.compile(r"null(?::(\d+(?:\.\d+)?)(?::([1-9]\d{0,3}))?)?")
+_NULL_DIM = 48
 
 
 def looks_like_a_folder(model: str) -> bool:
@@ -15,13 +19,29 @@ def looks_like_a_folder(model: str) -> bool:
     return model.startswith(("/", ".", "~")) or model.count("/") > 1 or "\\" in model
 
 
+@dataclass(frozen=True)
+class NullModel:
+    """The null model as `models.clip` names it: milliseconds that it sleeps a picture, numbers of its embeddings."""
+
+    milliseconds: float = 0.0
+    dim: int = _NULL_DIM
+
+
+def null_model(model: str) -> NullModel | None:
+    """ "null", "null:MILLISECONDS" or "null:MILLISECONDS:DIM"; None for any other model."""
+    match = _NULL.fullmatch(model)
+    return None if match is None else NullModel(float(match[1] or 0), int(match[2] or _NULL_DIM))
+
+
 def checkpoint_name(model: str) -> str:
     """The name of a checkpoint in payloads and collections; raises WrongUse for a folder that is not there.
 
-    A hub id is its own name. A local folder is called by its last part and a fingerprint of its config and of both
-    ends of its weights: the same checkpoint has the same name wherever it lies, and one that was trained anew under
-    an old folder's name never meets the old one's vectors.
+    A hub id is its own name, and the null model is "null" however long it sleeps. A local folder is called by its last
+    part and a fingerprint of its config and of both ends of its weights: the same checkpoint has the same name wherever
+    it lies, and one that was trained anew under an old folder's name never meets the old one's vectors.
     """
+    if null_model(model) is not None:
+        return "null"
     folder = Path(model)
     if not folder.is_dir():
         if looks_like_a_folder(model):

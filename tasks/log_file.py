@@ -1,5 +1,6 @@
 """Reads what a child process said last, and keeps its log from growing for ever."""
 
+import json
 from pathlib import Path
 
 LONGEST_LOG = 10_000_000
@@ -29,10 +30,20 @@ def last_line(path: Path, start: int = 0) -> str:
     return next((line for line in reversed(_lines(path, start)) if line), "")
 
 
+def _said(line: str) -> str:
+    """What a line says: the message of one that is written for machines, any other as it is."""
+    if not line.startswith("{"):
+        return line
+    try:
+        return str(json.loads(line)["message"])
+    except (ValueError, LookupError, TypeError):
+        return line
+
+
 def _lines(path: Path, start: int) -> list[str]:
     try:
         with path.open("rb") as file:
             file.seek(max(start, path.stat().st_size - TAIL))
-            return [line.strip() for line in file.read().decode("utf-8", "replace").splitlines()]
+            return [_said(line.strip()) for line in file.read().decode("utf-8", "replace").splitlines()]
     except FileNotFoundError:
         return []

@@ -25,26 +25,32 @@ class FileItem:
 
 @dataclass(frozen=True)
 class FilesMessage:
-    """Work for a GPU worker: one file by default, or a list of them."""
+    """Work for a GPU worker: one file by default, or a list of them.
+
+    `tried` names the workers that had to pass these files on, because they do not reach them.
+    """
 
     job: str
     root: str
     files: list[FileItem]
+    tried: list[str] = field(default_factory=list)
 
     def to_wire(self) -> dict[str, Any]:
         """The keyword arguments of the Celery task."""
-        return {
+        wire = {
             "schema": SCHEMA,
             "job": self.job,
             "root": self.root,
             "files": [[item.number, item.uri] for item in self.files],
         }
+        return {**wire, "tried": self.tried} if self.tried else wire
 
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> "FilesMessage":
         """Read a message; raises UnknownSchema for one of another release."""
         _check_schema(wire)
-        return cls(wire["job"], wire["root"], [FileItem(int(number), uri) for number, uri in wire["files"]])
+        files = [FileItem(int(number), uri) for number, uri in wire["files"]]
+        return cls(wire["job"], wire["root"], files, list(wire.get("tried", [])))
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,26 @@
 """Which workers are up, and what keeps others from coming up: two small hashes in Redis."""
 
 import os
+import socket
 from typing import cast
 
 import redis
 
 READY = "darkroom:ready"
 FAULTS = "darkroom:faults"
+# Set by the supervisor of a machine in a cluster.
+WORKER = "DARKROOM_WORKER"
+
+
+def own_name(name: str) -> str:
+    """What this process calls itself: `name`, or the full one (gpu0@host) that the supervisor of a cluster gave it."""
+    return os.environ.get(WORKER) or name
+
+
+def node_name(name: str) -> str:
+    """The name with the host, as Celery and Flower know this process: gpu0@host."""
+    own = own_name(name)
+    return own if "@" in own else f"{own}@{socket.gethostname()}"
 
 
 def announce(client: redis.Redis, name: str) -> None:

@@ -1,10 +1,12 @@
 """Small questions to the workers: a task with a result that somebody waits for."""
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
+from celery.backends.asynchronous import E_RETRY_LIMIT_EXCEEDED
 from celery.exceptions import TimeoutError as CeleryTimeout
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from tasks.app import app
@@ -22,30 +24,45 @@ def answer(work: Callable[[], Any]) -> dict[str, Any]:
         return {"error": str(error), "kind": kind}
 
 
+@contextmanager
+def _redis_may_be_away() -> Iterator[None]:
+    """Celery says with a RuntimeError that Redis is away; here it is a RedisError, as everywhere else."""
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) != E_RETRY_LIMIT_EXCEEDED:
+            raise
+        raise RedisConnectionError("Redis does not answer") from error
+
+
 class Question:
     """A question on its way; `wait` returns the answer."""
 
     def __init__(self, task: str, **arguments: Any) -> None:
         self.task = task
         self._arguments = arguments
-        self._result = app.send_task(task, kwargs=arguments, ignore_result=False)
+        with _redis_may_be_away():
+            self._result = app.send_task(task, kwargs=arguments, ignore_result=False)
 
     def ask_again(self) -> None:
         """Send it once more, for the worker that had it may have died with it; any answer to either will do."""
-        app.send_task(self.task, kwargs=self._arguments, task_id=self._result.id, ignore_result=False)
+        with _redis_may_be_away():
+            app.send_task(self.task, kwargs=self._arguments, task_id=self._result.id, ignore_result=False)
 
     def ready(self) -> bool:
         """True when the answer is there."""
-        return bool(self._result.ready())
+        with _redis_may_be_away():
+            return bool(self._result.ready())
 
     def wait(self, timeout: float) -> Any:
         """The answer, after at most `timeout` seconds.
 
-        Raises the error that the worker met, and TimeoutError when no worker answered in time.
+        Raises the error that the worker met, TimeoutError when no worker answered in time, RedisError without Redis.
         """
         try:
             # Safe inside a worker: whoever asks runs on another pool than whoever answers.
-            reply = self._result.get(timeout=timeout, disable_sync_subtasks=False)
+            with _redis_may_be_away():
+                reply = self._result.get(timeout=timeout, disable_sync_subtasks=False)
         except CeleryTimeout as error:
             self._result.forget()
             raise TimeoutError(f"no answer to {self.task} in {timeout:g} s") from error

@@ -8,8 +8,10 @@ from kombu.transport import redis as kombu_redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from tasks.round_trips import BulkChannel, GatheringQoS
 
-class LeasedQoS(kombu_redis.QoS):
+
+class LeasedQoS(GatheringQoS):
     """Renews the lease of what a living worker still holds.
 
     kombu counts the visibility timeout from the delivery and never renews it, so that a picture that takes longer
@@ -41,7 +43,7 @@ class LeasedQoS(kombu_redis.QoS):
         self._closed.set()
 
 
-class Channel(kombu_redis.Channel):
+class Channel(BulkChannel):
     """A Redis channel that survives a restart of Redis and keeps its leases."""
 
     QoS = LeasedQoS
@@ -57,6 +59,7 @@ class Channel(kombu_redis.Channel):
         """Close the channel and end the renewal of its leases."""
         if self._qos is not None:
             self._qos.stop_renewing()
+            self._qos.end()
         super().close()
 
 

@@ -2,9 +2,12 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Generic, TypeVar
+
+from workers.metrics import batch_done
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -35,7 +38,7 @@ class MicroBatcher(Generic[Item, Result]):
         self._process = process
         self._too_large = too_large
         self._waiting: queue.SimpleQueue[tuple[Item, Future[Result]] | None] = queue.SimpleQueue()
-        self._closed = False
+        self._closed = self._cancelled = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -48,6 +51,10 @@ class MicroBatcher(Generic[Item, Result]):
                 raise RuntimeError(f"{self.name} is closed")
             self._waiting.put((item, future))
         return future
+
+    def cancel_waiting(self) -> None:
+        """Cancel the futures of all items that no batch holds yet, and of all that come; a batch under way goes on."""
+        self._cancelled = True
 
     def close(self) -> None:
         """Work off what was submitted, then end the thread."""
@@ -73,11 +80,15 @@ class MicroBatcher(Generic[Item, Result]):
                     ended = True
                     break
                 batch.append(following)
+            if self._cancelled:
+                for _, future in batch:
+                    future.cancel()
             self._work([entry for entry in batch if entry[1].set_running_or_notify_cancel()])
 
     def _work(self, batch: list[tuple[Item, Future[Result]]]) -> None:
         if not batch:
             return
+        begin = time.perf_counter()
         try:
             results = self._process([item for item, _ in batch])
             if len(results) != len(batch):
@@ -95,6 +106,7 @@ class MicroBatcher(Generic[Item, Result]):
             return
         self.batches += 1
         self.items += len(batch)
+        batch_done(self.name, len(batch), time.perf_counter() - begin)
         for (_, future), result in zip(batch, results, strict=True):
             if isinstance(result, BaseException):
                 future.set_exception(result)

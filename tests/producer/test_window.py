@@ -4,7 +4,6 @@ import pytest
 import redis
 
 from producer.window import Window
-from tasks.app import app
 from tasks.ledger import Failure, Ledger
 from tasks.messages import FileItem
 from tasks.queues import FILES, PROCESS_FILES
@@ -12,14 +11,14 @@ from tests.producer.files import ROOT_URI, numbered, take_all
 
 
 def a_window(client: redis.Redis, size: int = 10, files_per_task: int = 1) -> Window:
-    return Window(app, Ledger(client, "job"), ROOT_URI, size, files_per_task)
+    return Window(Ledger(client, "job"), ROOT_URI, size, files_per_task)
 
 
 def test_a_file_is_one_task_that_carries_its_number_its_address_and_its_job(client: redis.Redis) -> None:
     a_window(client).enqueue(numbered(0, 1))
     first, second = take_all()
     assert first.task == second.task == PROCESS_FILES
-    assert first.shown == f"{ROOT_URI}/0.png"
+    assert first.shown == "0.png"
     assert first.job_of_the_task == "job"
     assert (first.message.job, first.message.root) == ("job", ROOT_URI)
     assert first.message.files == [FileItem(0, f"{ROOT_URI}/0.png")]

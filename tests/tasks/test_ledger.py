@@ -1,10 +1,12 @@
 """The ledger: one bit a file and outcome, safe to count twice."""
 
+import time
+
 import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.ledger import Counts, Failure, Ledger, jobs
+from tasks.ledger import JOBS, KEEP_SECONDS, Counts, Failure, Ledger, jobs
 
 
 def a_failure(number: int, reason: str = "the file is empty") -> Failure:
@@ -84,3 +86,39 @@ def test_in_any_order_of_deliveries_every_file_stands_in_one_bitmap(
     failed = {number for number, outcome in events} - stored
     assert ledger.counts() == Counts(stored=len(stored), failed=len(failed))
     assert {failure.number for failure in ledger.failures()} == failed
+
+
+def test_a_bitmap_tells_the_outcome_of_each_number(client: redis.Redis) -> None:
+    ledger = Ledger(client, "job")
+    assert ledger.bitmap("stored") == b""
+    ledger.stored([0, 9], [False, True])
+    assert ledger.bitmap("stored") == bytes([0b10000000, 0b01000000])
+    assert ledger.bitmap("reused") == bytes([0, 0b01000000])
+
+
+def test_forward_passes_add_up(client: redis.Redis) -> None:
+    ledger = Ledger(client, "job")
+    ledger.open("file:///p")
+    ledger.computed(3, 0)
+    ledger.computed(2, 4)
+    assert (ledger.meta()["embedded"], ledger.meta()["captioned"]) == ("5", "4")
+
+
+def test_a_forgotten_job_leaves_nothing(client: redis.Redis) -> None:
+    before = set(client.keys())
+    for name in ("job", "other"):
+        ledger = Ledger(client, name)
+        ledger.open("file:///p")
+        ledger.stored([0], [True])
+        ledger.failed([a_failure(1)])
+        ledger.skipped([2])
+        ledger.count_attempt(3)
+    ledger.forget()
+    assert jobs(client) == ["job"]
+    assert not [key for key in set(client.keys()) - before if b"other" in key]
+
+
+def test_a_job_whose_facts_have_expired_is_not_listed(client: redis.Redis) -> None:
+    Ledger(client, "young").open("file:///p")
+    client.zadd(JOBS, {"old": time.time() - KEEP_SECONDS - 1})
+    assert jobs(client) == ["young"]

@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from celery.backends.asynchronous import E_RETRY_LIMIT_EXCEEDED
+from redis.exceptions import RedisError
 
+from tasks.app import app
 from tasks.errors import DarkroomError, ServiceMissing, WrongUse
 from tasks.queues import PLAN
 from tasks.rpc import Question, answer, ask
@@ -71,3 +74,12 @@ def test_the_workers_side_tells_errors_by_kind_and_lets_through_what_nobody_fore
     assert answer(refuse) == {"error": "no such field", "kind": "WrongUse"}
     with pytest.raises(ZeroDivisionError):
         answer(lambda: 1 / 0)
+
+
+def test_a_redis_that_is_away_for_too_long_is_a_redis_error_and_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def give_up(*_: object, **__: object) -> None:
+        raise RuntimeError(E_RETRY_LIMIT_EXCEEDED)
+
+    monkeypatch.setattr(app, "send_task", give_up)
+    with pytest.raises(RedisError, match="does not answer"):
+        Question(ECHO, value=1)

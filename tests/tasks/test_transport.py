@@ -14,7 +14,7 @@ from celery import Celery
 
 from settings import load_settings
 from tasks.app import app, make_app
-from tasks.queues import FILES, POINTS, STORE_POINTS
+from tasks.queues import FILES, POINTS, QUEUES, STORE_POINTS
 from tests.conftest import redis_server
 from tests.tasks.tiny_worker import SLOW
 from tests.tasks.workers import TIMEOUT, Workers, workers_on
@@ -33,6 +33,16 @@ def workers(client: redis.Redis, redis_process: str, tmp_path: Path) -> Iterator
 
 def send_slow(name: str, seconds: float, through: Celery = app) -> None:
     through.send_task(SLOW, kwargs={"name": name, "seconds": seconds}, queue=FILES)
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_a_message_reaches_its_queue_also_after_redis_has_lost_all_its_data(client: redis.Redis, queue: str) -> None:
+    with app.producer_pool.acquire(block=True) as producer:
+        app.send_task(SLOW, kwargs={"name": "before", "seconds": 0}, queue=queue, producer=producer)
+        assert client.llen(queue) == 1
+        client.flushall()
+        app.send_task(SLOW, kwargs={"name": "after", "seconds": 0}, queue=queue, producer=producer)
+    assert client.llen(queue) == 1
 
 
 def test_a_task_that_outlasts_its_lease_by_far_runs_once(workers: Workers, client: redis.Redis) -> None:

@@ -1,6 +1,7 @@
 """The MicroBatcher: whatever is ready in one batch, and every item answered for itself."""
 
 import threading
+from concurrent.futures import CancelledError
 
 import pytest
 from hypothesis import given
@@ -106,6 +107,28 @@ def test_close_works_off_what_was_submitted_and_refuses_more() -> None:
     assert [future.result(0) for future in futures] == list(range(10))
     with pytest.raises(RuntimeError):
         batcher.submit(11)
+
+
+def test_what_waits_can_be_cancelled_while_the_batch_under_way_goes_on() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def process(batch: list[int]) -> list[int]:
+        begun.set()
+        go_on.wait(5)
+        return batch
+
+    batcher: MicroBatcher[int, int] = MicroBatcher("leaving", process, max_batch=4)
+    first = batcher.submit(0)
+    assert begun.wait(5)
+    waiting = [batcher.submit(number) for number in range(1, 10)]
+    batcher.cancel_waiting()
+    late = batcher.submit(10)
+    go_on.set()
+    assert first.result(5) == 0
+    for future in (*waiting, late):
+        with pytest.raises(CancelledError):
+            future.result(5)
+    batcher.close()
 
 
 @given(count=st.integers(1, 60), size=st.integers(1, 17), bad=st.sets(st.integers(0, 59)))

@@ -1,0 +1,65 @@
+"""Celery messages from a template, for whoever publishes thousands a second.
+
+Celery and kombu take some 150 microseconds to build one message, nearly all of it for what is the same in every message
+of a job. Here only what differs is put in, and the result is the same message: protocol 2 of Celery
+(https://docs.celeryq.dev/en/stable/internals/protocol.html) in the JSON envelope of kombu's Redis transport.
+"""
+
+import json
+import os
+import socket
+from base64 import b64encode
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+import msgpack
+
+_ID, _BODY, _SHOWN = "\x01id\x01", "\x01body\x01", "\x01shown\x01"
+# What follows args and kwargs in the body: nothing is called back, chained or grouped.
+_EMBED: dict[str, None] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+
+
+class Envelope:
+    """Builds the messages of one task for one queue, all children of the task `parent`."""
+
+    def __init__(self, task: str, queue: str, parent: str) -> None:
+        template = {
+            "body": _BODY,
+            "content-encoding": "binary",
+            "content-type": "application/x-msgpack",
+            "headers": {
+                "lang": "py",
+                "task": task,
+                "id": _ID,
+                "group": None,
+                "retries": 0,
+                "timelimit": [None, None],
+                "root_id": parent,
+                "parent_id": parent,
+                "argsrepr": _SHOWN,
+                "kwargsrepr": "{}",
+                "origin": f"gen{os.getpid()}@{socket.gethostname()}",
+            },
+            "properties": {
+                "correlation_id": _ID,
+                "delivery_mode": 2,
+                "delivery_info": {"exchange": "", "routing_key": queue},
+                "priority": 0,
+                "body_encoding": "base64",
+                "delivery_tag": _ID,
+            },
+        }
+        text = json.dumps(template).replace("%", "%%")
+        for part, name in ((_ID, "id"), (_BODY, "body"), (_SHOWN, "shown")):
+            text = text.replace(json.dumps(part), f"%({name})s")
+        self._text = text
+        # One random number for all, and a count behind it: as unique as a random one for each.
+        self._common = str(uuid4())[:23]
+        self._count = count()
+
+    def message(self, arguments: dict[str, Any], shown: str) -> str:
+        """The message that calls the task with these keyword arguments; Flower shows `shown` in their place."""
+        body = b64encode(msgpack.packb([(), arguments, _EMBED])).decode()
+        identity = f"{self._common}-{next(self._count):012x}"
+        return self._text % {"id": f'"{identity}"', "body": f'"{body}"', "shown": json.dumps(shown)}

@@ -1,0 +1,124 @@
+"""Messages taken and acknowledged many at a time: nothing is noted twice, and nothing is left over."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import cast
+
+import pytest
+import redis
+from kombu.connection import Connection
+from kombu.message import Message
+from kombu.messaging import Consumer
+
+from tasks.app import app
+from tasks.envelope import Envelope
+from tasks.messages import FileItem, FilesMessage
+from tasks.queues import FILES, PROCESS_FILES
+from tests.until import until
+
+PLACES = 5
+
+
+def push(client: redis.Redis, count: int) -> None:
+    envelope = Envelope(PROCESS_FILES, FILES, parent="job")
+    for number in range(count):
+        wire = FilesMessage("job", "file:///r", [FileItem(number, f"file:///r/{number}.jpg")]).to_wire()
+        client.lpush(FILES, envelope.message(wire, f"{number}.jpg"))
+
+
+@pytest.fixture
+def connection(client: redis.Redis) -> Iterator[Connection]:
+    """A connection of the app over its own transport."""
+    with app.connection_for_read() as opened:
+        yield opened
+
+
+@pytest.fixture
+def drain(connection: Connection) -> Callable[[], list[Message]]:
+    """Wait for one event of a consumer with PLACES places; returns what it brought."""
+    came: list[Message] = []
+    consumer = Consumer(
+        connection.channel(),
+        [app.amqp.queues.new_missing(FILES)],
+        on_message=came.append,
+        accept=app.conf.accept_content,
+        prefetch_count=PLACES,
+    )
+    consumer.consume()
+
+    def once() -> list[Message]:
+        came.clear()
+        connection.drain_events(timeout=10)
+        return list(came)
+
+    return once
+
+
+def numbers(messages: list[Message]) -> list[int]:
+    return [message.decode()[1]["files"][0][0] for message in messages]
+
+
+def test_one_event_brings_as_many_messages_as_there_are_places_in_their_order(
+    client: redis.Redis, drain: Callable[[], list[Message]]
+) -> None:
+    push(client, 12)
+    assert numbers(drain()) == [0, 1, 2, 3, 4]
+    assert client.llen(FILES) == 7
+    assert client.hlen("unacked") == client.zcard("unacked_index") == PLACES
+
+
+def test_acknowledged_messages_are_forgotten_and_make_room(
+    client: redis.Redis, drain: Callable[[], list[Message]]
+) -> None:
+    push(client, 12)
+    first = drain()
+    for message in first[:4]:
+        message.ack()
+    until(lambda: client.hlen("unacked") == client.zcard("unacked_index") == 1, "the acknowledgements")
+    assert numbers(drain()) == [5, 6, 7, 8]
+
+
+def test_acknowledgements_are_sent_before_the_connection_closes(
+    client: redis.Redis, connection: Connection, drain: Callable[[], list[Message]]
+) -> None:
+    push(client, PLACES)
+    for message in drain():
+        message.ack()
+    connection.close()
+    assert client.hlen("unacked") == client.zcard("unacked_index") == 0
+    assert client.llen(FILES) == 0
+
+
+def test_what_is_held_when_the_connection_closes_goes_back_whole_and_marked(
+    client: redis.Redis, connection: Connection, drain: Callable[[], list[Message]]
+) -> None:
+    push(client, PLACES)
+    held = {message.delivery_tag for message in drain()}
+    connection.close()
+    assert client.hlen("unacked") == 0
+    back = [json.loads(raw) for raw in cast(list[bytes], client.lrange(FILES, 0, -1))]
+    assert {message["properties"]["delivery_tag"] for message in back} == held
+    assert all(message["headers"]["redelivered"] for message in back)
+
+
+def test_one_that_is_handed_back_comes_again_and_is_noted_once(
+    client: redis.Redis, drain: Callable[[], list[Message]]
+) -> None:
+    push(client, 2)
+    first, second = drain()
+    first.reject(requeue=True)
+    second.ack()
+    until(lambda: client.hlen("unacked") == 0, "both to be gone")
+    (again,) = drain()
+    assert again.delivery_tag == first.delivery_tag
+    assert again.delivery_info["redelivered"]
+    assert client.hkeys("unacked") == [first.delivery_tag.encode()]
+
+
+def test_a_message_that_is_no_json_stays_in_the_queue_with_those_behind_it(
+    client: redis.Redis, drain: Callable[[], list[Message]]
+) -> None:
+    push(client, 2)
+    client.lpush(FILES, b"\xff no message")
+    assert numbers(drain()) == [0, 1]
+    assert client.lrange(FILES, 0, -1) == [b"\xff no message"]
