@@ -8,25 +8,34 @@ import torch
 
 from tasks.checkpoint import checkpoint_name
 from workers.gpu.checkpoint_source import load_checkpoint
+from workers.gpu.greedy import Greedy, is_plain
 from workers.gpu.hardware import best_of, pick_dtype
 from workers.gpu.picture import Pixels
 from workers.gpu.pixels import PixelFeed
 from workers.gpu.preprocessing import Target
+from workers.gpu.streams import Streams
+from workers.gpu.towers import trim_blip
 
 
 class Blip:
-    """A warm BlipForConditionalGeneration on one device.
+    """A warm BlipForConditionalGeneration on one device; `streams` parts of a batch go through it at the same time.
 
     Raises WrongUse or ServiceMissing when the checkpoint cannot be had; the sentence says what to do.
     """
 
-    def __init__(self, model: str, device: torch.device, dtype: str, batch: int, max_tokens: int) -> None:
+    def __init__(
+        self, model: str, device: torch.device, dtype: str, batch: int, max_tokens: int, streams: int = 1
+    ) -> None:
         from transformers import BlipForConditionalGeneration, BlipProcessor
 
         loaded, processor = load_checkpoint(
             "models.blip", model, "blip", BlipForConditionalGeneration.from_pretrained, BlipProcessor.from_pretrained
         )
-        self._model = loaded.eval().to(device)
+        self._model = loaded.eval()
+        trim_blip(self._model.vision_model)
+        self._model.to(device)
+        decoder = self._model.text_decoder
+        self._greedy = Greedy(decoder) if is_plain(decoder.generation_config) else None
         self.name = checkpoint_name(model)
         self._tokenizer = processor.tokenizer
         images = processor.image_processor
@@ -39,19 +48,28 @@ class Blip:
             mean=tuple(images.image_mean),
             std=tuple(images.image_std),
         )
+        self._device = device
         self._feed = PixelFeed(device, self.target)
+        self._streams = Streams(streams)
         # The start token counts as well, and positions end where the decoder's table ends.
         self._max_tokens = min(max_tokens, self._model.config.text_config.max_position_embeddings - 2)
         self.dtype = pick_dtype(dtype, device, lambda candidate: self._probe(candidate, batch))
         self._model.to(self.dtype)
-        self.caption([self._blank()])
+        self.caption([self._blank()] * streams)
 
-    @torch.inference_mode()
     def caption(self, pictures: Sequence[Pixels]) -> list[str]:
         """Captions of uint8 RGB pictures of (target.height, target.width, 3), in their order."""
-        tokens = self._model.generate(
-            pixel_values=self._feed(pictures, self.dtype), max_new_tokens=self._max_tokens, num_beams=1, do_sample=False
-        )
+        return self._streams(self._caption, pictures)
+
+    @torch.inference_mode()
+    def _caption(self, pictures: Sequence[Pixels]) -> list[str]:
+        pixels = self._feed(pictures, self.dtype)
+        if self._greedy is not None:
+            tokens = self._greedy(self._model.vision_model(pixel_values=pixels).last_hidden_state, self._max_tokens)
+        else:
+            tokens = self._model.generate(
+                pixel_values=pixels, max_new_tokens=self._max_tokens, num_beams=1, do_sample=False
+            )
         return [text.strip() for text in self._tokenizer.batch_decode(tokens, skip_special_tokens=True)]
 
     def _blank(self) -> Pixels:
@@ -62,4 +80,4 @@ class Blip:
         model = copy.deepcopy(self._model.vision_model).to(dtype)
         pixels = self._feed([self._blank()] * min(batch, 2), dtype)
         with torch.inference_mode():
-            return best_of(lambda: model(pixel_values=pixels), repeats=1)
+            return best_of(lambda: model(pixel_values=pixels), self._device, repeats=1)

@@ -33,7 +33,7 @@ def load_checkpoint(
     except DarkroomError:
         raise
     except Exception as error:
-        if Path(model).is_dir() or looks_like_a_folder(model) or not _hub_answers():
+        if Path(model).is_dir() or looks_like_a_folder(model) or not hub_answers():
             raise explain(setting, model, error) from error
     try:
         return load()
@@ -41,7 +41,7 @@ def load_checkpoint(
         raise explain(setting, model, error) from error
 
 
-def _hub_answers() -> bool:
+def hub_answers() -> bool:
     """Whether the hub can be connected to; its own loader would try for most of a minute before it says no."""
     from huggingface_hub import constants
 

@@ -13,21 +13,25 @@ from workers.gpu.hardware import best_of, pick_dtype
 from workers.gpu.picture import Pixels
 from workers.gpu.pixels import PixelFeed
 from workers.gpu.preprocessing import Target
+from workers.gpu.streams import Streams
+from workers.gpu.towers import trim_clip
 
 
 class Clip:
-    """A warm CLIPModel on one device.
+    """A warm CLIPModel on one device; `streams` parts of a batch go through it at the same time.
 
     Raises WrongUse or ServiceMissing when the checkpoint cannot be had; the sentence says what to do.
     """
 
-    def __init__(self, model: str, device: torch.device, dtype: str, batch: int) -> None:
+    def __init__(self, model: str, device: torch.device, dtype: str, batch: int, streams: int = 1) -> None:
         from transformers import CLIPModel, CLIPProcessor
 
         loaded, processor = load_checkpoint(
             "models.clip", model, "clip", CLIPModel.from_pretrained, CLIPProcessor.from_pretrained
         )
-        self._model = loaded.eval().to(device)
+        self._model = loaded.eval()
+        trim_clip(self._model.vision_model)
+        self._model.to(device)
         self.name = checkpoint_name(model)
         self.dim = int(self._model.config.projection_dim)
         self._tokenizer = processor.tokenizer
@@ -43,16 +47,24 @@ class Clip:
         )
         self._device = device
         self._feed = PixelFeed(device, self.target)
+        self._streams = Streams(streams)
         self.dtype = pick_dtype(dtype, device, lambda candidate: self._probe(candidate, batch))
         self._model.to(self.dtype)
-        self.embed_pictures([self._blank()])
+        self.embed_pictures([self._blank()] * streams)
 
-    @torch.inference_mode()
     def embed_pictures(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
         """Embed uint8 RGB pictures of (target.height, target.width, 3); float32 of (n, dim), each row of length one."""
-        pixels = self._feed(pictures, self.dtype)
-        pooled = self._model.vision_model(pixel_values=pixels).pooler_output
-        return self._normalised(self._model.visual_projection(pooled))
+        return np.stack(self._streams(self._embed, pictures))
+
+    @torch.inference_mode()
+    def _embed(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
+        # CUDA makes nobody wait before the results are asked for: half is copied while the other half is computed.
+        size = -(-len(pictures) // 2) if self._device.type == "cuda" else len(pictures)
+        pooled = [
+            self._model.vision_model(pixel_values=self._feed(pictures[begin : begin + size], self.dtype)).pooler_output
+            for begin in range(0, len(pictures), size)
+        ]
+        return self._normalised(self._model.visual_projection(torch.cat(pooled)))
 
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -80,4 +92,4 @@ class Clip:
         model = copy.deepcopy(self._model.vision_model).to(dtype)
         pixels = self._feed([self._blank()] * min(batch, 8), dtype)
         with torch.inference_mode():
-            return best_of(lambda: model(pixel_values=pixels))
+            return best_of(lambda: model(pixel_values=pixels), self._device)
