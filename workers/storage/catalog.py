@@ -100,6 +100,9 @@ class Catalog(Protocol):
     def count(self, where: dict[str, Any] | None = None) -> int:
         """The exact number of points."""
 
+    def drop(self) -> None:
+        """Remove the whole collection durably, its model with it; afterwards it reads as empty and may be ensured anew."""
+
     def maintain(self) -> bool:
         """One step of upkeep, for idle moments; True if more is left to do."""
 
@@ -119,5 +122,6 @@ def open_catalog(settings: Settings) -> Catalog:
         return EdgeCatalog(local_paths(settings).catalog, settings.qdrant.collection)
     from workers.storage.connect import connect
     from workers.storage.server import ServerCatalog
+    from workers.storage.server_layout import layout_of
 
-    return ServerCatalog(connect(settings), settings.qdrant.collection, settings.qdrant.safe_url)
+    return ServerCatalog(connect(settings), settings.qdrant.collection, settings.qdrant.safe_url, layout_of(settings))

@@ -53,7 +53,8 @@ def _mismatch(collection: str, held: str | None, asked: str) -> ModelMismatch:
     """The refusal to mix vectors; `held` and `asked` name a model or a dimension."""
     return ModelMismatch(
         f"The collection {collection!r} holds vectors of {held or 'an unnamed model'} and cannot be used with {asked}: "
-        "set models.clip back, or set qdrant.collection to a new name and ingest again."
+        "set models.clip back, make the collection anew by `python -m producer ingest DIR --rebuild`, or set "
+        "qdrant.collection to a new name."
     )
 
 

@@ -1,9 +1,11 @@
 """The connection to a Qdrant server, and what its errors mean to a person."""
 
 import socket
+import ssl
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import grpc
@@ -15,25 +17,27 @@ from settings import Settings
 from tasks.errors import DarkroomError, ServiceMissing, WrongUse
 
 T = TypeVar("T")
-GRPC_PORT = 6334
 BUSY_TRIES = 5
 
 
 def connect(settings: Settings) -> QdrantClient:
-    """A client of the server at `qdrant.url`, over gRPC where its port 6334 takes connections, else over HTTP.
+    """A client of the server at `qdrant.url`, over gRPC where `qdrant.grpc_port` takes connections, else over HTTP.
 
-    Raises ServiceMissing where the server does not answer, WrongUse where it refuses the key.
+    Raises ServiceMissing where the server does not answer, WrongUse where it refuses the key or `qdrant.ca` is no file
+    of certificates.
     """
-    key = settings.qdrant.api_key
+    own = settings.qdrant
+    key, port = own.api_key, own.grpc_port
     client = QdrantClient(
-        url=settings.qdrant.url,
+        url=own.url,
         api_key=key.get_secret_value() if key else None,
-        timeout=settings.qdrant.timeout,
-        grpc_port=GRPC_PORT,
+        timeout=own.timeout,
+        grpc_port=port,
         # gRPC takes batches of points twice as fast, but some servers stand behind a proxy that passes HTTP alone.
-        prefer_grpc=_listens(urlsplit(settings.qdrant.url).hostname or "", GRPC_PORT),
+        prefer_grpc=port > 0 and _listens(urlsplit(own.url).hostname or "", port),
         # The check prints a warning where a sentence is due; the call below asks the same.
         check_compatibility=False,
+        **(_trusting(own.ca) if own.ca else {}),
     )
     try:
         answer(settings.qdrant.safe_url, client.get_collections)
@@ -41,6 +45,24 @@ def connect(settings: Settings) -> QdrantClient:
         client.close()
         raise
     return client
+
+
+def server_version(settings: Settings) -> str:
+    """The release of the server; raises as `connect` does."""
+    client = connect(settings)
+    try:
+        return str(answer(settings.qdrant.safe_url, client.info).version)
+    finally:
+        client.close()
+
+
+def _trusting(ca: str) -> dict[str, Any]:
+    """The client's options to trust whom the certificates in the file `ca` sign for, over HTTP and over gRPC."""
+    try:
+        context = ssl.create_default_context(cafile=ca)
+        return {"verify": context, "grpc_options": {"root_certificates": Path(ca).read_bytes()}}
+    except OSError as error:  # what ssl raises over the content is one as well
+        raise WrongUse(f"qdrant.ca names {ca}, which is no file of certificates ({error.strerror or error}).") from None
 
 
 def answer(url: str, ask: Callable[[], T]) -> T:

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from tasks.errors import DarkroomError
 from workers.storage import checks
-from workers.storage.catalog import CatalogFull, Hit, Point
+from workers.storage.catalog import Hit, Point
 from workers.storage.edge_filter import edge_filter
 from workers.storage.edge_folder import SEGMENT_POINTS, About, CollectionFolder
 from workers.storage.edge_log import WriteAheadLog
+from workers.storage.patterns import spelled_out
 from workers.storage.where import Is, Where, parse_where
 
 T = TypeVar("T")
@@ -51,7 +52,7 @@ class EdgeCatalog:
         """See Catalog."""
         with self._lock:
             if self._about is None:
-                self._check_disk()
+                self._folder.require_space(self._reserve)
                 self._folder.create(About(dim, clip_model))
                 self._about = self._folder.about()
                 self._open()
@@ -72,7 +73,7 @@ class EdgeCatalog:
         if self._about is None:
             raise DarkroomError(_CLOSED)
         checks.points(points, self._about.dim)
-        self._check_disk()
+        self._folder.require_space(self._reserve)
         # Outside the lock, because turning Python's objects into the engine's takes longer than writing them.
         batch = [edge.Point(point.id, point.vector.tolist(), point.payload) for point in points]
         self._write(edge.UpdateOperation.upsert_points(batch), len(batch))
@@ -97,7 +98,7 @@ class EdgeCatalog:
 
     def search(self, vector: NDArray[np.float32], limit: int, where: dict[str, Any] | None = None) -> list[Hit]:
         """See Catalog."""
-        condition = edge_filter(parse_where(where))
+        condition = self._filter(where)
         if self._about is None:
             return []
         checks.vector(vector, self._about.dim, "The query")
@@ -110,15 +111,17 @@ class EdgeCatalog:
     ) -> tuple[list[Point], str | None]:
         """See Catalog."""
         checks.ids([after] if after else [])
-        request = edge.ScrollRequest(after, limit, edge_filter(parse_where(where)), True, with_vectors)
+        request = edge.ScrollRequest(after, limit, self._filter(where), True, with_vectors)
         records, following = self._run(lambda shard: shard.scroll(request)) or ([], None)
         return [_point(record) for record in records], None if following is None else str(following)
 
     def facet(self, field: str, where: dict[str, Any] | None = None, limit: int = 10) -> dict[str | int | bool, int]:
         """See Catalog."""
         checks.facet(field)
-        request = edge.FacetRequest(field, limit, True, edge_filter(parse_where(where)))
-        return self._run(lambda shard: {hit.value: hit.count for hit in shard.facet(request).hits}) or {}
+        request = edge.FacetRequest(field, limit, True, self._filter(where))
+        hits = self._run(lambda shard: shard.facet(request).hits) or []
+        # The engine's index remembers values whose points are all deleted.
+        return {hit.value: hit.count for hit in hits if hit.count}
 
     def delete(self, ids: Sequence[str]) -> None:
         """See Catalog."""
@@ -128,8 +131,16 @@ class EdgeCatalog:
 
     def count(self, where: dict[str, Any] | None = None) -> int:
         """See Catalog."""
-        request = edge.CountRequest(True, edge_filter(parse_where(where)))
+        request = edge.CountRequest(True, self._filter(where))
         return self._run(lambda shard: shard.count(request)) or 0
+
+    def drop(self) -> None:
+        """See Catalog."""
+        with self._lock:
+            if self._shard is not None:
+                self._shard.close()
+                self._shard = self._about = None
+                self._folder.remove()
 
     def maintain(self) -> bool:
         """See Catalog. Once there are many points it builds a search graph for those that came since the last step."""
@@ -163,10 +174,15 @@ class EdgeCatalog:
             if self._shard is None:
                 raise DarkroomError(_CLOSED)
             self._run(lambda shard: shard.update(operation))
-            self._log.sync()
+            log, number = self._log, self._log.note()
             self._unflushed += points
             if self._unflushed >= POINTS_BETWEEN_FLUSHES:
                 self._flush()
+        # Outside the lock: a search need not wait for the disk, and writes that wait for it share one turn.
+        log.sync(number)
+
+    def _filter(self, where: dict[str, Any] | None) -> edge.Filter | None:
+        return edge_filter(spelled_out(parse_where(where), lambda field, most: self.facet(field, limit=most)))
 
     def _run(self, work: Callable[[edge.EdgeShard], T]) -> T | None:
         with self._lock:
@@ -185,14 +201,6 @@ class EdgeCatalog:
         info = shard.info()
         waiting = info.points_count - info.indexed_vectors_count
         return info.points_count >= POINTS_WITHOUT_GRAPH and waiting >= SEGMENT_POINTS
-
-    def _check_disk(self) -> None:
-        free = self._folder.free_bytes()
-        if free < self._reserve:
-            raise CatalogFull(
-                f"The disk of {self._folder.path} has {free // 2**20} MiB left and the catalog keeps "
-                f"{self._reserve // 2**20} MiB free: free some space."
-            )
 
 
 def _point(record: edge.Record | edge.ScoredPoint) -> Point:

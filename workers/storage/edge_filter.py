@@ -7,13 +7,14 @@ from qdrant_edge import (
     GeoRadius,
     IsEmptyCondition,
     MatchAny,
+    MatchPrefix,
     MatchText,
     MatchValue,
     RangeDateTime,
     RangeFloat,
 )
 
-from workers.storage.where import Between, Condition, During, Exists, In, Is, Near, Where, Words
+from workers.storage.where import Between, Condition, During, Exists, In, Is, Like, Near, Prefix, Where, Words
 
 
 def edge_filter(where: Where | None) -> Filter | None:
@@ -34,6 +35,10 @@ def _condition(condition: Condition) -> FieldCondition | IsEmptyCondition | Filt
             return FieldCondition(field, match=MatchValue(value))
         case In(field, values):
             return FieldCondition(field, match=MatchAny(values))
+        case Prefix(field, start):
+            return FieldCondition(field, match=MatchPrefix(start))
+        case Like(field):
+            raise AssertionError(f"the patterns for {field} were not spelled out")
         case Between(field, start, end):
             return FieldCondition(field, range=RangeFloat(gte=start, lt=end))
         case During(field, since, until):

@@ -22,6 +22,7 @@ from qdrant_edge import (
 )
 
 from tasks.errors import ServiceMissing
+from workers.storage.catalog import CatalogFull
 from workers.storage.payload_index import INDEXES
 
 SEGMENT_POINTS = 20_000
@@ -80,6 +81,15 @@ class CollectionFolder:
         """Bytes left on the disk for this user."""
         return shutil.disk_usage(self.path.parent).free
 
+    def require_space(self, reserve: int) -> None:
+        """Raise CatalogFull unless `reserve` bytes are left."""
+        free = self.free_bytes()
+        if free < reserve:
+            raise CatalogFull(
+                f"The disk of {self.path} has {free // 2**20} MiB left and the catalog keeps "
+                f"{reserve // 2**20} MiB free: free some space."
+            )
+
     def load(self) -> EdgeShard:
         """The shard, with every payload index it should have."""
         try:
@@ -95,7 +105,8 @@ class CollectionFolder:
         """Make the collection, whole or not at all, whenever the process may die."""
         new = self.path.with_name(self.path.name + ".new")
         try:
-            shutil.rmtree(new, ignore_errors=True)
+            for left in (new, self.path.with_name(f".{self.path.name}.dropped")):
+                shutil.rmtree(left, ignore_errors=True)
             (new / "shard").mkdir(parents=True)
             shard = EdgeShard.create(str(new / "shard"), _config(about.dim))
             _add_indexes(shard)
@@ -110,6 +121,18 @@ class CollectionFolder:
             sync_folder(self.path.parent)
         except Exception as error:  # the engine raises nothing more special
             raise ServiceMissing(f"The catalog {self.path} cannot be made ({error}).") from error
+
+    def remove(self) -> None:
+        """Remove the collection, at once and durably, whenever the process may die; its lock is kept."""
+        # The name of a collection never begins with a dot, so this one cannot be another's.
+        gone = self.path.with_name(f".{self.path.name}.dropped")
+        try:
+            shutil.rmtree(gone, ignore_errors=True)
+            self.path.rename(gone)
+            sync_folder(self.path.parent)
+        except OSError as error:
+            raise ServiceMissing(f"The catalog {self.path} cannot be removed ({error.strerror}).") from error
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def sync_folder(folder: Path) -> None:

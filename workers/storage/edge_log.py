@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from threading import Lock
 
 from workers.storage.edge_folder import sync_folder
 
@@ -16,19 +17,40 @@ class WriteAheadLog:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._synced: set[str] = set()
+        self._names: set[str] = set()
+        self._lock = Lock()
+        self._written = self._synced = 0
 
-    def sync(self) -> None:
-        """Bring every operation in the log to disk. No operation may run meanwhile."""
+    def note(self) -> int:
+        """Say that an operation is in the log; returns its number. To be called in the order of the operations."""
+        self._written += 1
+        return self._written
+
+    def sync(self, number: int) -> None:
+        """Return when operation `number` is on disk; those who wait meanwhile share a turn. Operations may run."""
+        with self._lock:
+            if self._synced >= number:
+                return
+            written = self._written
+            while not self._sync_files():
+                pass
+            self._synced = written
+
+    def _sync_files(self) -> bool:
+        """Bring all that is in the log to disk; False where a file was renamed or removed meanwhile."""
         names = {name for name in os.listdir(self._folder) if not name.startswith(".")}
         for name in names:
             # A segment that is full is renamed and never written again.
-            if name.startswith("open-") or name not in self._synced:
-                descriptor = os.open(self._folder / name, os.O_RDONLY)
+            if name.startswith("open-") or name not in self._names:
+                try:
+                    descriptor = os.open(self._folder / name, os.O_RDONLY)
+                except FileNotFoundError:
+                    return False
                 try:
                     os.fsync(descriptor)
                 finally:
                     os.close(descriptor)
-        if names != self._synced:
+        if names != self._names:
             sync_folder(self._folder)
-        self._synced = names
+        self._names = names
+        return True

@@ -12,6 +12,7 @@ INDEXES: dict[str, Kind] = {
     "format": "keyword",
     "camera": "keyword",
     "lens": "keyword",
+    "keywords": "keyword",
     "clip_model": "keyword",
     "preprocessing": "keyword",
     "bytes": "integer",

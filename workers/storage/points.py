@@ -17,6 +17,7 @@ from tasks.ledger import Failure, Ledger
 from tasks.messages import PointsMessage, UnknownSchema
 from tasks.presence import clear_fault, report_fault
 from tasks.queues import ENSURE, STORE_POINTS
+from workers.metrics import files_ended, retried
 from workers.storage.catalog import BadPoint, Point
 from workers.storage.process import NAME, catalog, client, note_write, point_id, stopping
 
@@ -56,12 +57,16 @@ def store_points(self: Task, **wire: Any) -> None:
         if not isinstance(error, DarkroomError):
             log.exception("a batch of job %s", message.job)
         refused = dict.fromkeys(range(len(points)), str(error) or type(error).__name__)
+    else:
+        files_ended("stored", len(good))
+        files_ended("reused", sum(message.reused[place] for place in good))
     failures = [
         Failure(message.numbers[place], points[place].payload["uri"], "store", reason)
         for place, reason in refused.items()
     ]
     if failures:
         _patiently(lambda: ledger.failed(failures))
+        files_ended("failed", len(failures))
 
 
 @app.task(name=ENSURE, acks_late=False)
@@ -104,6 +109,7 @@ def _patiently(work: Callable[[], None]) -> None:
 
 def _say(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
+    retried("store")
     log.warning("waiting (try %d): %s", state.attempt_number, error)
     if isinstance(error, DarkroomError):
         report_fault(client(), NAME, str(error))

@@ -8,9 +8,10 @@ import redis
 
 from settings import Settings
 from tasks.app import redis_client
+from tasks.presence import own_name
 from workers.storage.catalog import Catalog, open_catalog
 
-NAME = "storage"
+NAME = own_name("storage")
 
 stopping = threading.Event()
 _catalog: Catalog | None = None

@@ -1,5 +1,6 @@
 """The catalog on a Qdrant server, through its client."""
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -12,28 +13,25 @@ from tasks.errors import DarkroomError, WrongUse
 from workers.storage import checks
 from workers.storage.catalog import Hit, Point
 from workers.storage.connect import answer
-from workers.storage.payload_index import INDEXES
+from workers.storage.patterns import spelled_out
 from workers.storage.server_filter import server_filter
+from workers.storage.server_indexes import add_indexes
+from workers.storage.server_layout import Layout
 from workers.storage.where import Is, Where, parse_where
 
 T = TypeVar("T")
-_SCHEMA: dict[str, models.PayloadSchemaType | Any] = {
-    "keyword": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, enable_hnsw=False),
-    "integer": models.IntegerIndexParams(type=models.IntegerIndexType.INTEGER, enable_hnsw=False),
-    "datetime": models.DatetimeIndexParams(type=models.DatetimeIndexType.DATETIME, enable_hnsw=False),
-    "geo": models.GeoIndexParams(type=models.GeoIndexType.GEO, enable_hnsw=False),
-    "text": models.TextIndexParams(type=models.TextIndexType.TEXT, enable_hnsw=False),
-}
+SEEN_SECONDS = 5.0  # another storage worker may have made the collection anew for another model
 
 
 class ServerCatalog:
     """The collection `name` on the server that `client` is connected to; `url` is how messages name it."""
 
-    def __init__(self, client: QdrantClient, name: str, url: str) -> None:
+    def __init__(self, client: QdrantClient, name: str, url: str, layout: Layout | None = None) -> None:
         self._client = client
         self._name = name
         self._url = url
-        self._seen: tuple[int, str | None] | None = None
+        self._layout = layout or Layout()
+        self._seen: tuple[float, tuple[int, str | None]] | None = None
         self._indexed = False
 
     def ensure(self, dim: int, clip_model: str) -> None:
@@ -45,9 +43,7 @@ class ServerCatalog:
             raise DarkroomError(f"The collection {self._name!r} vanished while it was being made.")
         checks.same(self._name, held, dim, clip_model)
         if not self._indexed:
-            there = self._ask(lambda: self._client.get_collection(self._name)).payload_schema
-            for field in INDEXES.keys() - there.keys():
-                self._ask(partial(self._client.create_payload_index, self._name, field, _SCHEMA[INDEXES[field]]))
+            add_indexes(self._client, self._name, self._ask)
             self._indexed = True
 
     def clip_model(self) -> str | None:
@@ -104,13 +100,13 @@ class ServerCatalog:
 
     def search(self, vector: NDArray[np.float32], limit: int, where: dict[str, Any] | None = None) -> list[Hit]:
         """See Catalog."""
-        condition = server_filter(parse_where(where))
+        condition = self._filter(where)
         held = self._held()
         if held is None:
             return []
         checks.vector(vector, held[0], "The query")
         ask = partial(self._client.query_points, self._name, vector.tolist(), query_filter=condition, limit=limit)
-        found = self._ask(ask)
+        found = self._ask(partial(ask, search_params=self._layout.of_search()))
         return [Hit(str(point.id), point.score, point.payload or {}) for point in found.points]
 
     def scroll(
@@ -118,7 +114,7 @@ class ServerCatalog:
     ) -> tuple[list[Point], str | None]:
         """See Catalog."""
         checks.ids([after] if after else [])
-        condition = server_filter(parse_where(where))
+        condition = self._filter(where)
         if self._held() is None:
             return [], None
         records, following = self._ask(
@@ -131,11 +127,11 @@ class ServerCatalog:
     def facet(self, field: str, where: dict[str, Any] | None = None, limit: int = 10) -> dict[str | int | bool, int]:
         """See Catalog."""
         checks.facet(field)
-        condition = server_filter(parse_where(where))
+        condition = self._filter(where)
         if self._held() is None:
             return {}
         found = self._ask(lambda: self._client.facet(self._name, field, condition, limit=limit, exact=True))
-        return {hit.value: hit.count for hit in found.hits}
+        return {hit.value: hit.count for hit in found.hits if hit.count}
 
     def delete(self, ids: Sequence[str]) -> None:
         """See Catalog."""
@@ -145,8 +141,14 @@ class ServerCatalog:
 
     def count(self, where: dict[str, Any] | None = None) -> int:
         """See Catalog."""
-        condition = server_filter(parse_where(where))
+        condition = self._filter(where)
         return self._ask(lambda: self._client.count(self._name, condition, exact=True)).count if self._held() else 0
+
+    def drop(self) -> None:
+        """See Catalog."""
+        if self._held():
+            self._ask(lambda: self._client.delete_collection(self._name))
+        self._seen, self._indexed = None, False
 
     def maintain(self) -> bool:
         """See Catalog. A server looks after itself."""
@@ -156,23 +158,28 @@ class ServerCatalog:
         """See Catalog."""
         self._client.close()
 
+    def _filter(self, where: dict[str, Any] | None) -> models.Filter | None:
+        return server_filter(spelled_out(parse_where(where), lambda field, most: self.facet(field, limit=most)))
+
     def _ask(self, ask: Callable[[], T]) -> T:
         return answer(self._url, ask)
 
     def _held(self) -> tuple[int, str | None] | None:
-        """Dimension and model of the collection, None while there is none; asked only until it is there."""
-        if self._seen is None and self._ask(lambda: self._client.collection_exists(self._name)):
-            config = self._ask(lambda: self._client.get_collection(self._name)).config
-            vectors = config.params.vectors
-            if not isinstance(vectors, models.VectorParams):
-                raise WrongUse(
-                    f"The collection {self._name!r} is not one of Darkroom's: set qdrant.collection to another name."
-                )
-            model = (config.metadata or {}).get("clip_model") or self._model_of_a_point()
-            if model is None:
-                return vectors.size, None
-            self._seen = vectors.size, model
-        return self._seen
+        """Dimension and model of the collection, None while there is none; once it is there, asked now and then."""
+        seen = self._seen
+        if seen and time.monotonic() - seen[0] < SEEN_SECONDS:
+            return seen[1]
+        if not self._ask(lambda: self._client.collection_exists(self._name)):
+            return None
+        config = self._ask(lambda: self._client.get_collection(self._name)).config
+        vectors = config.params.vectors
+        if not isinstance(vectors, models.VectorParams):
+            raise WrongUse(
+                f"The collection {self._name!r} is not one of Darkroom's: set qdrant.collection to another name."
+            )
+        held = vectors.size, (config.metadata or {}).get("clip_model") or self._model_of_a_point()
+        self._seen = (time.monotonic(), held) if held[1] else None
+        return held
 
     def _model_of_a_point(self) -> str | None:
         # Servers before 1.16 do not keep the metadata of a collection, but every point names its model.
@@ -185,8 +192,8 @@ class ServerCatalog:
             self._ask(
                 lambda: self._client.create_collection(
                     self._name,
-                    vectors_config=models.VectorParams(size=dim, distance=models.Distance.COSINE),
                     metadata={"clip_model": clip_model, "schema": 1},
+                    **self._layout.of_collection(dim),
                 )
             )
         except DarkroomError:

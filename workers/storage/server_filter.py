@@ -2,7 +2,7 @@
 
 from qdrant_client import models
 
-from workers.storage.where import Between, Condition, During, Exists, In, Is, Near, Where, Words
+from workers.storage.where import Between, Condition, During, Exists, In, Is, Like, Near, Prefix, Where, Words
 
 
 def server_filter(where: Where | None) -> models.Filter | None:
@@ -23,6 +23,10 @@ def _condition(condition: Condition) -> models.FieldCondition | models.IsEmptyCo
             return models.FieldCondition(key=field, match=models.MatchValue(value=value))
         case In(field, values):
             return models.FieldCondition(key=field, match=models.MatchAny(any=values))
+        case Prefix(field, start):
+            return models.FieldCondition(key=field, match=models.MatchPrefix(prefix=start))
+        case Like(field):
+            raise AssertionError(f"the patterns for {field} were not spelled out")
         case Between(field, start, end):
             return models.FieldCondition(key=field, range=models.Range(gte=start, lt=end))
         case During(field, since, until):

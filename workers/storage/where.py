@@ -8,6 +8,8 @@ All of "all", at least one of "any" (where there are any) and none of "none" mus
     {"field": "camera", "in": ["X100", "D850"]}            one of these texts or whole numbers
     {"field": "width", "from": 1000, "to": 2000}           from inclusive, to exclusive; one of both may be left out
     {"field": "taken_at", "from": "2024-01-01"}            the same with ISO dates or times; without a zone they are UTC
+    {"field": "uri", "prefix": "file:///photos/2024/"}     a text that begins with exactly this
+    {"field": "camera", "like": ["Canon*", "X100?"]}       one of these patterns in any case, for keyword indexes
     {"field": "caption", "text": "red circle"}             all these words, in any order
     {"field": "gps", "near": [52.52, 13.4, 5]}             within 5 km of this latitude and longitude
     {"field": "lens", "exists": true}                      has a value that is not null (false: has none)
@@ -20,6 +22,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tasks.errors import WrongUse
+from workers.storage.payload_index import INDEXES
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,22 @@ class In:
 
     field: str
     values: list[str] | list[int]
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """The text begins with exactly this."""
+
+    field: str
+    start: str
+
+
+@dataclass(frozen=True)
+class Like:
+    """The text, or one of the texts in a list, matches one of these patterns; case makes no difference."""
+
+    field: str
+    patterns: list[str]
 
 
 @dataclass(frozen=True)
@@ -82,7 +101,7 @@ class Exists:
     wanted: bool
 
 
-Condition = Is | In | Between | During | Words | Near | Exists
+Condition = Is | In | Prefix | Like | Between | During | Words | Near | Exists
 
 
 @dataclass(frozen=True)
@@ -119,8 +138,8 @@ def _condition(raw: Any) -> Condition:
             return found
     raise WrongUse(
         f'Unknown condition {raw!r} in a filter: it takes a "field" and one of "is" (text or whole number), '
-        '"in" (list of texts or of whole numbers), "from"/"to" (numbers or ISO times), "text" (words), '
-        '"near" ([lat, lon, km]) or "exists" (true or false).'
+        '"in" (list of texts or of whole numbers), "prefix" (text), "like" (list of patterns), '
+        '"from"/"to" (numbers or ISO times), "text" (words), "near" ([lat, lon, km]) or "exists" (true or false).'
     )
 
 
@@ -143,20 +162,17 @@ def _time(value: Any) -> str | None:
 
 def _range(field: str, start: Any, end: Any) -> Condition | None:
     given = [value for value in (start, end) if value is not None]
-    if given and all(map(_is_number, given)):
-        return Between(field, start, end)
-    if not given or not all(isinstance(value, str) for value in given):
-        return None
+    if all(map(_is_number, given)):
+        return Between(field, start, end) if given else None
     try:
         return During(field, _time(start), _time(end))
-    except ValueError:
+    except (TypeError, ValueError):
         return None
 
 
 def _in(field: str, values: Any) -> Condition | None:
-    if not isinstance(values, list | tuple):
-        return None
-    same = all(isinstance(value, str) for value in values) or all(map(_is_whole, values))
+    is_list = isinstance(values, list | tuple)
+    same = is_list and (all(isinstance(value, str) for value in values) or all(map(_is_whole, values)))
     return In(field, list(values)) if same else None
 
 
@@ -167,9 +183,16 @@ def _near(field: str, place: Any) -> Condition | None:
     return Near(field, lat, lon, km) if abs(lat) <= 90 and abs(lon) <= 180 and km > 0 else None
 
 
+def _like(field: str, patterns: Any) -> Condition | None:
+    texts = isinstance(patterns, list | tuple) and all(isinstance(each, str) for each in patterns)
+    return Like(field, list(patterns)) if texts and INDEXES.get(field) == "keyword" else None
+
+
 _PARSERS: dict[str, Callable[[str, Any], Condition | None]] = {
     "is": lambda field, value: Is(field, value) if isinstance(value, str) or _is_whole(value) else None,
     "in": _in,
+    "prefix": lambda field, start: Prefix(field, start) if isinstance(start, str) and start else None,
+    "like": _like,
     "text": lambda field, text: Words(field, text) if isinstance(text, str) and text.strip() else None,
     "near": _near,
     "exists": lambda field, wanted: Exists(field, wanted) if isinstance(wanted, bool) else None,

@@ -4,16 +4,18 @@ import logging
 import threading
 from typing import Any
 
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_shutting_down
 
 # The imports register the tasks that this worker serves.
+import workers.storage.duplicates
+import workers.storage.library
+import workers.storage.move
 import workers.storage.points
 import workers.storage.queries  # noqa: F401
 from settings import load_settings
-from tasks.app import app
-from tasks.presence import announce
 from tasks.queues import POINTS, QUERIES
-from workers.storage.process import NAME, catalog, client, idle_seconds, open_process, stopping
+from workers.consume import consume
+from workers.storage.process import NAME, catalog, idle_seconds, open_process, stopping
 
 log = logging.getLogger("darkroom.storage")
 
@@ -24,14 +26,10 @@ IDLE_SECONDS = 5.0
 def run() -> None:
     """Open the catalog, then consume until SIGTERM; raises ServiceMissing when Qdrant is away or in use."""
     open_process(load_settings())
-    worker_ready.connect(lambda **_: announce(client(), NAME), weak=False)
     maintenance = threading.Thread(target=_maintain_when_idle, name="maintain", daemon=True)
     maintenance.start()
     try:
-        app.worker_main(
-            ["worker", "--pool=threads", f"--concurrency={THREADS}", f"--queues={QUERIES},{POINTS}",
-             f"--hostname={NAME}@%h", "--without-gossip", "--without-mingle", "--loglevel=WARNING", "--task-events"]
-        )  # fmt: skip
+        consume(NAME, [POINTS], THREADS, interactive=QUERIES)
     finally:
         stopping.set()
         maintenance.join()

@@ -1,20 +1,18 @@
 """What only the embedded catalog promises: one owner, a disk that never runs full, and no loss when it is killed."""
 
+import random
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from qdrant_edge import EdgeShard
 
 from tasks.errors import ServiceMissing
+from tests.workers.storage.kill_writers import kill_writers
 from tests.workers.storage.pictures import DIM, MODEL, identity, picture
 from tests.workers.storage.writing_child import BATCH
 from workers.storage.catalog import CatalogFull, ModelMismatch
 from workers.storage.edge import EdgeCatalog
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def written(folder: Path) -> EdgeCatalog:
@@ -134,27 +132,6 @@ def test_the_log_alone_brings_back_what_was_acknowledged(folder: Path) -> None:
 
 @pytest.mark.chaos
 def test_a_writer_killed_three_times_loses_no_acknowledged_point(folder: Path) -> None:
-    acknowledged: set[int] = set()
-    first = 0
-    for batches in (3, 40, 11):
-        command = [sys.executable, "-m", "tests.workers.storage.writing_child", str(folder), str(first)]
-        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
-            assert child.stdout
-            lines = [child.stdout.readline() for _ in range(batches)]
-            child.kill()
-            # What it had printed before the kill reached it was acknowledged as well; a torn last line was not.
-            lines += [line for line in child.stdout if line.endswith("\n")]
-        done = {int(line) for line in lines}
-        assert len(done) >= batches
-        acknowledged |= done
-        first = max(done) + 1
-    catalog = EdgeCatalog(folder, "pictures")
-    numbers = [number for batch in acknowledged for number in range(batch * BATCH, (batch + 1) * BATCH)]
-    known = catalog.known([identity(number) for number in numbers], ["bytes"])
-    assert known == {identity(number): {"bytes": 1000 + number} for number in numbers}
-    for number in numbers[:: len(numbers) // 20]:
-        assert catalog.search(picture(number).vector, 1)[0].id == identity(number)
-    # A batch that was written but not acknowledged may be there, whole or not at all.
-    assert catalog.count() % BATCH == 0
-    assert 0 <= catalog.count() - len(numbers) <= 3 * BATCH
-    catalog.close()
+    tally = kill_writers(folder, 3, random.Random(5))
+    assert tally.wrong == []
+    assert tally.acknowledged >= 3 * BATCH

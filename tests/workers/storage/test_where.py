@@ -61,6 +61,12 @@ def test_a_filter_that_is_no_dict_of_lists_is_refused(where: Any) -> None:
         {"field": "gps", "near": [0, 0, 0]},
         {"field": "gps", "near": ["0", 0, 1]},
         {"field": "lens", "exists": 1},
+        {"field": "uri", "prefix": ""},
+        {"field": "uri", "prefix": ["a"]},
+        {"field": "camera", "like": "Canon*"},
+        {"field": "camera", "like": ["Canon*", 1]},
+        {"field": "caption", "like": ["red*"]},
+        {"field": "unheard_of", "like": ["red*"]},
     ],
 )
 @pytest.mark.parametrize("key", ["all", "any", "none"])

@@ -1,0 +1,54 @@
+"""How a collection is laid out on a Qdrant server: over how many nodes, in memory or on disk, in which precision."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from qdrant_client import models
+
+from settings import Settings
+
+# The quantized vectors find more candidates than are wanted; their full vectors then decide.
+OVERSAMPLING = 3.0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The settings of a new collection; None for `shards` leaves their number to the server."""
+
+    shards: int | None = None
+    replication: int = 1
+    on_disk: bool = False
+    quantization: Literal["none", "scalar", "binary"] = "none"
+
+    def of_collection(self, dim: int) -> dict[str, Any]:
+        """What to create a collection for vectors of `dim` numbers with, as the client takes it."""
+        return {
+            "vectors_config": models.VectorParams(size=dim, distance=models.Distance.COSINE, on_disk=self.on_disk),
+            "shard_number": self.shards,
+            "replication_factor": self.replication,
+            "on_disk_payload": self.on_disk,
+            "hnsw_config": models.HnswConfigDiff(on_disk=self.on_disk),
+            "quantization_config": self._quantization(),
+        }
+
+    def of_search(self) -> models.SearchParams | None:
+        """How to search: over quantized vectors with a second look at the full ones."""
+        if self.quantization == "none":
+            return None
+        look = models.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
+        return models.SearchParams(quantization=look)
+
+    def _quantization(self) -> models.ScalarQuantization | models.BinaryQuantization | None:
+        # The small vectors stay in memory, whichever place the full ones have: that is what they are for.
+        if self.quantization == "scalar":
+            scalar = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=0.99, always_ram=True)
+            return models.ScalarQuantization(scalar=scalar)
+        if self.quantization == "binary":
+            return models.BinaryQuantization(binary=models.BinaryQuantizationConfig(always_ram=True))
+        return None
+
+
+def layout_of(settings: Settings) -> Layout:
+    """The layout that [qdrant] asks for."""
+    own = settings.qdrant
+    return Layout(None if own.shards == "auto" else own.shards, own.replication, own.on_disk, own.quantization)
