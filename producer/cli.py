@@ -4,10 +4,21 @@ import os
 
 import click
 
+from producer.commands.duplicates import duplicates
 from producer.commands.errors import errors
+from producer.commands.export import export
 from producer.commands.ingest import ingest
+from producer.commands.jobs import jobs
+from producer.commands.map import map_
+from producer.commands.move import move
+from producer.commands.prune import prune
+from producer.commands.report import report
+from producer.commands.retry import retry
 from producer.commands.search import search
+from producer.commands.similar import similar
+from producer.commands.stats import stats
 from producer.commands.status import status
+from producer.commands.watch import watch
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,5 +32,21 @@ def cli(settings_file: str | None) -> None:
         os.environ["DARKROOM_SETTINGS"] = os.path.abspath(settings_file)
 
 
-for command in (ingest, search, status, errors):
+for command in (
+    ingest,
+    search,
+    similar,
+    duplicates,
+    status,
+    stats,
+    jobs,
+    errors,
+    retry,
+    report,
+    export,
+    prune,
+    watch,
+    map_,
+    move,
+):
     cli.add_command(command)

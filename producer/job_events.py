@@ -1,4 +1,4 @@
-"""A job as one parent task in Flower: custom task events with its progress; its files are its children by root_id."""
+"""A job as one task in Flower: custom task events with its progress; its files are its children."""
 
 import logging
 import time
@@ -8,9 +8,10 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from tasks.queues import HTTP_INGEST
+
 log = logging.getLogger("darkroom.producer")
 
-NAME = "darkroom.ingest"
 EVERY_SECONDS = 1.0
 
 
@@ -18,14 +19,24 @@ class JobEvents:
     """Sends the events of one job.
 
     Flower shows the last part of an event's type as the state and its `result`, so `task-progress` becomes PROGRESS.
+    Every event says all there is to know about the job, because Flower may be started, or forget the job, in between.
     Events are a view and not a count: one that cannot be sent is left out, and never stops an ingest.
     """
 
     def __init__(self, app: Celery, job: str, root: str) -> None:
         self._app = app
-        self._job = job
         self._sent = 0.0
-        self._send("task-received", name=NAME, args=repr((root,)), kwargs="{}", root_id=job)
+        now = time.time()
+        self._facts = {
+            "uuid": job,
+            "name": HTTP_INGEST,
+            "args": repr((root,)),
+            "kwargs": "{}",
+            "root_id": job,
+            "received": now,
+            "started": now,
+        }
+        self._send("task-received")
         self._send("task-started")
 
     def progress(self, text: str) -> None:
@@ -41,6 +52,6 @@ class JobEvents:
     def _send(self, kind: str, **fields: Any) -> None:
         try:
             with self._app.events.default_dispatcher(hostname="producer") as events:
-                events.send(kind, uuid=self._job, **fields)
+                events.send(kind, **self._facts, **fields)
         except (OperationalError, RedisError, OSError) as error:
-            log.debug("event %s of job %s was not sent: %s", kind, self._job, error)
+            log.debug("event %s of job %s was not sent: %s", kind, self._facts["uuid"], error)

@@ -4,13 +4,21 @@ import os
 import shlex
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from tasks.uris import split
+
 
 def shown(uri: str) -> str:
-    """The path of a file:// URI, safe to print whatever bytes it has; any other URI as it is."""
-    parts = urlsplit(uri)
-    if parts.scheme != "file":
+    """The path of a file:// URI, any other address decoded, safe to print whatever bytes it has.
+
+    A member of an archive is shown like a file in a folder: /path/pictures.zip/inner/name.jpg.
+    """
+    try:
+        member, outer = split(uri)
+    except ValueError:
         return uri
-    path = os.fsdecode(unquote_to_bytes(parts.path))
+    parts = urlsplit(outer)
+    address = parts.path if parts.scheme == "file" else outer
+    path = os.fsdecode(unquote_to_bytes(address)) + (f"/{member}" if member else "")
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in path)
 
 

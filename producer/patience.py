@@ -89,10 +89,13 @@ def _is_answered(question: Question) -> bool:
 
 
 def raise_faults(stack: Stack, who: str = "") -> None:
-    """Raise ServiceMissing with the sentence of a worker that says why it cannot work, if it is one of `who`."""
-    for name, sentence in stack.faults().items():
-        if name.startswith(who):
-            raise ServiceMissing(sentence)
+    """Raise ServiceMissing with the sentence of a worker that says why it cannot work, if it is one of `who`.
+
+    Where another one of them works there is nothing to raise: on several machines one is always being mended.
+    """
+    found = {name: sentence for name, sentence in stack.faults().items() if name.startswith(who)}
+    if found and not stack.has_worker(who, but=found):
+        raise ServiceMissing(next(iter(found.values())))
 
 
 def collection_facts(stack: Stack) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from tasks.checkpoint import checkpoint_name
 from tasks.queues import PLAN
 from tasks.rpc import Question
 
-CHUNK = 2000
+# Small beside what an answer takes to come, and so is the memory of the two chunks that are under way.
+CHUNK = 1000
 
 
 @dataclass(frozen=True)

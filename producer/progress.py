@@ -1,5 +1,6 @@
 """The progress of an ingest on the terminal: a bar where there is one, a line now and then elsewhere."""
 
+import re
 import time
 from collections import deque
 from types import TracebackType
@@ -12,6 +13,8 @@ from tasks.ledger import Counts
 
 RATE_SECONDS = 10.0
 LINE_SECONDS = 10.0
+REPEAT_SECONDS = 30.0
+_NUMBERS = re.compile(r"\d+")
 
 
 class ProgressView:
@@ -34,6 +37,7 @@ class ProgressView:
         self._seen: deque[tuple[float, int]] = deque()
         self._line = time.monotonic()
         self._said = ""
+        self._said_at = 0.0
         self.text = "starting"
 
     def __enter__(self) -> "ProgressView":
@@ -59,7 +63,7 @@ class ProgressView:
             parts.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
         left = ""
         if total is not None and rate:
-            left = f"{_duration((total - counts.finished) / rate)} left"
+            left = f"{duration((total - counts.finished) / rate)} left"
         text = " · ".join(parts)
         if total:
             whole = f"{100 * counts.finished // total} % · {counts.finished:,}/{total:,} · {text}"
@@ -72,9 +76,7 @@ class ProgressView:
             counts=f"{counts.finished:,}/{total:,} · {text}" if total is not None else text,
             left=left,
         )
-        if waits_for and waits_for != self._said:
-            self.say(waits_for)
-        self._said = waits_for or ""
+        self._say_once(waits_for or "")
         if not self._console.is_terminal and time.monotonic() - self._line > LINE_SECONDS:
             self._line = time.monotonic()
             self._console.print(f"{counts.finished}/{total if total is not None else '?'} · {text}", highlight=False)
@@ -82,6 +84,15 @@ class ProgressView:
     def say(self, sentence: str) -> None:
         """Print a sentence above the bar; it stays one line, so that a command in it can be copied."""
         self._console.print(Text(sentence), soft_wrap=True)
+
+    def _say_once(self, sentence: str) -> None:
+        # Seconds and counts in it change all the time; with new numbers alone it is news only now and then.
+        same = _NUMBERS.sub("", sentence) == _NUMBERS.sub("", self._said)
+        if same and (sentence == self._said or time.monotonic() - self._said_at < REPEAT_SECONDS):
+            return
+        self._said, self._said_at = sentence, time.monotonic()
+        if sentence:
+            self.say(sentence)
 
     def _rate(self, finished: int) -> float:
         now = time.monotonic()
@@ -95,7 +106,8 @@ class ProgressView:
         return (finished - before) / (now - begin) if now - begin > 0.5 else 0.0
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds in words: 1 h 5 m, 1 m 9 s, 9 s."""
     minutes, rest = divmod(round(max(0.0, seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

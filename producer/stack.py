@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 
 import redis
@@ -13,6 +13,7 @@ from redis.retry import Retry
 from producer.needed_packages import require_packages
 from settings import Settings
 from tasks.app import redis_url
+from tasks.broker_errors import explain
 from tasks.errors import ServiceMissing
 from tasks.local import Local, local_paths
 from tasks.locks import FileLock, is_held, is_used, note_in, take
@@ -57,6 +58,13 @@ class Stack:
                 return {}
             return dict.fromkeys((STORAGE, "gpu"), self._how_it_ended())
 
+    def has_worker(self, who: str, but: Container[str]) -> bool:
+        """True when a worker of this kind said that it is ready, other than those in `but`."""
+        try:
+            return any(name.startswith(who) and name not in but for name in ready(self._redis))
+        except redis.RedisError:
+            return False
+
     def leave_now(self) -> None:
         """Ask the stack to end with its last user, and to leave what is still in the queues for the next time."""
         if self.is_local:
@@ -66,14 +74,11 @@ class Stack:
                 return  # a stack whose Redis is gone has nothing to finish
 
     def require_broker(self) -> None:
-        """Raise ServiceMissing unless the Redis that broker.url names answers."""
-        address = self._settings.broker.safe_url
+        """Raise ServiceMissing unless the Redis that broker.url names answers; WrongUse for a missing certificate."""
         try:
             self._redis.ping()
-        except redis.exceptions.AuthenticationError as error:
-            raise ServiceMissing(f"Redis at {address} refuses the login in broker.url.") from error
-        except redis.RedisError as error:
-            raise ServiceMissing(f"Redis at {address} does not answer: start it or set broker.url.") from error
+        except (redis.RedisError, OSError) as error:
+            raise explain(self._settings, error) from error
 
     def come_up(self) -> None:
         """Wait until the stack is ready; start it if none runs. Raises ServiceMissing with the reason if that fails."""

@@ -7,11 +7,16 @@ import redis
 from rich.console import Console
 from rich.text import Text
 
-from producer.names import shown
+from producer.names import command, shown
 from tasks.errors import WrongUse
 from tasks.ledger import Ledger, jobs
 from tasks.presence import faults
 from tasks.queues import EMBED, FILES, POINTS, QUERIES
+
+WAS_LEFT = {
+    "abandoned": "Its producer is gone; what it had enqueued is still being finished.",
+    "interrupted": "It was interrupted; what it had enqueued is still being finished.",
+}
 
 
 def job_status(client: redis.Redis, job: str) -> dict[str, Any]:
@@ -25,6 +30,8 @@ def job_status(client: redis.Redis, job: str) -> dict[str, Any]:
     state = meta.get("state", "running")
     if total is not None and counts.finished >= total:
         state = "done"
+    elif state == "running" and not ledger.is_held():
+        state = "abandoned"
     return {
         "job": job,
         "root": shown(meta.get("root", "")),
@@ -35,6 +42,8 @@ def job_status(client: redis.Redis, job: str) -> dict[str, Any]:
         "failed": counts.failed,
         "skipped": counts.skipped,
         "reused": counts.reused,
+        "embedded": int(meta.get("embedded", 0)),
+        "captioned": int(meta.get("captioned", 0)),
     }
 
 
@@ -53,7 +62,7 @@ def overview(client: redis.Redis, collection: dict[str, Any]) -> dict[str, Any]:
 
 
 def print_job(status: dict[str, Any], console: Console) -> None:
-    """One job in one line."""
+    """One job in one line, and how to go on with one that was left."""
     started = time.strftime("%Y-%m-%d %H:%M", time.localtime(status["started"]))
     total = f"{status['total']:,}" if status["total"] is not None else "?"
     console.print(
@@ -63,6 +72,9 @@ def print_job(status: dict[str, Any], console: Console) -> None:
         ),
         soft_wrap=True,
     )
+    if status["state"] in WAS_LEFT:
+        sentence = f"  {WAS_LEFT[status['state']]} Go on with: {command('ingest', status['root'])}"
+        console.print(Text(sentence), soft_wrap=True)
 
 
 def print_overview(found: dict[str, Any], console: Console) -> None:

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from producer.ingest import Outcome, resume_command
 from producer.names import brief, command
+from producer.outcome import Outcome, resume_command
 from tasks.ledger import Failure
 
 

@@ -32,6 +32,7 @@ class Watch:
         self.counts = Counts()
         self.first_stored: float | None = None
         self.broker_away_since: float | None = None
+        self.job_is_lost = False
 
     def look(self, at_once: bool = False) -> None:
         """Read the ledger, at most every READ_SECONDS unless `at_once`; a broker that is away is noted."""
@@ -42,12 +43,16 @@ class Watch:
             # In this order: whatever has left the window is in the counts.
             self._window.forget_finished()
             counts = self._ledger.counts()
+            # Asked last: counts that were read before a job was lost are right.
+            self.job_is_lost = not self._ledger.is_open()
             self.broker_away_since = None
         except redis.exceptions.RedisError:
             self.broker_away_since = self.broker_away_since or now
             return
         finally:
             self._read = time.monotonic()
+        if self.job_is_lost:
+            return
         if counts != self.counts:
             self._moved = self._read
             if counts.stored and self.first_stored is None:
@@ -92,7 +97,9 @@ class Watch:
     def what_it_waits_for(self) -> str | None:
         """A sentence about a job that does not move, or None while it does."""
         if self.broker_away_since is not None:
-            return f"Redis does not answer since {time.monotonic() - self.broker_away_since:.0f} s; waiting for it"
+            where = " (if it does not come back, see stack.log in logs below data.dir)" if self._local else ""
+            since = time.monotonic() - self.broker_away_since
+            return f"Redis does not answer since {since:.0f} s; waiting for it{where}"
         if self.quiet_seconds < STUCK_SECONDS:
             return None
         known = faults(self._client)
@@ -106,6 +113,13 @@ class Watch:
             return f"{files} messages wait in `{FILES}` and no GPU worker is up: start `python -m workers gpu`"
         if points and not any(name.startswith("storage") for name in workers):
             return f"{points} messages wait in `{POINTS}`, no storage worker is up: start `python -m workers storage`"
+        counts = f"{files} queued, {held} in work, {points} to be written"
+        if points:
+            return (
+                f"the storage worker has written nothing for {self.quiet_seconds:.0f} s ({counts}): "
+                "if it lasts, see storage.log in logs below data.dir and start that worker anew"
+            )
         return (
-            f"nothing finished for {self.quiet_seconds:.0f} s ({files} queued, {held} in work, {points} to be written)"
+            f"nothing finished for {self.quiet_seconds:.0f} s ({counts}): "
+            "slow models may take that long; if it lasts, see the gpu logs in logs below data.dir"
         )

@@ -7,12 +7,19 @@ from producer.commands.output import STDOUT, as_json_option, print_json
 
 @click.command()
 @click.argument("job", required=False)
+@click.option("--watch", "watched", is_flag=True, help="Draw it anew until q or Ctrl-C; one JOB ends by itself.")
+@click.option(
+    "--interval", default=1.0, show_default=True, type=click.FloatRange(0.1, 3600), help="Seconds, to --watch."
+)
 @as_json_option
-def status(job: str | None, as_json: bool) -> None:
+def status(job: str | None, watched: bool, interval: float, as_json: bool) -> None:
     """Show how JOB is; without it, the collection, the queues and the latest jobs.
+
+    With --watch it is the terminal's dashboard; --json then prints one object a line.
 
     \b
     Example: python -m producer status
+    Example: python -m producer status --watch
     """
     from producer.patience import collection_facts
     from producer.stack import attached
@@ -23,6 +30,17 @@ def status(job: str | None, as_json: bool) -> None:
     settings = load_settings()
     with attached(settings) as stack:
         client = redis_client(settings)
+        if watched:
+            from producer.dashboard import stream, watch
+            from producer.overlook import Overlook
+            from tasks.app import app
+
+            overlook = Overlook(client, app, job)
+            if as_json:
+                stream(overlook, print_json, interval, job is not None)
+            else:
+                watch(overlook, STDOUT, interval, job is not None)
+            return
         found = job_status(client, job) if job is not None else overview(client, collection_facts(stack))
     if as_json:
         print_json(found)

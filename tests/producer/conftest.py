@@ -6,7 +6,6 @@ import redis
 import producer.watch
 from producer.watch import Watch
 from producer.window import Window
-from tasks.app import app
 from tasks.ledger import Ledger
 from tests.producer.clock import Clock
 from tests.producer.files import ROOT_URI, numbered
@@ -21,13 +20,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def ledger(client: redis.Redis) -> Ledger:
     """The ledger of a job of ten files."""
-    return Ledger(client, "job")
+    ledger = Ledger(client, "job")
+    ledger.open(ROOT_URI)
+    return ledger
 
 
 @pytest.fixture
 def window(ledger: Ledger) -> Window:
     """Ten files under way, their messages in the queue."""
-    window = Window(app, ledger, ROOT_URI, 10, 1)
+    window = Window(ledger, ROOT_URI, 10, 1)
     window.enqueue(numbered(*range(10)))
     return window
 

@@ -13,7 +13,7 @@ from producer.cli import cli
 from tasks.ledger import Failure, Ledger
 from tests.conftest import ROOT
 
-COMMANDS = ("ingest", "search", "status", "errors")
+COMMANDS = ("ingest", "search", "status", "errors", "move")
 # With both services named the producer starts nothing, and these commands need Redis alone.
 CLUSTER = '[broker]\nurl = "{url}"\n[qdrant]\nurl = "http://127.0.0.1:9"\n'
 

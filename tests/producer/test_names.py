@@ -23,8 +23,11 @@ def test_a_name_cannot_move_the_cursor_or_colour_the_screen() -> None:
     assert "\x1b" not in shown(Path("/\x1b[31mred\r\n.jpg").as_uri())
 
 
-def test_another_address_is_shown_as_it_is() -> None:
-    assert shown("s3://bucket/a%20b.jpg") == "s3://bucket/a%20b.jpg"
+def test_another_address_is_shown_decoded_and_an_archive_like_a_folder() -> None:
+    assert shown("s3://bucket/a%20b.jpg") == "s3://bucket/a b.jpg"
+    assert shown("zip://in/a%20b.jpg::file:///p/my%20pictures.zip") == "/p/my pictures.zip/in/a b.jpg"
+    assert shown("zip://::file:///p/pictures.zip") == "/p/pictures.zip"
+    assert shown("zip://nothing") == "zip://nothing"
 
 
 @given(st.binary(min_size=1, max_size=40).filter(lambda name: b"\0" not in name))

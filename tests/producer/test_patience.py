@@ -6,10 +6,11 @@ import pytest
 import redis
 
 import producer.patience
-from producer.patience import insist, wait_for
+from producer.patience import insist, raise_faults, wait_for
 from producer.stack import Stack
 from settings import load_settings
 from tasks.errors import ServiceMissing
+from tasks.presence import announce, report_fault
 from tasks.queues import FILES
 from tasks.rpc import Question
 from tests.tasks.tiny_worker import ECHO
@@ -57,3 +58,14 @@ def test_a_redis_that_stays_away_is_a_missing_service(stack: Stack, monkeypatch:
 
     with pytest.raises(ServiceMissing, match=r"^Redis is away for 0 s \(refused\)\.$"):
         insist(work, stack, print)
+
+
+def test_a_fault_is_raised_unless_another_worker_of_its_kind_works(client: redis.Redis, stack: Stack) -> None:
+    report_fault(client, "gpu0@broken", "The GPU has no memory left.")
+    report_fault(client, "storage@broken", "Qdrant is away.")
+    announce(client, "storage@working")
+    raise_faults(stack, "storage")
+    with pytest.raises(ServiceMissing, match=r"^The GPU has no memory left\.$"):
+        raise_faults(stack, "gpu")
+    announce(client, "gpu0@working")
+    raise_faults(stack, "gpu")

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 import producer.progress
-from producer.progress import LINE_SECONDS, RATE_SECONDS, ProgressView
+from producer.progress import LINE_SECONDS, RATE_SECONDS, REPEAT_SECONDS, ProgressView
 from tasks.ledger import Counts
 from tests.producer.clock import Clock
 
@@ -55,6 +55,16 @@ def test_what_it_waits_for_is_said_once_and_again_only_after_it_went_on(clock: C
         for waits_for in ("Redis is away", "Redis is away", None, "Redis is away", "no GPU worker"):
             view.show(Counts(), 10, waits_for)
     assert lines(console) == ["Redis is away", "Redis is away", "no GPU worker"]
+
+
+def test_a_sentence_with_nothing_new_but_its_numbers_is_said_again_only_now_and_then(clock: Clock) -> None:
+    console = a_log()
+    with ProgressView(console) as view:
+        for second in range(round(2 * REPEAT_SECONDS) + 2):
+            view.show(Counts(), None, f"nothing finished for {second} s")
+            clock.passes(1)
+    said = [line for line in lines(console) if line.startswith("nothing")]
+    assert said == [f"nothing finished for {second} s" for second in (0, 30, 60)]
 
 
 def test_a_command_in_a_sentence_stays_in_one_line(clock: Clock) -> None:

@@ -18,6 +18,7 @@ COLLECTION = {"name": "pictures", "clip_model": "shapes-clip@1a2b3c4d", "points"
 def a_job(client: redis.Redis, name: str = "job") -> Ledger:
     ledger = Ledger(client, name)
     ledger.open("file:///home/ada/my%20pictures", collection="pictures")
+    ledger.hold(60)
     return ledger
 
 
@@ -48,6 +49,8 @@ def test_a_running_job_has_counts_and_no_total_before_it_is_counted(client: redi
         "failed": 1,
         "skipped": 1,
         "reused": 1,
+        "embedded": 0,
+        "captioned": 0,
     }
 
 
@@ -57,6 +60,32 @@ def test_an_interrupted_job_whose_last_files_were_stored_later_is_done(client: r
     ledger.stored([0, 1], [False, False])
     assert job_status(client, "job")["state"] == "interrupted"
     ledger.stored([2], [False])
+    assert job_status(client, "job")["state"] == "done"
+
+
+def test_a_job_whose_producer_is_gone_is_abandoned_and_says_how_to_go_on(client: redis.Redis) -> None:
+    ledger = a_job(client)
+    ledger.stored([0, 1], [False, False])
+    assert job_status(client, "job")["state"] == "running"
+    ledger.release()
+    status = job_status(client, "job")
+    assert (status["state"], status["stored"], status["total"]) == ("abandoned", 2, None)
+    console = a_console()
+    print_job(status, console)
+    first, second = console.export_text().splitlines()
+    assert first.startswith("job  abandoned  2 stored, 0 unchanged, 0 failed of ?  since ")
+    assert second == (
+        "  Its producer is gone; what it had enqueued is still being finished. "
+        "Go on with: python -m producer ingest '/home/ada/my pictures'"
+    )
+
+
+def test_a_job_whose_producer_died_over_the_last_writes_is_done_when_they_are(client: redis.Redis) -> None:
+    ledger = a_job(client)
+    ledger.note(total=2)
+    ledger.release()
+    assert job_status(client, "job")["state"] == "abandoned"
+    ledger.stored([0, 1], [False, False])
     assert job_status(client, "job")["state"] == "done"
 
 

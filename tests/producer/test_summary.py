@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from producer.ingest import Outcome
+from producer.outcome import Outcome
 from producer.summary import as_json, failures_table, print_summary
 from tasks.ledger import Counts, Failure
 

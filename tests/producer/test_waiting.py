@@ -6,7 +6,6 @@ from redis.retry import Retry
 
 from producer.watch import STUCK_SECONDS, UNACKED, Watch
 from producer.window import Window
-from tasks.app import app
 from tasks.ledger import Ledger
 from tasks.presence import announce, report_fault
 from tasks.queues import POINTS
@@ -55,7 +54,24 @@ def test_with_all_workers_up_it_says_where_the_files_are(watch: Watch, client: r
     announce(client, "storage")
     client.hset(UNACKED, mapping={"a": "message", "b": "message"})
     clock.passes(STUCK_SECONDS + 5)
-    assert watch.what_it_waits_for() == "nothing finished for 25 s (10 queued, 2 in work, 0 to be written)"
+    said = watch.what_it_waits_for()
+    assert said is not None
+    assert said.startswith(
+        "nothing finished for 25 s (10 queued, 2 in work, 0 to be written): slow models may take that long"
+    )
+
+
+def test_a_storage_worker_that_takes_nothing_is_named(watch: Watch, client: redis.Redis, clock: Clock) -> None:
+    announce(client, "gpu0")
+    announce(client, "storage")
+    take_all()
+    client.lpush(POINTS, "a batch")
+    client.hset(UNACKED, mapping={"a": "message"})
+    clock.passes(STUCK_SECONDS + 5)
+    said = watch.what_it_waits_for()
+    assert said is not None
+    assert said.startswith("the storage worker has written nothing for 25 s (0 queued, 1 in work, 1 to be written): ")
+    assert "storage.log" in said
 
 
 def test_a_broker_that_is_away_is_noted_said_and_forgotten_when_it_is_back(
@@ -63,7 +79,8 @@ def test_a_broker_that_is_away_is_noted_said_and_forgotten_when_it_is_back(
 ) -> None:
     impatient = redis.Redis.from_url(redis_process, retry=Retry(NoBackoff(), 0))
     ledger = Ledger(impatient, "job")
-    watch = Watch(impatient, ledger, Window(app, ledger, ROOT_URI, 10, 1), local=False)
+    ledger.open(ROOT_URI)
+    watch = Watch(impatient, ledger, Window(ledger, ROOT_URI, 10, 1), local=False)
     pool = impatient.connection_pool
     socket = pool.connection_kwargs["path"]
 

@@ -49,6 +49,21 @@ def test_a_write_between_the_two_readings_is_counted_and_leaves_the_window_later
     assert len(window.under_way) == 9
 
 
+def test_a_redis_that_lost_the_job_is_noticed_and_the_counts_stay_as_they_were(
+    watch: Watch, window: Window, ledger: Ledger, client: redis.Redis, clock: Clock
+) -> None:
+    ledger.stored([0, 1, 2], [False] * 3)
+    watch.look()
+    assert not watch.job_is_lost
+    client.flushall()
+    ledger.stored([3], [False])  # a worker that still had it in hand
+    ledger.computed(1, 0)
+    clock.passes(1)
+    watch.look()
+    assert watch.job_is_lost
+    assert watch.counts == Counts(stored=3)
+
+
 def test_it_reads_at_most_ten_times_a_second_unless_told_to(watch: Watch, ledger: Ledger, clock: Clock) -> None:
     watch.look()
     ledger.stored([0], [False])
