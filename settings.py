@@ -14,14 +14,21 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
-from settings_sections import Broker, Data, Flower, Gpu, Ingest, Models, Qdrant, Section
+from settings_sections import Broker, Data, Flower, Gpu, Ingest, Metrics, Models, Paths, Qdrant, Section
 from tasks.errors import WrongUse
 
 ROOT = Path(__file__).resolve().parent
 PREFIX = "DARKROOM__"
-SECRETS = {"broker.url", "qdrant.url", "qdrant.api_key", "flower.basic_auth"}
+# Never shown, also when they are refused: an address that is no good may still hold a password.
+SECRETS = {"broker.url", "qdrant.url", "qdrant.api_key", "flower.basic_auth", "paths.allowed"}
 
 
 class Settings(BaseSettings):
@@ -44,6 +51,8 @@ class Settings(BaseSettings):
     gpu: Gpu = Gpu()
     ingest: Ingest = Ingest()
     flower: Flower = Flower()
+    metrics: Metrics = Metrics()
+    paths: Paths = Paths()
 
     @classmethod
     def settings_customise_sources(
@@ -80,6 +89,9 @@ def load_settings() -> Settings:
     _check_names_of_variables()
     try:
         settings = Settings()
+    except SettingsError:
+        # `from None`: the original error may quote a secret.
+        raise WrongUse(_not_json()) from None
     except tomllib.TOMLDecodeError as error:
         raise WrongUse(f"{file} is not valid TOML: {str(error)[:1].lower()}{str(error)[1:]}.") from None
     except UnicodeDecodeError:
@@ -118,6 +130,18 @@ def _check_names_of_variables() -> None:
                 raise WrongUse(_unknown(variable, section, Settings.model_fields))
             if key not in _section(section).model_fields:
                 raise WrongUse(_unknown(variable, key, _section(section).model_fields, section))
+
+
+def _not_json() -> str:
+    """The sentence about the variable that should hold a list or a table, and is not valid JSON."""
+    for variable in sorted(os.environ):
+        section, _, key = variable.upper().removeprefix(PREFIX).lower().partition("__")
+        if variable.upper().startswith(PREFIX) and isinstance(_section(section).model_fields[key].default, list | dict):
+            try:
+                json.loads(os.environ[variable] or "null")
+            except ValueError:
+                return f"{variable} must be {_section(section).model_fields[key].description}, written as JSON."
+    return "A variable that holds a list or a table is not valid JSON."
 
 
 def _section(name: str) -> type[Section]:

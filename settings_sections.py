@@ -20,6 +20,8 @@ from pydantic import (
     field_validator,
 )
 
+from tasks.uris import root
+
 
 def _redacted(url: str) -> str:
     """The URL with every password in it, in front of the host or in the query, replaced by ***."""
@@ -47,7 +49,9 @@ def _login(secret: SecretStr | None) -> SecretStr | None:
 Count = Annotated[int, Field(ge=1, description="a whole number of at least 1")]
 Seconds = Annotated[int, Field(ge=1, description="a whole number of seconds, at least 1")]
 Auto = Annotated[Literal["auto"] | Annotated[int, Field(ge=1)], Field(description='"auto" or a whole number from 1')]
+Folder = Annotated[str, Field(pattern=r"^/[^\x00]*$")]
 Model = Annotated[str, Field(min_length=1, description="a local folder or the id of a checkpoint on the hub")]
+File = Annotated[str, Field(description="the path of a file, or empty for none")]
 # TOML knows no null, so in the file an empty text says that there is no secret.
 Secret = Annotated[SecretStr | None, BeforeValidator(lambda value: None if value == "" else value)]
 
@@ -89,6 +93,9 @@ class Broker(Service):
         description='"embedded" or a URL such as redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/redis.sock',
     )
     visibility_timeout: Seconds = 60
+    ca: File = ""
+    cert: File = ""
+    key: File = ""
 
 
 class Qdrant(Service):
@@ -104,6 +111,12 @@ class Qdrant(Service):
         description="at most 100 letters, digits, dots, dashes and underscores, the first a letter or digit",
     )
     timeout: Seconds = 60
+    ca: File = ""
+    grpc_port: int = Field(6334, ge=0, le=65535, description="a port number, or 0 for HTTP alone")
+    shards: Auto = "auto"
+    replication: Count = 1
+    on_disk: bool = Field(False, description="true or false")
+    quantization: Literal["none", "scalar", "binary"] = Field("none", description='"none", "scalar" or "binary"')
 
 
 class Data(Section):
@@ -159,3 +172,24 @@ class Flower(Section):
         None, description='"user:password", or empty for no password'
     )
     max_tasks: Count = 10_000
+    events: Literal["all", "jobs"] = Field("all", description='"all" or "jobs"')
+    persistent: bool = Field(False, description="true or false")
+    ingests: Count = 2
+
+
+class Metrics(Section):
+    """[metrics]: what the workers tell Prometheus."""
+
+    address: str = Field("127.0.0.1", min_length=1, description="an IP address or host name of this machine")
+    port: int = Field(0, ge=0, le=65000, description="a port number, or 0 for none")
+
+
+class Paths(Section):
+    """[paths]: where this machine finds the files that messages name, and which of them it may read."""
+
+    map: dict[Folder, Folder] = Field(
+        {}, description='a table of absolute folders such as {"/photos" = "/mnt/nas/photos"}'
+    )
+    allowed: list[Annotated[str, AfterValidator(root)]] = Field(
+        [], description='a list of absolute folders and addresses such as ["/photos", "s3://bucket/pictures"]'
+    )

@@ -3,7 +3,9 @@
 import sys
 
 from tasks.errors import DarkroomError
+from tasks.presence import node_name
 from workers.cli import cli
+from workers.log_lines import as_json, json_line
 
 
 def main() -> None:
@@ -11,7 +13,8 @@ def main() -> None:
     try:
         cli(prog_name="python -m workers")
     except DarkroomError as error:
-        print(f"error: {error}", file=sys.stderr)
+        line = json_line("ERROR", node_name("workers"), f"error: {error}") if as_json() else f"error: {error}"
+        print(line, file=sys.stderr)
         sys.exit(error.exit_code)
 
 

@@ -6,7 +6,10 @@ from pathlib import Path
 import click
 
 from settings import load_settings
+from tasks.errors import ServiceMissing
 from tasks.local import local_paths
+from tasks.presence import node_name
+from workers.log_lines import JSON, VARIABLE
 
 # The imports stay inside the commands: a worker starts without what supervises it, and `up` without torch and Qdrant.
 
@@ -27,7 +30,23 @@ def cli(settings_file: Path | None) -> None:
         load_settings.cache_clear()
 
 
+def _log_json(_context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        # By the environment, so that every child process writes its log the same way.
+        os.environ[VARIABLE] = JSON
+
+
+log_json = click.option(
+    "--log-json",
+    is_flag=True,
+    expose_value=False,
+    callback=_log_json,
+    help="Write the logs for machines: one JSON object a line.",
+)
+
+
 @cli.command()
+@log_json
 @click.option("--port", type=click.IntRange(1, 65535), help="The port of Flower; by default flower.port.")
 def up(port: int | None) -> None:
     """Keep the local stack up, with Flower, until Ctrl-C or SIGTERM."""
@@ -55,6 +74,7 @@ def serve() -> None:
 
 
 @cli.command()
+@log_json
 @click.option(
     "--devices",
     metavar="auto|all|cpu|0,1",
@@ -65,6 +85,7 @@ def serve() -> None:
 def gpu(devices: str | None, one: str | None) -> None:
     """Run the GPU workers of this machine, one for each device."""
     if one:
+        _log_as(one)
         from workers.gpu.worker import run
 
         run(one)
@@ -77,10 +98,12 @@ def gpu(devices: str | None, one: str | None) -> None:
 
 
 @cli.command()
+@log_json
 @click.option("--one", is_flag=True, help="Be the storage worker itself, not its supervisor.")
 def storage(one: bool) -> None:
     """Run the storage worker of this machine."""
     if one:
+        _log_as("storage")
         from workers.storage.worker import run
 
         run()
@@ -93,6 +116,24 @@ def storage(one: bool) -> None:
 
 
 @cli.command()
+@log_json
+@click.option("--one", is_flag=True, help="Be the worker itself, not its supervisor.")
+def ingest(one: bool) -> None:
+    """Run the worker that ingests folders of this machine for other programs (docs/http.md)."""
+    if one:
+        _log_as("ingest")
+        from workers.http.worker import run
+
+        run()
+        return
+    from workers.local.commands import ingest_spec
+    from workers.local.fleet import run_fleet
+
+    settings = load_settings()
+    run_fleet(settings, local_paths(settings), [ingest_spec()])
+
+
+@cli.command()
 @click.option("--port", type=click.IntRange(1, 65535), help="By default flower.port.")
 def flower(port: int | None) -> None:
     """Run Flower alone, for a cluster or a stack that is up."""
@@ -102,6 +143,38 @@ def flower(port: int | None) -> None:
     settings = load_settings()
     local = local_paths(settings)
     run_fleet(settings, local, [flower_spec(settings, local, port or settings.flower.port)])
+
+
+@cli.command()
+@click.option("--load", is_flag=True, help="Load the models, and put one picture through them.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+def check(load: bool, as_json: bool) -> None:
+    """Look whether this machine has what its workers need, one line a thing.
+
+    \b
+    Example: python -m workers check --load
+    Exit code: 0 nothing keeps workers from working, 3 something does.
+    """
+    import json
+
+    from workers.check import findings
+
+    found = []
+    for finding in findings(load_settings(), load):
+        found.append(finding)
+        if not as_json:
+            click.echo(f"{finding.state:<5} {finding.check:<8} {finding.says}")
+    bad = any(finding.state == "bad" for finding in found)
+    if as_json:
+        click.echo(json.dumps({"ok": not bad, "checks": [finding.as_json() for finding in found]}))
+    if bad:
+        raise SystemExit(ServiceMissing.exit_code)
+
+
+def _log_as(name: str) -> None:
+    from workers.logs import set_up
+
+    set_up(node_name(name))
 
 
 def _checked_devices(value: str | None) -> str | None:

@@ -46,7 +46,7 @@ def sentence(run: subprocess.CompletedProcess[str], code: int) -> str:
 def test_help_lists_the_commands_for_people() -> None:
     shown = workers("--help")
     assert shown.returncode == 0
-    for command in ("up", "gpu", "storage", "flower"):
+    for command in ("up", "gpu", "storage", "flower", "check"):
         assert f"\n  {command} " in shown.stdout
     assert "serve" not in shown.stdout
 
@@ -76,7 +76,7 @@ def test_up_keeps_the_stack_up_with_flower_and_ctrl_c_leaves_nothing(settings: S
 
         def page() -> bytes:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/workers?status=1", timeout=5) as answer:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/workers?json=1", timeout=5) as answer:
                     return bytes(answer.read())
             except OSError:
                 return b""
@@ -152,9 +152,10 @@ def test_workers_of_a_cluster_are_supervised_without_a_stack(
     client.flushall()
     fleet = subprocess.Popen([sys.executable, "-m", "workers", "storage"], stderr=subprocess.PIPE, text=True)
     try:
-        until(lambda: "storage" in ready(client), "the storage worker to be ready")
+        until(lambda: f"storage@{socket.gethostname()}" in ready(client), "the storage worker to be ready")
     finally:
         fleet.terminate()
         _, said = fleet.communicate(timeout=60)
     assert fleet.returncode == 0
     assert said == f"Starting storage; logs are in {tmp_path / 'data' / 'logs'}.\n"
+    assert ready(client) == {}

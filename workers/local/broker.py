@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
@@ -9,7 +10,7 @@ from redis.retry import Retry
 
 from settings import Settings
 from tasks.app import redis_url
-from tasks.errors import ServiceMissing
+from tasks.broker_errors import explain
 from tasks.presence import FAULTS, READY
 from tasks.queues import EMBED, FILES, POINTS
 from tasks.stack_keys import STOP_NOW, stack_key
@@ -20,7 +21,10 @@ ANSWER_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Glance:
-    """The state of Redis at one moment: messages waiting and unacked, and who announced itself as ready."""
+    """The state of Redis at one moment: messages waiting and unacked, and who announced itself as ready.
+
+    `stack` is the process id of the supervisor that signed in.
+    """
 
     files: int
     embed: int
@@ -28,6 +32,7 @@ class Glance:
     unacked: int
     stop_now: bool
     ready: dict[str, int]
+    stack: int | None = None
 
     @property
     def gpu_wanted(self) -> bool:
@@ -45,7 +50,7 @@ class Broker:
 
     def __init__(self, settings: Settings, stack: str) -> None:
         """`stack` tells this stack from others that use the same Redis."""
-        self._address = settings.broker.safe_url
+        self._settings = settings
         self._stack = stack_key(stack)
         # No retries: the supervisor asks again anyway, and must look after its children meanwhile.
         self._redis = redis.Redis.from_url(
@@ -56,13 +61,11 @@ class Broker:
         )
 
     def require(self) -> None:
-        """Raise ServiceMissing unless Redis answers."""
+        """Raise ServiceMissing unless Redis answers, WrongUse where a file of broker.ca, cert or key is missing."""
         try:
             self._redis.ping()
-        except redis.exceptions.AuthenticationError as error:
-            raise ServiceMissing(f"Redis at {self._address} refuses the login in broker.url.") from error
-        except redis.RedisError as error:
-            raise ServiceMissing(f"Redis at {self._address} does not answer: start it or set broker.url.") from error
+        except (redis.RedisError, OSError) as error:
+            raise explain(self._settings, error) from error
 
     def glance(self) -> Glance | None:
         """The state of Redis, or None while it does not answer or still loads its data."""
@@ -71,13 +74,14 @@ class Broker:
             pipe.llen(queue)
         pipe.hlen(UNACKED)
         pipe.exists(STOP_NOW)
+        pipe.get(self._stack)
         pipe.hgetall(READY)
         try:
-            files, embed, points, unacked, stop_now, ready = pipe.execute()
+            files, embed, points, unacked, stop_now, stack, ready = pipe.execute()
         except redis.RedisError:
             return None
         pids = {name.decode(): int(pid) for name, pid in ready.items()}
-        return Glance(files, embed, points, unacked, bool(stop_now), pids)
+        return Glance(files, embed, points, unacked, bool(stop_now), pids, int(stack) if stack else None)
 
     def open_stack(self, pid: int, names: Sequence[str], own: bool) -> bool:
         """Forget what an earlier stack said and sign in as this one; False if Redis did not take it.
@@ -94,6 +98,12 @@ class Broker:
         """Say that these children, which announced themselves earlier, are not ready any more."""
         pipe = self._redis.pipeline()
         pipe.hdel(READY, *names)
+        self._execute(pipe)
+
+    def announce(self, pids: dict[str, int]) -> None:
+        """Say for these children, which announced themselves to a Redis that has lost its data, that they are ready."""
+        pipe = self._redis.pipeline()
+        pipe.hset(READY, mapping=dict[Any, Any](pids))
         self._execute(pipe)
 
     def report(self, faults: dict[str, str | None]) -> bool:

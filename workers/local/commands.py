@@ -11,11 +11,17 @@ from workers.local.redis_server import redis_spec
 from workers.local.stack import StackSpec
 
 STORAGE = "storage"
+INGEST = "ingest"
 
 
 def storage_spec() -> ChildSpec:
     """The storage worker."""
     return ChildSpec(STORAGE, (sys.executable, "-m", "workers", "storage", "--one"))
+
+
+def ingest_spec() -> ChildSpec:
+    """The worker that ingests folders for other programs."""
+    return ChildSpec(INGEST, (sys.executable, "-m", "workers", "ingest", "--one"))
 
 
 def gpu_specs(wanted: str) -> list[ChildSpec]:
@@ -32,5 +38,6 @@ def stack_spec(settings: Settings, local: Local, flower_port: int | None = None)
         redis=redis_spec(local) if settings.broker.url == "embedded" else None,
         storage=storage_spec(),
         gpus=gpu_specs(settings.gpu.devices),
-        flower=flower_spec(settings, local, flower_port) if flower_port is not None else None,
+        # Other programs ask through Flower, so without it nobody would.
+        front=[flower_spec(settings, local, flower_port), ingest_spec()] if flower_port is not None else [],
     )

@@ -1,6 +1,6 @@
 """Workers of one kind on a machine of a cluster, supervised without a stack around them."""
 
-import platform
+import socket
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -17,12 +17,21 @@ def run_fleet(settings: Settings, local: Local, specs: Sequence[ChildSpec]) -> N
     broker = Broker(settings, local.runtime.name)
     broker.require()
     local.create()
-    children = [Child(spec, local) for spec in specs]
+    # Named for good, by device and host: machines that share one Redis can be told apart, in Flower as well.
+    children = [Child(spec.on(socket.gethostname()), local) for spec in specs]
     for child in children:
         child.wanted = True
     say(f"Starting {', '.join(child.name for child in children)}; logs are in {local.logs}.")
+
+    def sign_out() -> None:
+        glance = broker.glance()
+        own = {child.spec.full_name: child.pid for child in children}
+        mine = [name for name, pid in own.items() if glance and glance.ready.get(name) == pid]
+        if mine:
+            broker.withdraw(mine)
+
     try:
-        Supervisor([children], broker, label=f"@{platform.node()}").run(lambda _glance: True)
+        Supervisor([children], broker).run(lambda _glance: True, sign_out)
     finally:
         with suppress(OSError):  # other workers of this machine may have files in it
             local.runtime.rmdir()

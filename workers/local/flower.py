@@ -9,6 +9,10 @@ from tasks.errors import ServiceMissing, WrongUse
 from tasks.local import Local
 from workers.local.child_spec import ChildSpec
 
+# A file is known by its name among the arguments, and a job by how far it is.
+COLUMNS = "name,args,state,result,exception,received"
+SAVE_MILLISECONDS = 60_000
+
 
 def flower_spec(settings: Settings, local: Local, port: int) -> ChildSpec:
     """Flower on `flower.address` and `port`.
@@ -19,14 +23,16 @@ def flower_spec(settings: Settings, local: Local, port: int) -> ChildSpec:
     if login is None and not is_loopback(address):
         raise WrongUse(f'flower.address {address} is open to other machines: set flower.basic_auth to "user:password".')
     require_free(address, port)
-    # By the environment, because everybody on the machine can read the arguments of a process.
-    env = {"FLOWER_BASIC_AUTH": login.get_secret_value()} if login else {"FLOWER_UNAUTHENTICATED_API": "true"}
+    # By the environment, because everybody on the machine can read the arguments of a process. Without a password only
+    # the pages are served: an open interface could be called by every web page that a browser on this machine shows.
+    env = {"FLOWER_BASIC_AUTH": login.get_secret_value()} if login else {}
     argv = [
-        sys.executable, "-m", "celery", "-A", "tasks.app", "flower",
+        sys.executable, "-m", "celery", "-A", "workers.http.flower_app", "flower",
         f"--address={address}", f"--port={port}", f"--max_tasks={settings.flower.max_tasks}",
-        "--purge_offline_workers=600",
-        "--persistent=True", "--state_save_interval=60000", f"--db={local.data / 'flower.db'}",
+        "--purge_offline_workers=600", f"--tasks_columns={COLUMNS}",
     ]  # fmt: skip
+    if settings.flower.persistent:
+        argv += ["--persistent=True", f"--state_save_interval={SAVE_MILLISECONDS}", f"--db={local.data / 'flower.db'}"]
     return ChildSpec("flower", tuple(argv), env=env, announces=False)
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tasks.errors import ServiceMissing
@@ -26,16 +27,6 @@ def spawn(spec: ChildSpec, log: Path, lock_file: Path) -> subprocess.Popen[bytes
     if lock is None:
         raise ServiceMissing(f"{spec.name} runs already as process {note_in(lock_file)}: stop it first.")
     with lock, log.open("ab") as output:
-        supervisor = os.getpid()
-
-        def before_exec() -> None:
-            # A supervisor that is killed cannot stop its children, so on Linux the kernel does. Other systems have
-            # nothing like it: there the next stack ends what it finds (workers/local/orphans.py).
-            if _libc is not None:
-                _libc.prctl(PR_SET_PDEATHSIG, int(spec.when_orphaned))
-                if os.getppid() != supervisor:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
         try:
             process = subprocess.Popen(
                 spec.argv,
@@ -45,9 +36,27 @@ def spawn(spec: ChildSpec, log: Path, lock_file: Path) -> subprocess.Popen[bytes
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 pass_fds=(lock.fd,),
-                preexec_fn=before_exec,
+                preexec_fn=end_with_parent(spec.when_orphaned),
             )
         except OSError as error:
             raise ServiceMissing(f"{spec.argv[0]} cannot be started for {spec.name}: {error.strerror}.") from error
         lock.write(str(process.pid))
         return process
+
+
+def end_with_parent(number: signal.Signals) -> Callable[[], None]:
+    """What a child does before it becomes its program, so that it gets this signal if its parent is killed.
+
+    A parent that is killed cannot stop its children, so on Linux the kernel does. Other systems have nothing like it:
+    there the next stack ends what it finds (workers/local/orphans.py). The kernel goes by the thread that started the
+    child, so that one must last as long as the child is wanted.
+    """
+    parent = os.getpid()
+
+    def before_exec() -> None:
+        if _libc is not None:
+            _libc.prctl(PR_SET_PDEATHSIG, int(number))
+            if os.getppid() != parent:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return before_exec

@@ -22,12 +22,12 @@ LOCK_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class StackSpec:
-    """The children of a stack: no `redis` where broker.url names one, no `flower` where nobody looks at it."""
+    """The children of a stack: no `redis` where broker.url names one; `front` is what serves others than its users."""
 
     redis: ChildSpec | None
     storage: ChildSpec
     gpus: Sequence[ChildSpec]
-    flower: ChildSpec | None = None
+    front: Sequence[ChildSpec] = ()
 
 
 class LocalStack:
@@ -40,7 +40,7 @@ class LocalStack:
         self._redis = Child(spec.redis, local) if spec.redis else None
         self._storage = Child(spec.storage, local)
         self._gpus = [Child(gpu, local) for gpu in spec.gpus]
-        self._flower = [Child(spec.flower, local)] if spec.flower else []
+        self._front = [Child(front, local) for front in spec.front]
         self._usage = Usage(local.users_lock) if while_used else None
         self._came_up = self._told = False
 
@@ -63,7 +63,7 @@ class LocalStack:
                 self._redis.wanted = True
             else:
                 self._broker.require()
-            stages = [[self._redis] if self._redis else [], [self._storage], [*self._gpus, *self._flower]]
+            stages = [[self._redis] if self._redis else [], [self._storage], [*self._gpus, *self._front]]
             Supervisor(stages, self._broker).run(
                 lambda glance: self._is_visible(lock) and self._step(glance), self._close
             )
@@ -79,10 +79,16 @@ class LocalStack:
     def _step(self, glance: Glance | None) -> bool:
         if not self._came_up and self._redis and self._redis.deaths:
             raise ServiceMissing(f"Redis does not start: {self._redis.last_words} (its log is {self._redis.log}).")
+        if self._redis and self._redis.pid is None:
+            # Somebody may have removed its folder to be rid of its data, and without one it does not start.
+            self._local.redis_data.mkdir(parents=True, exist_ok=True)
         if glance and not self._came_up:
-            self._came_up = self._broker.open_stack(os.getpid(), self._names, own=self._redis is not None)
+            self._came_up = self._sign_in()
+        elif glance and glance.stack != os.getpid():
+            say("Redis has lost its data; signing in again.")
+            self._came_up = self._sign_in()
         if self._came_up:
-            for child in (self._storage, *self._flower):
+            for child in (self._storage, *self._front):
                 child.wanted = True
         if glance and self._came_up:
             if not self._usage or glance.gpu_wanted:
@@ -90,6 +96,9 @@ class LocalStack:
                     gpu.wanted = True
             self._tell(glance)
         return self._usage is None or not self._usage.over(glance, self._came_up)
+
+    def _sign_in(self) -> bool:
+        return self._broker.open_stack(os.getpid(), self._names, own=self._redis is not None)
 
     def _tell(self, glance: Glance) -> None:
         if not self._told and self._storage.settled(glance.ready.get(self._storage.name)):
@@ -102,7 +111,7 @@ class LocalStack:
 
     @property
     def _names(self) -> list[str]:
-        return [child.name for child in (self._storage, *self._gpus)]
+        return [child.name for child in (self._storage, *self._gpus, *self._front)]
 
     def _clear(self, lock: FileLock) -> None:
         if self._redis:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
+from tasks.presence import node_name
 from workers.local.broker import Broker, Glance
 from workers.local.child import Child
+from workers.log_lines import as_json, json_line
 
 STEP_SECONDS = 0.1
 GRACE_SECONDS = 10.0
@@ -16,23 +18,23 @@ GRACE_SECONDS = 10.0
 
 def say(text: str) -> None:
     """One line for the person, or the log, that follows the supervisor."""
-    print(text, file=sys.stderr, flush=True)
+    line = json_line("INFO", node_name("supervisor"), text) if as_json() else text
+    print(line, file=sys.stderr, flush=True)
 
 
 class Supervisor:
     """Starts its children once they are wanted, restarts the dead with back-off, names them, and stops all at the end.
 
-    `stages` are in the order of the start; they are stopped in the opposite order. `label` is added to the names under
-    which faults are noted in Redis, so that machines sharing one Redis can be told apart.
+    `stages` are in the order of the start; they are stopped in the opposite order.
     """
 
-    def __init__(self, stages: Sequence[Sequence[Child]], broker: Broker, label: str = "") -> None:
+    def __init__(self, stages: Sequence[Sequence[Child]], broker: Broker) -> None:
         self.children = [child for stage in stages for child in stage]
         self._stages = stages
         self._broker = broker
-        self._label = label
         self._faults: dict[str, str] = {}
         self._unsaid: dict[str, str | None] = {}
+        self._ready: dict[str, int | None] = {}
         self._signals = 0
 
     def run(self, step: Callable[[Glance | None], bool], closing: Callable[[], None] = lambda: None) -> None:
@@ -60,21 +62,28 @@ class Supervisor:
             if ended:
                 say(str(ended))
                 if ended.fault:
-                    self._faults[child.name] = self._unsaid[child.name + self._label] = ended.fault
+                    self._faults[child.name] = self._unsaid[child.spec.full_name] = ended.fault
 
     def _settle(self, glance: Glance | None) -> None:
         """Take back the faults of children that work again, and the readiness of those that have died."""
         if glance is None:
             return
         for child in self.children:
-            if child.settled(glance.ready.get(child.name)) and child.name in self._faults:
+            if not child.settled(glance.ready.get(child.spec.full_name)):
+                continue
+            self._ready[child.name] = child.pid
+            if child.name in self._faults:
                 del self._faults[child.name]
-                self._unsaid[child.name + self._label] = None
+                self._unsaid[child.spec.full_name] = None
                 say(f"{child.name} works again.")
         if self._unsaid and self._broker.report(self._unsaid):
             self._unsaid = {}
-        # In a shared Redis the same name may be that of another machine's worker.
-        gone = [c.name for c in self.children if not self._label and glance.ready.get(c.name) not in (None, c.pid)]
+        unsaid = [c for c in self.children if c.spec.announces and c.spec.full_name not in glance.ready]
+        lost = {c.spec.full_name: c.pid for c in unsaid if c.pid and c.pid == self._ready.get(c.name)}
+        if lost:
+            self._broker.announce(lost)
+        # In a shared Redis the same name may be that of another worker, which this supervisor knows nothing of.
+        gone = [c.name for c in self.children if not c.spec.host and glance.ready.get(c.name) not in (None, c.pid)]
         if gone:
             self._broker.withdraw(gone)
 

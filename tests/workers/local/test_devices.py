@@ -1,6 +1,8 @@
 """One worker a device, each with its own; nvidia-smi is a small script that lists as many GPUs as the test wants."""
 
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from tasks.errors import ServiceMissing
 from workers.local.commands import gpu_specs
 from workers.local.devices import devices
+from workers.local.spawn import spawn
 
 Machine = Callable[[int], None]
 
@@ -39,6 +42,21 @@ def test_eight_devices_make_eight_workers_and_each_sees_exactly_its_own(machine:
     assert [spec.env for spec in specs] == [{"CUDA_VISIBLE_DEVICES": str(n)} for n in range(8)]
     assert [spec.argv[-2:] for spec in specs] == [("--one", f"gpu{n}") for n in range(8)]
     assert gpu_specs("all") == specs
+
+
+def test_each_of_eight_children_finds_exactly_its_own_device_in_its_environment(
+    machine: Machine, tmp_path: Path
+) -> None:
+    machine(8)
+    tell = (sys.executable, "-c", "import os; print(os.environ['CUDA_VISIBLE_DEVICES'])")
+    children = []
+    for spec in gpu_specs("all"):
+        log = tmp_path / f"{spec.name}.log"
+        own = replace(spec.on("host"), argv=tell)
+        children.append((spec.name, log, spawn(own, log, tmp_path / f"{spec.name}.pid")))
+    for _, _, child in children:
+        assert child.wait(60) == 0
+    assert {name: log.read_text() for name, log, _ in children} == {f"gpu{n}": f"{n}\n" for n in range(8)}
 
 
 def test_without_a_device_one_worker_runs_on_the_cpu(

@@ -17,10 +17,21 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def test_on_this_machine_alone_it_needs_no_password(settings: Settings, local: Local) -> None:
+def test_on_this_machine_alone_its_pages_need_no_password_and_its_interface_stays_closed(
+    settings: Settings, local: Local
+) -> None:
     spec = flower_spec(settings, local, free_port())
-    assert spec.env == {"FLOWER_UNAUTHENTICATED_API": "true"}
+    assert not [name for name in spec.env if name.startswith("FLOWER_")]
     assert "--address=127.0.0.1" in spec.argv
+
+
+def test_it_keeps_its_tasks_over_a_restart_only_where_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = own_settings(tmp_path, monkeypatch)
+    assert "--persistent" not in " ".join(flower_spec(settings, local_paths(settings), free_port()).argv)
+    settings = own_settings(tmp_path, monkeypatch, "[flower]\npersistent = true")
+    argv = flower_spec(settings, local_paths(settings), free_port()).argv
+    assert "--persistent=True" in argv
+    assert f"--db={tmp_path / 'data' / 'flower.db'}" in argv
 
 
 def test_open_to_others_it_is_refused_without_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tasks.stack_keys import STOP_NOW
 from tests.own_settings import own_settings
 from tests.until import files_below, is_alive, until
 from tests.workers.local.tiny_stack import tiny_stack
+from workers.local.supervisor import GRACE_SECONDS
 
 
 def test_a_stack_that_is_stopped_leaves_no_process_no_socket_and_no_lock(local: Local) -> None:
@@ -182,6 +184,34 @@ def test_a_stack_that_nobody_can_find_any_more_ends(local: Local) -> None:
         _, said = stack.end()
     assert f"The folder {local.runtime} was removed while the stack ran: start it again." in said
     assert not [pid for pid in children if is_alive(pid)]
+
+
+def test_a_redis_that_loses_its_data_is_told_again_who_is_up(local: Local) -> None:
+    with tiny_stack(local) as stack:
+        before = stack.wait_ready("storage")
+        assert stack.process.stderr
+        assert stack.process.stderr.readline() == f"The stack is up on {local.data}.\n"
+        stack.redis.flushall()
+        assert stack.wait_ready("storage") == before
+        _, said = stack.end()
+    assert said.count("Redis has lost its data; signing in again.") == 1
+
+
+def test_a_second_signal_ends_it_at_once_and_leaves_nothing(local: Local) -> None:
+    with tiny_stack(local) as stack:
+        stack.wait_ready("storage")
+        gpu = stack.wait_ready("gpu0")
+        children = stack.pids()
+        # Stopped, it does not hear SIGTERM, so the stack would wait for it for the whole grace time.
+        os.kill(gpu, signal.SIGSTOP)
+        stack.process.send_signal(signal.SIGINT)
+        until(lambda: not stack.ready(), "the stack to be on its way out")
+        begin = time.monotonic()
+        stack.process.send_signal(signal.SIGINT)
+        stack.process.wait(timeout=60)
+        assert time.monotonic() - begin < GRACE_SECONDS
+    assert not [pid for pid in children if is_alive(pid)]
+    assert files_below(local.runtime) == []
 
 
 def test_what_a_former_stack_said_is_forgotten(local: Local) -> None:

@@ -1,0 +1,108 @@
+"""`python -m workers check`: one line a thing, and an exit code."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from click.testing import CliRunner, Result
+
+from settings import load_settings
+from tests.conftest import ROOT
+from tests.own_settings import own_settings
+from workers.cli import cli
+
+MODELS = f'[models]\nclip = "{ROOT}/models/shapes-clip"\nblip = "{ROOT}/models/shapes-blip"\n'
+
+
+@pytest.fixture(autouse=True)
+def _fresh_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for part in ("CLIP", "BLIP"):
+        monkeypatch.delenv(f"DARKROOM__MODELS__{part}")
+    yield
+    load_settings.cache_clear()
+
+
+def check(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, *options: str) -> Result:
+    own_settings(folder, monkeypatch, text)
+    return CliRunner().invoke(cli, ["check", *options])
+
+
+def lines(result: Result) -> dict[str, str]:
+    """check -> "state what it says"; several lines of one check are joined."""
+    found: dict[str, str] = {}
+    for line in result.stdout.splitlines():
+        state, name, says = line.split(maxsplit=2)
+        found[name] = found.get(name, "") + f"{state} {says}\n"
+    return found
+
+
+def test_a_machine_that_has_everything_is_ok(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "a.jpg").touch()
+    paths = f'[paths]\nmap = {{"/photos" = "{tmp_path}/pictures"}}\nallowed = ["/photos"]\n'
+    result = check(tmp_path, monkeypatch, MODELS + paths, "--load")
+    assert result.exit_code == 0
+    found = lines(result)
+    assert list(found) == ["broker", "qdrant", "clip", "blip", "device", "data", "map", "root"]
+    assert all(line.startswith("ok ") for line in found.values())
+    assert found["clip"].startswith("ok shapes-clip@")
+    assert "gives 128 numbers" in found["device"]
+    assert "writes captions" in found["device"]
+    assert found["map"] == f"ok /photos is {tmp_path}/pictures\n"
+
+
+def test_everything_that_is_missing_is_named_and_the_exit_code_is_3(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").write_text("a file in its place")
+    (tmp_path / "empty").mkdir()
+    text = (
+        '[broker]\nurl = "redis://me:pa55@127.0.0.1:9/0"\n[qdrant]\nurl = "http://127.0.0.1:9"\n'
+        '[models]\nclip = "nobody/has-this"\nblip = "./nowhere"\n[gpu]\ndevices = "97"\n'
+        f'[paths]\nmap = {{"/photos" = "{tmp_path}/empty"}}\nallowed = ["{tmp_path}/none", "s3://bucket"]\n'
+    )
+    result = check(tmp_path, monkeypatch, text)
+    assert result.exit_code == 3
+    found = lines(result)
+    assert found["broker"] == "bad Redis at redis://me:***@127.0.0.1:9/0 does not answer: start it or set broker.url.\n"
+    assert found["qdrant"].startswith("bad Qdrant at http://127.0.0.1:9 does not answer")
+    assert found["clip"].startswith("bad nobody/has-this is not on this machine and the Hugging Face hub cannot")
+    assert found["blip"].startswith("bad There is no checkpoint folder ./nowhere")
+    assert found["device"].startswith("bad gpu.devices asks for 97")
+    assert found["data"].startswith("bad The data directory")
+    assert found["map"].startswith(f"bad /photos is {tmp_path}/empty: an empty folder")
+    assert found["root"].startswith(f"bad {tmp_path}/none: cannot be read (No such file or directory)")
+    assert "pa55" not in result.output
+
+
+def test_a_redis_that_could_lose_work_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_process: str, client: redis.Redis
+) -> None:
+    text = f'[broker]\nurl = "{redis_process}"\n[models]\nclip = "null"\ncaptions = false\n'
+    found = lines(check(tmp_path, monkeypatch, text))
+    assert found["broker"].startswith("note ")
+    assert "noeviction; without its append-only file a restart loses" in found["broker"]
+    assert found["clip"] == "ok null: no model\n"
+    assert "blip" not in found
+    client.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        result = check(tmp_path, monkeypatch, text, "--json")
+    finally:
+        client.config_set("maxmemory-policy", "noeviction")
+    assert result.exit_code == 3
+    answer = json.loads(result.stdout)
+    assert answer["ok"] is False
+    assert "drops data when it is full (allkeys-lru)" in answer["checks"][0]["says"]
+
+
+def test_a_folder_that_is_no_checkpoint_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(ROOT / "models" / "shapes-clip", tmp_path / "half", ignore=shutil.ignore_patterns("*.safetensors"))
+    text = f'[models]\nclip = "{tmp_path}/half"\ncaptions = false\n'
+    result = check(tmp_path, monkeypatch, text)
+    assert result.exit_code == 3
+    assert lines(result)["clip"].startswith(
+        f"bad {tmp_path}/half is no checkpoint: it needs config.json and model.safe"
+    )

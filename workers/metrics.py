@@ -1,0 +1,137 @@
+"""What a worker counts for Prometheus; where `metrics.port` is 0, nothing is counted and nothing is imported.
+
+Names, units and labels are listed in docs/scaling.md; deploy/grafana.json draws them.
+"""
+
+import re
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import redis
+
+from settings import Settings
+from tasks.app import redis_client
+from tasks.errors import ServiceMissing
+from tasks.queues import EMBED, FILES, INGEST, POINTS, QUERIES
+
+if TYPE_CHECKING:
+    from prometheus_client.core import GaugeMetricFamily
+
+STORAGE = "storage"
+UNACKED = "unacked"
+BATCH_SIZES = (1, 2, 4, 8, 16, 24, 32, 48, 64, 128, 256)
+SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60)
+
+
+class _Metrics:
+    """The counters of this process."""
+
+    def __init__(self) -> None:
+        from prometheus_client import Counter, Histogram
+
+        def seconds(name: str, text: str, *labels: str) -> Histogram:
+            return Histogram(f"darkroom_{name}_seconds", text, labels, buckets=SECONDS)
+
+        self.batch_size = Histogram("darkroom_batch_size", "Items in one batch.", ["batcher"], buckets=BATCH_SIZES)
+        self.batch_seconds = seconds(
+            "batch", "Seconds of work on one batch: for clip and blip, of the model.", "batcher"
+        )
+        self.load_seconds = seconds("load", "Seconds of reading or of decoding one file, waiting not included.")
+        self.files = Counter("darkroom_files", "Files by how they ended: stored, failed, reused.", ["outcome"])
+        self.retries = Counter("darkroom_retries", "Things done once more: redelivered, publish, store.", ["what"])
+
+
+_metrics: _Metrics | None = None
+
+
+def serve(settings: Settings, name: str) -> None:
+    """Serve the figures of the worker `name` from now on, if the settings want it.
+
+    The storage worker takes `metrics.port`, gpu0 the next port, gpu1 the one after that; other workers have none. Raises
+    ServiceMissing when the port is taken or prometheus-client is not installed.
+    """
+    global _metrics
+    port = port_of(settings, name)
+    if port is None:
+        return
+    try:
+        from prometheus_client import REGISTRY, start_http_server
+    except ModuleNotFoundError:
+        raise ServiceMissing("metrics.port is set, but prometheus-client is not installed: pip install it.") from None
+    address = settings.metrics.address
+    try:
+        start_http_server(port, address)
+    except OSError as error:
+        raise ServiceMissing(
+            f"The figures of {name} cannot be served on {address}, port {port} ({error.strerror}): "
+            "free the port or choose another by metrics.port."
+        ) from error
+    _metrics = _Metrics()
+    if name == STORAGE:
+        REGISTRY.register(_Queues(redis_client(settings)))
+
+
+def port_of(settings: Settings, name: str) -> int | None:
+    """The port of a worker by its name (storage, gpu0, gpu1, ...), or None where it serves no figures."""
+    numbered = re.fullmatch(r"gpu(\d+)", name)
+    if not settings.metrics.port or not (numbered or name == STORAGE):
+        return None
+    return settings.metrics.port + (1 + int(numbered[1]) if numbered else 0)
+
+
+def batch_done(batcher: str, size: int, seconds: float) -> None:
+    """Count a batch."""
+    if _metrics is not None:
+        _metrics.batch_size.labels(batcher).observe(size)
+        _metrics.batch_seconds.labels(batcher).observe(seconds)
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Count the seconds spent inside."""
+    begin = time.perf_counter()
+    try:
+        yield
+    finally:
+        if _metrics is not None:
+            _metrics.load_seconds.observe(time.perf_counter() - begin)
+
+
+def files_ended(outcome: str, files: int) -> None:
+    """Count files that were stored, failed or reused; those reused were stored as well."""
+    if _metrics is not None and files:
+        _metrics.files.labels(outcome).inc(files)
+
+
+def retried(what: str) -> None:
+    """Count something that is done once more."""
+    if _metrics is not None:
+        _metrics.retries.labels(what).inc()
+
+
+class _Queues:
+    """Messages in the queues and in the hands of workers, read from Redis whenever somebody asks."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def collect(self) -> Iterable["GaugeMetricFamily"]:
+        """The lengths by now; none while Redis is away."""
+        from prometheus_client.core import GaugeMetricFamily
+
+        queues = (FILES, EMBED, POINTS, QUERIES, INGEST)
+        pipe = self._client.pipeline(transaction=False)
+        for queue in queues:
+            pipe.llen(queue)
+        pipe.hlen(UNACKED)
+        try:
+            lengths = pipe.execute()
+        except redis.RedisError:
+            return
+        gauge = GaugeMetricFamily("darkroom_queue_messages", "Messages that wait in a queue.", labels=["queue"])
+        for queue, length in zip(queues, lengths, strict=False):
+            gauge.add_metric([queue], length)
+        yield gauge
+        yield GaugeMetricFamily("darkroom_messages_in_work", "Messages that workers hold.", value=lengths[-1])
