@@ -1,42 +1,69 @@
-"""Interleaved repeats: the baseline and the thing measured take turns, so that a busy moment hits both."""
+"""What a benchmark returns, and interleaved repeats: the baseline and the thing measured take turns."""
 
 import statistics
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 REPEATS = 5
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured ratio: its name, median and spread, and the median rates behind it in items per second."""
+    """One measured number with its spread, in `unit`; a ratio has the unit "x".
+
+    `goal` is what it must reach: at least, or at most where `at_most` says so. `ours` and `baseline` are the rates
+    behind a ratio, in `rate_unit`. `detail` is anything else that the table of this figure in the docs is made from,
+    as JSON values.
+    """
 
     name: str
-    ratio: float
+    value: float
     low: float
     high: float
-    ours: float
-    baseline: float
     unit: str
+    goal: float | None = None
+    at_most: bool = False
+    ours: float | None = None
+    baseline: float | None = None
+    rate_unit: str = ""
+    detail: dict[str, Any] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, float | str]:
+    @property
+    def reached(self) -> bool | None:
+        """Whether the goal is met; None without one."""
+        if self.goal is None:
+            return None
+        return self.value <= self.goal if self.at_most else self.value >= self.goal
+
+    def as_json(self) -> dict[str, Any]:
         """The figure as it stands in results.json."""
-        return {
-            "ratio": round(self.ratio, 3),
-            "low": round(self.low, 3),
-            "high": round(self.high, 3),
-            "ours": round(self.ours, 2),
-            "baseline": round(self.baseline, 2),
+        facts: dict[str, Any] = {
+            "value": _rounded(self.value),
+            "low": _rounded(self.low),
+            "high": _rounded(self.high),
             "unit": self.unit,
         }
+        if self.goal is not None:
+            facts |= {"goal": f"{'<=' if self.at_most else '>='} {self.goal:g}", "reached": self.reached}
+        if self.ours is not None and self.baseline is not None:
+            facts |= {"ours": _rounded(self.ours), "baseline": _rounded(self.baseline), "rate_unit": self.rate_unit}
+        if self.detail:
+            facts["detail"] = self.detail
+        return facts
 
 
 def compare(
-    name: str, ours: Callable[[int], float], baseline: Callable[[int], float], unit: str, repeats: int = REPEATS
+    name: str,
+    ours: Callable[[int], float],
+    baseline: Callable[[int], float],
+    unit: str,
+    repeats: int = REPEATS,
+    goal: float | None = None,
 ) -> Figure:
     """Run both in turn, `repeats` times; each gets the number of the turn and returns a rate in items per second.
 
-    The ratio of a turn is taken within that turn; median, lowest and highest are over the turns.
+    The value is the ratio within a turn, its median, lowest and highest over the turns; `unit` is that of the rates.
     """
     rates = []
     for turn in range(repeats):
@@ -50,10 +77,28 @@ def compare(
     ratios = [mine / other for mine, other in rates]
     return Figure(
         name=name,
-        ratio=statistics.median(ratios),
+        value=statistics.median(ratios),
         low=min(ratios),
         high=max(ratios),
+        unit="x",
+        goal=goal,
         ours=statistics.median(mine for mine, _ in rates),
         baseline=statistics.median(other for _, other in rates),
-        unit=unit,
+        rate_unit=unit,
     )
+
+
+def measured(
+    name: str,
+    values: Sequence[float],
+    unit: str,
+    goal: float | None = None,
+    at_most: bool = False,
+    detail: dict[str, Any] | None = None,
+) -> Figure:
+    """A figure without a baseline: median, lowest and highest of `values`."""
+    return Figure(name, statistics.median(values), min(values), max(values), unit, goal, at_most, detail=detail or {})
+
+
+def _rounded(number: float) -> float:
+    return float(f"{number:.4g}")

@@ -1,12 +1,20 @@
 """What the benchmarks work on: photo-like JPEGs and checkpoints of real size with random weights, made on the spot."""
 
+import io
 import os
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from models.train import clip_tokenizer
+from tasks.errors import WrongUse
+
+# Sizes in pixels as cameras and the web have them.
+MP_12, MP_2, MP_03 = (4000, 3000), (1632, 1224), (640, 480)
+# BLIP base's vocabulary.
+BLIP_WORDS = 30524
+# A folder of somebody's own pictures to use in their place; `--images` sets it.
+IMAGES = "DARKROOM_BENCH_IMAGES"
 
 
 def photo(rng: np.random.Generator, width: int, height: int) -> Image.Image:
@@ -19,14 +27,29 @@ def photo(rng: np.random.Generator, width: int, height: int) -> Image.Image:
 
 def photos(folder: Path, count: int, width: int, height: int, seed: int = 0) -> list[Path]:
     """`count` JPEGs of quality 88, drawn from a handful of different pictures."""
-    folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     originals = []
-    for number in range(min(8, count)):
-        path = folder / f"original-{number}.jpg"
-        photo(rng, width, height).save(path, quality=88)
-        originals.append(path.read_bytes())
-        path.unlink()
+    for _ in range(min(8, count)):
+        stream = io.BytesIO()
+        photo(rng, width, height).save(stream, format="JPEG", quality=88)
+        originals.append(stream.getvalue())
+    return _spread(originals, folder, count)
+
+
+def pictures(folder: Path, count: int, size: tuple[int, int], seed: int = 0) -> list[Path]:
+    """`count` JPEGs of the folder that `--images` names, as often as it takes, or else photos of this size."""
+    given = os.environ.get(IMAGES)
+    if not given:
+        return photos(folder, count, *size, seed=seed)
+    found = sorted(path for path in Path(given).rglob("*") if path.suffix.lower() in (".jpg", ".jpeg"))[:count]
+    if not found:
+        raise WrongUse(f"There is no .jpg or .jpeg file below {given}.")
+    # Copied, because each repeat changes their last bytes.
+    return _spread([path.read_bytes() for path in found], folder, count)
+
+
+def _spread(originals: list[bytes], folder: Path, count: int) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for number in range(count):
         path = folder / f"{number:05}.jpg"
@@ -47,6 +70,9 @@ def random_vit_b32(folder: Path) -> Path:
     import torch
     from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPProcessor
 
+    from models.train import clip_tokenizer
+
+    _without_progress_bars()
     if not (folder / "model.safetensors").exists():
         torch.manual_seed(0)
         tokenizer = clip_tokenizer()
@@ -54,3 +80,43 @@ def random_vit_b32(folder: Path) -> Path:
         CLIPModel(CLIPConfig(text_config=ids)).save_pretrained(folder)
         CLIPProcessor(image_processor=CLIPImageProcessorPil(), tokenizer=tokenizer).save_pretrained(folder)
     return folder
+
+
+def random_blip_base(folder: Path) -> Path:
+    """A BlipForConditionalGeneration of BLIP base's shape with random weights, in Hugging Face format.
+
+    It says the same word for ever, so a caption is as long as it may be.
+    """
+    import torch
+    from transformers import (
+        BertTokenizer,
+        BlipConfig,
+        BlipForConditionalGeneration,
+        BlipImageProcessorPil,
+        BlipProcessor,
+    )
+
+    _without_progress_bars()
+    if not (folder / "model.safetensors").exists():
+        torch.manual_seed(0)
+        # By default its weights are 1e-10 small: too close to the end of float32 to be multiplied at the usual speed.
+        scale = {"initializer_range": 0.02}
+        config = BlipConfig(vision_config=scale, text_config={**scale, "vocab_size": BLIP_WORDS})
+        BlipForConditionalGeneration(config).save_pretrained(folder)
+        words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+        words += [f"word{number}" for number in range(BLIP_WORDS - len(words))]
+        tokenizer = BertTokenizer(vocab={word: number for number, word in enumerate(words)})
+        BlipProcessor(image_processor=BlipImageProcessorPil(), tokenizer=tokenizer).save_pretrained(folder)
+    return folder
+
+
+def _without_progress_bars() -> None:
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+
+
+def tiny_pictures(folder: Path, count: int, seed: int = 0) -> list[Path]:
+    """`count` JPEGs of 16 x 16 pixels and about 700 bytes: what is left of their cost is everything but the picture."""
+    return photos(folder, count, 16, 16, seed)

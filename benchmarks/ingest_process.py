@@ -1,0 +1,30 @@
+"""`ingest FOLDER` in a process with the stack's settings that also says how much memory it took."""
+
+import json
+import resource
+import sys
+
+from rich.console import Console
+
+from producer.ingest import ingest
+from producer.outcome import Outcome
+from settings import load_settings
+
+
+def resident_peak() -> int:
+    """The most bytes of memory that this process had."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def main(folder: str) -> None:
+    """Print the counts and the most resident memory in bytes as JSON."""
+
+    def report(outcome: Outcome) -> None:
+        print(json.dumps({"stored": outcome.counts.stored, "seconds": outcome.seconds, "rss": resident_peak()}))
+
+    ingest(folder, load_settings(), Console(stderr=True), report)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

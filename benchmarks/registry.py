@@ -1,0 +1,39 @@
+"""The benchmarks by name. A module is imported only when one of its benchmarks runs: some need torch, some must not."""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from benchmarks.harness import Figure
+
+# Gets a scratch folder of its own and whether a smoke run will do; returns its figures.
+Benchmark = Callable[[Path, bool], list[Figure]]
+
+# Name of the benchmark (of its main figure) -> module:function.
+BENCHMARKS = {
+    "efficiency_clip": "benchmarks.efficiency:efficiency_clip",
+    "efficiency_caption": "benchmarks.efficiency:efficiency_caption",
+    "vs_seed_12mp": "benchmarks.seed:vs_seed_12mp",
+    "vs_sentence_transformers": "benchmarks.peers:vs_sentence_transformers",
+    "vs_rclip": "benchmarks.peers:vs_rclip",
+    "vs_generate_single_float32": "benchmarks.generate:vs_generate_single_float32",
+    "fidelity_median": "benchmarks.fidelity:fidelity",
+    "stages": "benchmarks.stages:stages",
+    "null_files_per_s": "benchmarks.throughput:null_files_per_s",
+    "null_files_per_s_32": "benchmarks.throughput:null_files_per_s_32",
+    "enqueue_per_s": "benchmarks.producer_side:enqueue_per_s",
+    "enqueue_per_s_32": "benchmarks.producer_side:enqueue_per_s_32",
+    "plan_per_s": "benchmarks.producer_side:plan_per_s",
+    "producer_rss_mb": "benchmarks.memory:producer_rss_mb",
+    "rss_growth": "benchmarks.memory:rss_growth",
+    "scaleout_8": "benchmarks.scale_out:scaleout_8",
+    "search_p50_ms": "benchmarks.search:search_p50_ms",
+    "near_duplicates_20k_s": "benchmarks.duplicates:near_duplicates_20k_s",
+}
+
+
+def find(name: str) -> Benchmark:
+    """The function of a benchmark; raises KeyError for an unknown name."""
+    module, _, function = BENCHMARKS[name].partition(":")
+    benchmark: Benchmark = getattr(import_module(module), function)
+    return benchmark
