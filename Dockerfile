@@ -1,0 +1,26 @@
+# One image for every service. Build it where Docker is: docker compose build
+# Pinned by tag; pin it by digest as well where you build, for tags can move: docker buildx imagetools inspect TAG
+FROM python:3.12.11-slim-bookworm
+
+RUN useradd --create-home --uid 1000 darkroom \
+    && mkdir -p /data /models \
+    && chown darkroom:darkroom /data /models
+WORKDIR /app
+
+# The exact versions of requirements.lock, and of them only what the three extras want.
+COPY requirements.lock pyproject.toml README.md LICENSE ./
+COPY settings.py settings_sections.py settings.toml ./
+COPY producer producer
+COPY tasks tasks
+COPY workers workers
+RUN pip install --no-cache-dir --constraint requirements.lock ".[gpu,storage,stack]"
+COPY models/shapes-clip models/shapes-clip
+COPY models/shapes-blip models/shapes-blip
+
+USER darkroom
+ENV DARKROOM_SETTINGS=/app/settings.toml \
+    DARKROOM__DATA__DIR=/data \
+    HF_HOME=/models \
+    PYTHONUNBUFFERED=1
+ENTRYPOINT ["python", "-m"]
+CMD ["workers", "--help"]
