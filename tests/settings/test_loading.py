@@ -63,10 +63,13 @@ def test_variables_reach_every_kind_of_value(write: Write, monkeypatch: pytest.M
     monkeypatch.setenv("DARKROOM__GPU__DEVICES", "0,1")
     monkeypatch.setenv("DARKROOM__MODELS__CAPTIONS", "false")
     monkeypatch.setenv("DARKROOM__QDRANT__API_KEY", "hunter2")
+    monkeypatch.setenv("DARKROOM__PATHS__MAP", '{"/photos": "/mnt/nas"}')
+    monkeypatch.setenv("DARKROOM__PATHS__ALLOWED", '["/photos", "s3://bucket"]')
     settings = load_settings()
     assert settings.gpu.batch_clip == "auto"
     assert settings.gpu.devices == "0,1"
     assert settings.models.captions is False
+    assert (settings.paths.map, settings.paths.allowed) == ({"/photos": "/mnt/nas"}, ["/photos", "s3://bucket"])
     assert settings.qdrant.api_key is not None
     assert settings.qdrant.api_key.get_secret_value() == "hunter2"
 

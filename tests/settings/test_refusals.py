@@ -25,6 +25,13 @@ from tests.settings.conftest import Write, refusal
         ("[broker]\nurl = 'redis://h:no'\n", ['broker.url must be "embedded" or a URL']),
         ("[qdrant]\nurl = 'localhost:6333'\n", ['qdrant.url must be "embedded" or a URL such as http://host:6333']),
         ("[qdrant]\ncollection = '../up'\n", ["qdrant.collection must be at most 100 letters", 'not "../up".']),
+        (
+            "[qdrant]\nquantization = 'half'\n",
+            ['qdrant.quantization must be "none", "scalar" or "binary", not "half".'],
+        ),
+        ("[qdrant]\ngrpc_port = -1\n", ["qdrant.grpc_port must be a port number, or 0 for HTTP alone, not -1."]),
+        ("[paths]\nmap = {photos = '/mnt'}\n", ["paths.map must be a table of absolute folders such as"]),
+        ("[paths]\nallowed = ['photos']\n", ["paths.allowed must be a list of absolute folders and addresses"]),
         ("[flower]\nport = 70000\n", ["flower.port must be a port number from 1 to 65535, not 70000."]),
         ("[ingest\nwindow = 1\n", ["is not valid TOML: expected ']'", "line 1"]),
     ],
@@ -45,6 +52,8 @@ def test_what_is_wrong_in_the_file_is_one_sentence_with_file_key_and_what_is_all
         ("DARKROOM__GPU__BATCH_CLP", "3", "gpu.batch_clp is unknown (did you mean gpu.batch_clip?)"),
         ("DARKROOM__GPUS__DEVICES", "cpu", "gpus is unknown (did you mean gpu?)"),
         ("DARKROOM__GPU", "{}", "gpu.(no key) is unknown"),
+        ("DARKROOM__PATHS__MAP", "/photos=/mnt", "must be a table of absolute folders such as"),
+        ("DARKROOM__PATHS__ALLOWED", "/photos", "must be a list of absolute folders and addresses"),
         ("DARKROOM__INGEST__WINDOW", "-1", 'must be a whole number of at least 1, not "-1".'),
     ],
 )

@@ -41,6 +41,7 @@ def test_a_password_in_the_query_of_a_socket_is_hidden_too(write: Write) -> None
         '[qdrant]\napi_key = ["pa55"]\n',
         '[flower]\nbasic_auth = "pa55"\n',
         '[qdrant]\napi_kye = "pa55"\n',
+        '[paths]\nallowed = ["s3://key:pa55@bucket"]\n',
     ],
 )
 def test_a_wrong_secret_is_refused_without_being_shown(write: Write, text: str) -> None:

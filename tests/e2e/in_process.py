@@ -1,0 +1,54 @@
+"""Commands run in the process of the test, against a real stack: the same code without a new Python for each."""
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import patch
+
+import redis
+
+from producer.__main__ import main
+from producer.stack import attached
+from settings import load_settings
+from tests.e2e.conftest import Home
+
+NULL = {"DARKROOM__MODELS__CLIP": "null", "DARKROOM__MODELS__CAPTIONS": "false"}
+
+
+class InProcess(Home):
+    """A home whose commands run in this process; `start` still makes a process of its own."""
+
+    def run(self, *arguments: str, module: str = "producer", **env: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command of the producer to its end."""
+        assert (module, env) == ("producer", {})
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            patch.object(sys, "argv", ["producer", *arguments]),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            try:
+                main()
+            except SystemExit as end:
+                code = int(end.code or 0)
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def stack_without_models(folder: Path, broker: str) -> Iterator[InProcess]:
+    """A stack with the null model on the Redis of this process, up for as long as the block lasts."""
+    home = InProcess(folder / "data", {**NULL, "DARKROOM__BROKER__URL": broker})
+    with redis.Redis.from_url(broker) as client:
+        client.flushall()
+    names = [name for name in home.env() if name.startswith("DARKROOM") or name == "PYTHONPATH"]
+    with patch.dict(os.environ, {name: home.env()[name] for name in names}):
+        load_settings.cache_clear()
+        try:
+            with attached(load_settings()):
+                yield home
+        finally:
+            load_settings.cache_clear()

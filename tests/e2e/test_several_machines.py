@@ -1,0 +1,103 @@
+"""Several workers and producers on one Redis: overlapping jobs, a disk that is not mounted everywhere, two releases."""
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import redis
+from PIL import Image
+
+from tests.e2e.several_machines import Machines, ended, machines_on
+from tests.until import until
+
+pytestmark = pytest.mark.e2e
+
+FILES = 240
+
+
+@pytest.fixture
+def machines(redis_process: str, client: redis.Redis, tmp_path: Path) -> Iterator[Machines]:
+    """A cluster without any worker yet."""
+    (tmp_path / "machines").mkdir()
+    with machines_on(redis_process, tmp_path / "machines") as own:
+        yield own
+
+
+def pictures(folder: Path, count: int, seed: int) -> None:
+    """Small pictures of noise, all different."""
+    folder.mkdir(parents=True)
+    noise = np.random.default_rng(seed)
+    for number in range(count):
+        Image.fromarray(noise.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(folder / f"{number:04d}.png")
+
+
+def test_two_producers_and_four_workers_store_every_file_of_overlapping_folders_once(
+    machines: Machines, tmp_path: Path
+) -> None:
+    whole, shared = tmp_path / "pictures", tmp_path / "pictures" / "shared"
+    pictures(shared, FILES // 2, seed=1)
+    pictures(whole / "own", FILES // 2, seed=2)
+    corrupt = random.Random(3).sample(sorted(shared.iterdir()), 5)
+    for path in corrupt:
+        path.write_bytes(path.read_bytes()[:40])
+    machines.storage()
+    workers = [f"gpu{number}@test" for number in range(4)]
+    for name in workers:
+        machines.gpu(name, "--log-json")
+    producers = [machines.producer("ingest", str(folder)) for folder in (whole, shared)]
+    first, second = (ended(producer) for producer in producers)
+    for done, total in ((first, FILES), (second, FILES // 2)):
+        assert done["exit"] == 1
+        assert (done["total"], done["failed"]) == (total, 5)
+        # Those that the other job had stored already when this one asked are skipped.
+        assert done["stored"] + done["skipped"] == total - 5
+    named = [json.loads(line) for name in workers for line in machines.log(name).splitlines()]
+    told = [line for line in named if line["file"]]
+    assert {line["file"] for line in told} == {path.as_uri() for path in corrupt}
+    assert {line["job"] for line in told} == {first["job"], second["job"]}
+    assert {line["worker"] for line in told} <= set(workers)
+    machines.stop("storage")
+    points = machines.points()
+    expected = {path.as_uri() for path in whole.rglob("*.png")} - {path.as_uri() for path in corrupt}
+    assert sorted(point.payload["uri"] for point in points) == sorted(expected)
+
+
+def test_a_file_goes_to_the_worker_that_sees_its_disk_and_fails_by_name_when_none_does(
+    machines: Machines, tmp_path: Path
+) -> None:
+    folder, unmounted = tmp_path / "pictures", tmp_path / "mount point"
+    pictures(folder, 30, seed=4)
+    unmounted.mkdir()
+    machines.storage()
+    machines.gpu("gpu0@blind", DARKROOM__PATHS__MAP=json.dumps({str(folder): str(unmounted)}))
+    machines.gpu("gpu0@seeing")
+    done = machines.json("ingest", str(folder))
+    assert (done["exit"], done["stored"], done["failed"]) == (0, 30, 0)
+    machines.stop("gpu0@seeing")
+    pictures(folder / "more", 3, seed=5)
+    alone = machines.json("ingest", str(folder))
+    assert (alone["exit"], alone["stored"], alone["skipped"], alone["failed"]) == (1, 0, 30, 3)
+    rows = machines.json("errors", alone["job"])["errors"]
+    reason = f"not reachable from worker gpu0@blind: {unmounted} is an empty folder: is it mounted? (paths.map)"
+    assert [row["reason"] for row in rows] == [reason] * 3
+
+
+def test_a_worker_puts_back_what_another_release_has_sent_and_one_of_that_release_does_it(
+    machines: Machines, tmp_path: Path
+) -> None:
+    pictures(tmp_path / "pictures", 5, seed=6)
+    machines.storage("storage@other", module="tests.e2e.other_release")
+    machines.gpu("gpu0@other", module="tests.e2e.other_release")
+    producer = machines.producer("ingest", str(tmp_path / "pictures"))
+    sentence = "A message of schema 1 reached a worker that knows schema 2: run the same release everywhere."
+    until(lambda: sentence in machines.log("gpu0@other"), "the GPU worker of the other release to refuse the files")
+    machines.gpu("gpu0@own")
+    until(lambda: sentence in machines.log("storage@other"), "its storage worker to refuse the points")
+    machines.storage("storage")
+    done = ended(producer)
+    assert (done["exit"], done["stored"], done["failed"]) == (0, 5, 0)
+    machines.stop("storage")
+    assert len(machines.points()) == 5

@@ -1,0 +1,204 @@
+"""A watched folder: whatever happens in it, the collection comes to hold what the folder holds."""
+
+import hashlib
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from tests.conftest import ROOT
+from tests.e2e.changing_folder import ChangingFolder, pictures_in
+from tests.e2e.conftest import Home, wait_until
+from tests.e2e.in_process import stack_without_models
+from workers.gpu.load import decode
+from workers.gpu.null import NullClip
+
+pytestmark = pytest.mark.e2e
+
+OPERATIONS, WAVES = 500, 4
+
+
+class Watching:
+    """A `watch` that runs, and what it has told so far."""
+
+    def __init__(self, process: "subprocess.Popen[str]", out: Path) -> None:
+        self.process = process
+        self._out = out
+
+    def told(self, event: str = "change") -> list[dict[str, Any]]:
+        """The objects of one event, in order."""
+        lines = self._out.read_text().splitlines(keepends=True)
+        found = [json.loads(line) for line in lines if line.endswith("\n")]
+        return [each for each in found if each["event"] == event]
+
+    def wait_for_all(self, last: Path) -> None:
+        """Wait until everything that has happened is worked off: the last file to come to rest is one that fails."""
+        last.write_bytes(b"no picture")
+        wait_until(lambda: any(last.as_uri() == failure["uri"] for each in self.told() for failure in each["failures"]))
+        last.unlink()
+
+    def sum(self, name: str) -> int:
+        """A count over all changes."""
+        return sum(change[name] for change in self.told())
+
+
+@contextmanager
+def watching(home: Home, folder: Path, *options: str, settle: str = "0.3") -> Iterator[Watching]:
+    """A watch on a folder until the block ends; then Ctrl-C, which it must take well."""
+    out = home.data.parent / f"watch-{time.monotonic_ns()}.jsonl"
+    with out.open("w") as stdout, out.with_suffix(".err").open("w+") as stderr:
+        command = [sys.executable, "-m", "producer", "watch", str(folder), "--json", "--settle", settle, *options]
+        process = subprocess.Popen(command, cwd=ROOT, env=home.env(), stdout=stdout, stderr=stderr, text=True)
+        running = Watching(process, out)
+        try:
+            wait_until(lambda: running.told("watching") or process.poll() is not None)
+            yield running
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0, out.with_suffix(".err").read_text()
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait(60)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, redis_process: str) -> Iterator[Home]:
+    """A home whose stack is kept up for the whole module."""
+    with stack_without_models(tmp_path_factory.mktemp("watched"), redis_process) as kept:
+        yield kept
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "pictures"
+    path.mkdir()
+    return path
+
+
+def assert_equals(home: Home, folder: Path) -> None:
+    """The collection holds each picture below the folder under its own name, with its own embedding, and no others."""
+    table = folder.parent / "export.parquet"
+    assert home.json("export", str(table))["exit"] == 0
+    rows = {row["uri"]: row for row in pyarrow.parquet.read_table(table).to_pylist()}
+    held = {uri: row for uri, row in rows.items() if uri.startswith(folder.as_uri() + "/")}
+    files = {path.as_uri(): path.read_bytes() for path in pictures_in(folder)}
+    assert set(held) == set(files)
+    # The null model's embedding is the picture in small, so a vector under a wrong name shows.
+    clip = NullClip("null")
+    for uri, data in files.items():
+        assert held[uri]["sha256"] == hashlib.sha256(data).hexdigest()
+        expected = clip.embed_pictures([decode(data, 10**6, clip.target, None).clip])[0]
+        np.testing.assert_allclose(held[uri]["vector"], expected, atol=1e-5)
+
+
+def test_after_five_hundred_random_operations_the_collection_equals_the_folder(home: Home, folder: Path) -> None:
+    changing = ChangingFolder(folder, seed=2026)
+    for _ in range(20):
+        changing.create()
+    home.json("ingest", str(folder))
+    pause = random.Random(1)
+    with watching(home, folder) as watch:
+        for wave in range(WAVES):
+            for _ in range(OPERATIONS // WAVES):
+                changing.change()
+                time.sleep(pause.choice((0, 0, 0, 0.01, 0.05)))
+            watch.wait_for_all(folder / f"zz {wave}.png")
+            assert watch.sum("failed") == wave + 1
+        assert_equals(home, folder)
+        assert watch.sum("removed") > 0
+        assert watch.sum("reused") > 0
+
+
+def test_a_folder_of_pictures_that_is_renamed_moves_without_a_model_and_leaves_nothing_behind(
+    home: Home, folder: Path
+) -> None:
+    changing = ChangingFolder(folder, seed=3)
+    changing.create()  # stays
+    (folder / "before" / "deep").mkdir(parents=True)
+    for number in range(30):
+        changing.create().rename(folder / "before" / ("deep" if number % 2 else "") / f"{number}.png")
+    home.json("ingest", str(folder))
+    with watching(home, folder) as watch:
+        (folder / "before").rename(folder / "after")
+        watch.wait_for_all(folder / "zz.png")
+        assert (watch.sum("stored"), watch.sum("reused"), watch.sum("removed")) == (30, 30, 30)
+        shutil.rmtree(folder / "after")
+        watch.wait_for_all(folder / "zzz.png")
+        assert watch.sum("removed") == 60
+
+
+def test_a_restart_catches_up_with_what_happened_while_nobody_watched(home: Home, folder: Path) -> None:
+    changing = ChangingFolder(folder, seed=4)
+    for _ in range(10):
+        changing.create()
+    home.json("ingest", str(folder))
+    for _ in range(40):
+        changing.change()
+    with watching(home, folder) as watch:
+        wait_until(watch.told)
+        watch.wait_for_all(folder / "zz.png")
+        assert_equals(home, folder)
+
+
+def test_polling_sees_the_same_changes(home: Home, folder: Path) -> None:
+    changing = ChangingFolder(folder, seed=5)
+    for _ in range(5):
+        changing.create()
+    home.json("ingest", str(folder))
+    with watching(home, folder, "--poll") as watch:
+        assert watch.told("watching")[0]["polling"] == "asked for"
+        for _ in range(60):
+            changing.change()
+        watch.wait_for_all(folder / "zz.png")
+        assert_equals(home, folder)
+
+
+def test_a_file_that_is_still_being_written_is_waited_for(home: Home, folder: Path) -> None:
+    whole = ChangingFolder(folder, seed=6).create()
+    data = whole.read_bytes()
+    whole.unlink()
+    with watching(home, folder, settle="1.0") as watch:
+        with (folder / "slow.png").open("wb", buffering=0) as file:
+            for start in range(0, len(data), 40):
+                file.write(data[start : start + 40])
+                time.sleep(0.2)
+        wait_until(watch.told)
+        assert (watch.sum("stored"), watch.sum("failed")) == (1, 0)
+
+
+def test_a_folder_that_goes_away_keeps_its_points_until_it_is_back(home: Home, folder: Path) -> None:
+    changing = ChangingFolder(folder, seed=7)
+    for _ in range(5):
+        changing.create()
+    home.json("ingest", str(folder))
+    elsewhere = folder.with_name("elsewhere")
+    with watching(home, folder) as watch:
+        folder.rename(elsewhere)
+        wait_until(lambda: watch.told("away"))
+        elsewhere.rename(folder)
+        wait_until(lambda: len(watch.told("watching")) == 2)
+        changing.create()
+        watch.wait_for_all(folder / "zz.png")
+        assert (watch.sum("stored"), watch.sum("removed")) == (1, 0)
+
+
+def test_an_empty_folder_where_pictures_were_is_taken_for_a_disk_that_is_not_mounted(home: Home, folder: Path) -> None:
+    ChangingFolder(folder, seed=8).create()
+    home.json("ingest", str(folder))
+    shutil.rmtree(folder)
+    folder.mkdir()
+    with watching(home, folder) as watch:
+        wait_until(watch.told)
+        assert "not mounted" in watch.told()[0]["kept"]
+        assert watch.sum("removed") == 0
