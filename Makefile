@@ -3,7 +3,9 @@
 # make test    run the test suite
 # make lint    check the code: ruff, mypy
 # make bench   run the benchmarks
-# make chaos   kill processes in the middle of ingests and count what is lost (20 rounds, DARKROOM_CHAOS_ROUNDS=n for others)
+# make chaos   kill processes in the middle of ingests, feed them deadly files, kill writers of the catalog, and count what
+#              is lost (20 rounds, DARKROOM_CHAOS_ROUNDS=n for others)
+# make cluster three hosts in network namespaces, and a cable that is cut in the middle of a job (Linux, root)
 # make lock    write requirements.lock anew from pyproject.toml, keeping the versions that still fit
 # make clean   remove caches, build results and the demo's data (make distclean: .venv as well)
 #
@@ -18,7 +20,7 @@ STAMP := .venv/.installed
 # All extras but `gs`, which no test of the project can use.
 EXTRAS := gpu storage stack pictures export map watch s3 http dev
 
-.PHONY: setup demo test lint bench chaos lock clean distclean
+.PHONY: setup demo test lint bench chaos cluster lock clean distclean
 
 setup: $(STAMP)
 
@@ -62,6 +64,9 @@ bench: setup
 
 chaos: setup
 	@$(BIN)/python -m tests.chaos --rounds $${DARKROOM_CHAOS_ROUNDS:-20}
+
+cluster: setup
+	@$(BIN)/python -m tests.cluster
 
 # Two corrections after pip-compile: a CPU build of PyTorch carries a local version that no other machine finds, and a
 # CUDA build pins NVIDIA's packages, which a CPU machine does not want; pip follows PyTorch's own pins for them.

@@ -36,7 +36,7 @@ def flower_p95_ms(scratch: Path, quick: bool) -> list[Figure]:
             time.sleep(PAUSE_SECONDS)
         look.over.set()
         truth.join()
-    spent = look.cpu_seconds()
+        spent = look.cpu_seconds()
     milliseconds = sorted(1000 * seconds for seconds in look.seconds)
     p95 = milliseconds[int(0.95 * (len(milliseconds) - 1))]
     return [

@@ -29,6 +29,7 @@ BENCHMARKS = {
     "scaleout_8": "benchmarks.scale_out:scaleout_8",
     "search_p50_ms": "benchmarks.search:search_p50_ms",
     "near_duplicates_20k_s": "benchmarks.duplicates:near_duplicates_20k_s",
+    "flower_p95_ms": "benchmarks.flower:flower_p95_ms",
 }
 
 

@@ -44,8 +44,7 @@ class ChangeBatch:
         self._root = root
         self._settings = settings
         self._stack = stack
-        self._console = console
-        self._interrupts = interrupts
+        self._console, self._interrupts = console, interrupts
         self._pending = pending
         self._identity = identity_of(root)
         # The device of every folder that had pictures, and of those above it: what is gone from another device than it

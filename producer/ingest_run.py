@@ -158,11 +158,13 @@ class IngestRun:
                 )
             return self.watch.what_it_waits_for()
         try:
-            if self.stack.is_local and check:
-                raise_faults(self.stack, "gpu")
             if again := self.watch.reconcile():
                 self.view.say(f"Published {again:,} files again that a killed process had taken with it.")
-            return self.watch.what_it_waits_for()
+            waits_for = self.watch.what_it_waits_for()
+            # Before it is shown: what ends the command is said once, as its error.
+            if self.stack.is_local and (check or waits_for):
+                raise_faults(self.stack, "gpu")
+            return waits_for
         except RedisError:
             return None
 

@@ -49,8 +49,8 @@ _metrics: _Metrics | None = None
 def serve(settings: Settings, name: str) -> None:
     """Serve the figures of the worker `name` from now on, if the settings want it.
 
-    The storage worker takes `metrics.port`, gpu0 the next port, gpu1 the one after that; other workers have none. Raises
-    ServiceMissing when the port is taken or prometheus-client is not installed.
+    The storage worker takes `metrics.port`, gpu0 the next port, gpu1 the one after that; other workers have none.
+    Raises ServiceMissing when the port is taken or prometheus-client is not installed.
     """
     global _metrics
     port = port_of(settings, name)

@@ -23,16 +23,23 @@ class Site:
 
     def get(self, path: str, login: str | None = LOGIN) -> str:
         """A page or an answer of the interface; raises HTTPError."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=b"" if "/apply/" in path else None)
-        if login:
-            request.add_header("Authorization", f"Basic {base64.b64encode(login.encode()).decode()}")
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return str(answer.read().decode())
+        return self._ask(path, b"" if "/apply/" in path else None, login)
+
+    def post(self, path: str, body: dict[str, Any]) -> str:
+        """The answer to a call; raises HTTPError."""
+        return self._ask(path, json.dumps(body).encode(), LOGIN)
 
     def figures(self, worker: str) -> str:
         """What a worker tells Prometheus."""
         port = self.figures_port + ("storage", "gpu0").index(worker)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+            return str(answer.read().decode())
+
+    def _ask(self, path: str, body: bytes | None, login: str | None) -> str:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=body)
+        if login:
+            request.add_header("Authorization", f"Basic {base64.b64encode(login.encode()).decode()}")
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return str(answer.read().decode())
 
     def tasks(self, query: str) -> list[dict[str, Any]]:

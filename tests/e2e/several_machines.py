@@ -37,7 +37,7 @@ class Machines:
         env = {name: value for name, value in os.environ.items() if not name.startswith("DARKROOM")}
         return {**env, **MODELS, "DARKROOM__BROKER__URL": self._url, "PYTHONPATH": str(ROOT), **more}
 
-    def start(self, name: str, *command: str, module: str = "workers", ready: bool = True, **env: str) -> None:
+    def start(self, name: str, *command: str, module: str = "workers", **env: str) -> None:
         """Start a worker with a data directory of its own; it consumes when this returns."""
         data = {"DARKROOM__DATA__DIR": str(self.folder / name), "DARKROOM_WORKER": name}
         with (self.folder / f"{name}.log").open("ab") as log:

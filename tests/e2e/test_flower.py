@@ -73,7 +73,7 @@ def test_the_examples_of_the_docs_embed_caption_and_search(site: Site) -> None:
     assert {hit["format"] for hit in narrowed["hits"]} == {"PNG"}
 
 
-def test_the_job_is_one_task_with_its_files_as_children(site: Site) -> None:
+def test_the_job_is_one_task_with_its_files_as_children_and_a_failed_one_with_its_reason(site: Site) -> None:
     job = site.printed[1]["task-id"]
     found = json.loads(site.get(f"/api/task/info/{job}"))
     assert (found["name"], found["state"]) == ("darkroom.ingest_directory", "SUCCESS")
@@ -81,21 +81,30 @@ def test_the_job_is_one_task_with_its_files_as_children(site: Site) -> None:
     assert len(files) == 37
     assert {(file["parent_id"], file["root_id"]) for file in files} == {(job, job)}
     assert set(found["children"]) == {file["uuid"] for file in files}
-
-
-def test_a_failed_file_is_a_failed_task_with_its_reason(site: Site) -> None:
     (failed,) = site.tasks("taskname=darkroom.files&state=FAILURE")
     assert failed["args"] == "corrupt.jpg"
     reason = site.home.json("errors", site.printed[1]["task-id"])["errors"][0]["reason"]
     assert failed["exception"] == f"FilesFailed('corrupt.jpg: {reason}')"
 
 
-@pytest.mark.parametrize("login", [None, "me:wrong"])
-@pytest.mark.parametrize("path", ["/tasks", "/api/tasks", "/api/task/apply/darkroom.search"])
-def test_without_the_password_nothing_is_shown_or_done(site: Site, path: str, login: str | None) -> None:
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        site.get(path, login)
-    assert refused.value.code == 401
+def test_without_the_password_nothing_is_shown_or_done(site: Site) -> None:
+    for path in ("/tasks", "/api/tasks", "/api/task/apply/darkroom.search"):
+        for login in (None, "me:wrong"):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                site.get(path, login)
+            assert refused.value.code == 401, (path, login)
+
+
+def test_a_task_that_nobody_has_taken_yet_is_known(site: Site) -> None:
+    sent = json.loads(site.post("/api/task/async-apply/darkroom.embed", {"kwargs": {}, "queue": "nobody"}))
+
+    def state() -> str | None:
+        try:
+            return str(json.loads(site.get(f"/api/task/info/{sent['task-id']}"))["state"])
+        except urllib.error.HTTPError:
+            return None
+
+    wait_until(lambda: state() == "PENDING")
 
 
 def test_a_browser_shows_the_job_the_failed_file_and_the_workers(site: Site, tmp_path: Path) -> None:

@@ -13,7 +13,21 @@ from producer.cli import cli
 from tasks.ledger import Failure, Ledger
 from tests.conftest import ROOT
 
-COMMANDS = ("ingest", "search", "status", "errors", "move")
+COMMANDS = (
+    "ingest",
+    "search",
+    "status",
+    "errors",
+    "move",
+    "stats",
+    "jobs",
+    "retry",
+    "report",
+    "export",
+    "prune",
+    "watch",
+    "map",
+)
 # With both services named the producer starts nothing, and these commands need Redis alone.
 CLUSTER = '[broker]\nurl = "{url}"\n[qdrant]\nurl = "http://127.0.0.1:9"\n'
 

@@ -188,6 +188,7 @@ def test_a_broker_at_a_closed_port_is_one_sentence_without_its_password(configur
         pass
 
 
+@pytest.mark.usefixtures("client")  # whose Redis is emptied
 def test_on_a_cluster_nothing_is_started(configured: Configured, redis_process: str, tmp_path: Path) -> None:
     settings = configured(f'[broker]\nurl = "{redis_process}"\n[qdrant]\nurl = "http://127.0.0.1:9"')
     with attached(settings) as stack:

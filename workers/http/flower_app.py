@@ -3,10 +3,12 @@
 from typing import Any
 from weakref import WeakSet
 
+import flower.app
 from celery.events.state import Task
 from flower.events import EventsState
 
 from workers.http import app
+from workers.http.fair_events import FairEvents
 
 __all__ = ["app"]
 
@@ -50,3 +52,4 @@ class ShownTask(Task):
 
 
 EventsState.Task = ShownTask
+flower.app.Events = FairEvents

@@ -101,7 +101,7 @@ class Catalog(Protocol):
         """The exact number of points."""
 
     def drop(self) -> None:
-        """Remove the whole collection durably, its model with it; afterwards it reads as empty and may be ensured anew."""
+        """Remove the whole collection durably, its model with it; it then reads as empty and may be ensured anew."""
 
     def maintain(self) -> bool:
         """One step of upkeep, for idle moments; True if more is left to do."""

@@ -26,7 +26,7 @@ def scroll(
     """A page of points in the order of their ids.
 
     {"ids": [...], "payloads": [...], "vectors": float32 bytes, row after row, "dim": numbers a row, "next": what to
-    pass as `after` for the next page, None at the end}. `fields` names the payload fields that are wanted, None for all.
+    pass as `after` for the next page, None at the end}. `fields` names the wanted payload fields, None for all.
     """
 
     def work() -> dict[str, Any]:
