@@ -4,10 +4,12 @@ kombu asks for one message at a time, notes in a second round trip who holds it,
 small work that is most of what a worker does, and Redis with it.
 """
 
+import logging
 import threading
 import time
 from collections import deque
 from contextlib import suppress
+from queue import Empty
 from typing import Any
 
 from kombu.transport import redis as kombu_redis
@@ -17,28 +19,33 @@ from redis.exceptions import RedisError
 
 from tasks.queues import QUEUES
 
+log = logging.getLogger("darkroom.transport")
+
 # How long acknowledgements gather. One that a kill takes with it costs a redelivery, which is harmless at every step.
 GATHER_SECONDS = 0.005
 AWAY_SECONDS = 0.5
 
 # Pops and notes who holds it in one step, so what is taken here cannot get lost in between.
 # KEYS: unacked, unacked_index, queue, queue, ...; ARGV: how many, now
+# What is no message stays where it is: `_brpop_read` drops it.
 _TAKE = """
+local function parts(raw)
+  local properties = cjson.decode(raw)['properties']
+  local info = properties['delivery_info']
+  return properties['delivery_tag'], cjson.encode(info['exchange']), cjson.encode(info['routing_key'])
+end
 local taken = {}
 for i = 3, #KEYS do
   while #taken < 2 * tonumber(ARGV[1]) do
     local raw = redis.call('RPOP', KEYS[i])
     if not raw then break end
-    local good, message = pcall(cjson.decode, raw)
-    if not good then
+    local good, tag, exchange, key = pcall(parts, raw)
+    if not good or type(tag) ~= 'string' then
       redis.call('RPUSH', KEYS[i], raw)
       return taken
     end
-    local properties = message['properties']
-    local info = properties['delivery_info']
-    redis.call('ZADD', KEYS[2], ARGV[2], properties['delivery_tag'])
-    redis.call('HSET', KEYS[1], properties['delivery_tag'],
-      '[' .. raw .. ', ' .. cjson.encode(info['exchange']) .. ', ' .. cjson.encode(info['routing_key']) .. ']')
+    redis.call('ZADD', KEYS[2], ARGV[2], tag)
+    redis.call('HSET', KEYS[1], tag, '[' .. raw .. ', ' .. exchange .. ', ' .. key .. ']')
     taken[#taken + 1] = KEYS[i]
     taken[#taken + 1] = raw
   end
@@ -129,7 +136,12 @@ class BulkChannel(kombu_redis.Channel):
         return table
 
     def _brpop_read(self, **options: Any) -> Any:
-        came = super()._brpop_read(**options)
+        try:
+            came = super()._brpop_read(**options)
+        except (ValueError, KeyError, TypeError) as error:
+            # Redis has given it away already, and a worker that ended over it would take its neighbours along.
+            log.error("dropped what is no message of Celery's: %s: %s", type(error).__name__, error)
+            raise Empty from error
         room = self.qos.can_consume_max_estimate()
         if room and not self._closing:
             self._take(room)

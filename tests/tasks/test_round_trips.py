@@ -115,10 +115,16 @@ def test_one_that_is_handed_back_comes_again_and_is_noted_once(
     assert client.hkeys("unacked") == [first.delivery_tag.encode()]
 
 
-def test_a_message_that_is_no_json_stays_in_the_queue_with_those_behind_it(
-    client: redis.Redis, drain: Callable[[], list[Message]]
+@pytest.mark.parametrize(
+    "garbage", [b"\xff no message", b"3", b"[]", b"{}", b'{"properties": {}}', b'{"properties": {"delivery_info": 1}}']
+)
+def test_what_is_no_message_is_dropped_and_those_behind_it_come(
+    client: redis.Redis, drain: Callable[[], list[Message]], garbage: bytes
 ) -> None:
     push(client, 2)
-    client.lpush(FILES, b"\xff no message")
+    client.lpush(FILES, garbage)
     assert numbers(drain()) == [0, 1]
-    assert client.lrange(FILES, 0, -1) == [b"\xff no message"]
+    assert client.lrange(FILES, 0, -1) == [garbage]
+    push(client, 1)
+    assert numbers(drain()) == [0]
+    assert client.llen(FILES) == 0

@@ -46,7 +46,7 @@ def read(uri: str, max_bytes: int) -> Content:
 
 
 def open_regular(path: Path) -> tuple[int, os.stat_result]:
-    """A descriptor of an ordinary file, open for reading, and its facts; raises LoadError with the reason it has none."""
+    """A descriptor of an ordinary file, open for reading, and its facts; raises LoadError where there is none."""
     try:
         _refuse_special(os.stat(path))
         # O_NONBLOCK: a named pipe that has just taken the file's place would wait for a writer for ever.
