@@ -1,4 +1,4 @@
-"""benchmarks/results.json: the latest value of every figure, and the tables made from it."""
+"""benchmarks/results.json: the latest value of every figure, the facts behind it, and the tables made from it."""
 
 import datetime
 import json
@@ -13,13 +13,14 @@ from rich.table import Table
 from benchmarks.harness import Figure
 
 RESULTS = Path(__file__).resolve().parent / "results.json"
+DETAILS = "details"
 COLUMNS = ("figure", "value", "lowest to highest", "goal", "reached", "ours / baseline")
 
 
 def read(path: Path = RESULTS) -> dict[str, dict[str, Any]]:
     """Figure name -> its facts, as the last run of each left them; empty where there is no file."""
     try:
-        found: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))[DETAILS]
     except FileNotFoundError:
         return {}
     return found
@@ -30,7 +31,8 @@ def update(figures: Iterable[Figure], path: Path = RESULTS) -> None:
     results = read(path)
     taken = {"day": datetime.date.today().isoformat(), "machine": machine()}
     results |= {figure.name: figure.as_json() | taken for figure in figures}
-    path.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    values = {name: facts["value"] for name, facts in results.items()}
+    path.write_text(json.dumps(values | {DETAILS: results}, indent=2) + "\n", encoding="utf-8")
 
 
 def machine() -> str:

@@ -42,7 +42,9 @@ def test_results_of_one_run_leave_those_of_others_in_place(tmp_path: Path) -> No
     file = tmp_path / "results.json"
     results.update([measured("one", [3.0, 1.0, 2.0], "files/s", goal=2)], file)
     results.update([measured("two", [51.0], "ms", goal=50, at_most=True)], file)
-    found = json.loads(file.read_text())
+    written = json.loads(file.read_text())
+    assert (written["one"], written["two"]) == (2, 51)
+    found = results.read(file)
     assert (found["one"]["value"], found["one"]["low"], found["one"]["high"]) == (2, 1, 3)
     assert (found["one"]["goal"], found["one"]["reached"]) == (">= 2", True)
     assert (found["two"]["goal"], found["two"]["reached"]) == ("<= 50", False)

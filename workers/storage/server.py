@@ -189,13 +189,7 @@ class ServerCatalog:
 
     def _create(self, dim: int, clip_model: str) -> None:
         try:
-            self._ask(
-                lambda: self._client.create_collection(
-                    self._name,
-                    metadata={"clip_model": clip_model, "schema": 1},
-                    **self._layout.of_collection(dim),
-                )
-            )
+            self._ask(partial(self._client.create_collection, self._name, **self._layout.of_new(dim, clip_model)))
         except DarkroomError:
             # Another storage worker may have made it since we looked.
             if self._held() is None:

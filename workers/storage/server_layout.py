@@ -20,9 +20,10 @@ class Layout:
     on_disk: bool = False
     quantization: Literal["none", "scalar", "binary"] = "none"
 
-    def of_collection(self, dim: int) -> dict[str, Any]:
-        """What to create a collection for vectors of `dim` numbers with, as the client takes it."""
+    def of_new(self, dim: int, clip_model: str) -> dict[str, Any]:
+        """What to create a collection for vectors of `dim` numbers of a model with, as the client takes it."""
         return {
+            "metadata": {"clip_model": clip_model, "schema": 1},
             "vectors_config": models.VectorParams(size=dim, distance=models.Distance.COSINE, on_disk=self.on_disk),
             "shard_number": self.shards,
             "replication_factor": self.replication,
