@@ -195,5 +195,6 @@ function paint() {
 }
 addEventListener("resize", fit);
 dark.addEventListener("change", paint);
-fit(); paint();
+// At once, and not only with the next frame, which a browser may hold back.
+fit(); paint(); draw();
 """
