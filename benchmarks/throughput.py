@@ -29,6 +29,8 @@ def _figure(name: str, scratch: Path, quick: bool, count: int, files_per_task: i
         "MODELS__CLIP": "null",
         "MODELS__CAPTIONS": "false",
         "INGEST__FILES_PER_TASK": str(files_per_task),
+        # A task reads all of its files at once: a dozen tasks of small files are little to hold.
+        "GPU__IN_FLIGHT": "auto" if files_per_task == 1 else str(12 * files_per_task),
         # A few times what the workers hold, as settings.toml advises.
         "INGEST__WINDOW": str(1000 if files_per_task == 1 else 8000),
     }

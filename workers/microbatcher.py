@@ -20,6 +20,9 @@ class MicroBatcher(Generic[Item, Result]):
     fails that item alone. When `process` itself raises, the items are tried one by one, so that the one at fault fails
     and its neighbours do not. When it raises something for which `too_large` is true (out of memory), the batch is
     halved until it fits and the size that fits is kept.
+
+    `gather_seconds` is how long a batch stays open after its first item, for work whose price hardly depends on the
+    size of the batch, such as a question to another process: taken at once, such batches would hold one item or two.
     """
 
     def __init__(
@@ -28,6 +31,7 @@ class MicroBatcher(Generic[Item, Result]):
         process: Callable[[list[Item]], Sequence[Result | BaseException]],
         max_batch: int,
         too_large: Callable[[BaseException], bool] = lambda error: False,
+        gather_seconds: float = 0,
     ) -> None:
         if max_batch < 1:
             raise ValueError("max_batch must be at least 1")
@@ -37,6 +41,7 @@ class MicroBatcher(Generic[Item, Result]):
         self.items = 0
         self._process = process
         self._too_large = too_large
+        self._gather_seconds = gather_seconds
         self._waiting: queue.SimpleQueue[tuple[Item, Future[Result]] | None] = queue.SimpleQueue()
         self._closed = self._cancelled = False
         self._lock = threading.Lock()
@@ -71,6 +76,8 @@ class MicroBatcher(Generic[Item, Result]):
             if first is None:
                 return
             batch = [first]
+            if self._gather_seconds:
+                time.sleep(self._gather_seconds)
             while len(batch) < self.max_batch:
                 try:
                     following = self._waiting.get_nowait()

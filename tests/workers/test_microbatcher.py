@@ -146,3 +146,17 @@ def test_for_any_count_and_batch_size_each_item_ends_exactly_once(count: int, si
         else:
             assert future.result(5) == str(number)
     batcher.close()
+
+
+def test_a_batch_that_is_kept_open_takes_in_what_comes_meanwhile() -> None:
+    sizes: list[int] = []
+
+    def process(batch: list[int]) -> list[int]:
+        sizes.append(len(batch))
+        return batch
+
+    batcher: MicroBatcher[int, int] = MicroBatcher("test", process, 8, gather_seconds=0.5)
+    futures = [batcher.submit(item) for item in range(6)]
+    assert [future.result() for future in futures] == list(range(6))
+    batcher.close()
+    assert sizes == [6]

@@ -38,6 +38,8 @@ log = logging.getLogger("darkroom.gpu")
 
 HANDOVER_BATCH = 128
 LOOK_UP_BATCH = 128
+# Each is one message to the storage worker, whatever the number of files; little beside a forward pass.
+GATHER_SECONDS = 0.05
 Turn = AbstractContextManager[None]
 
 
@@ -73,8 +75,8 @@ class Pipeline:
         self.blip_batcher: MicroBatcher[Pixels, str] | None = None
         if blip is not None:
             self.blip_batcher = MicroBatcher("blip", blip.caption, batch_blip, is_out_of_memory)
-        self._look_up = MicroBatcher("look-up", look_up, LOOK_UP_BATCH)
-        self._hand_over = MicroBatcher("hand-over", self._publish_batch, HANDOVER_BATCH)
+        self._look_up = MicroBatcher("look-up", look_up, LOOK_UP_BATCH, gather_seconds=GATHER_SECONDS)
+        self._hand_over = MicroBatcher("hand-over", self._publish_batch, HANDOVER_BATCH, gather_seconds=GATHER_SECONDS)
         self._loaders = threading.BoundedSemaphore(loaders(settings))
         self._isolation = Isolation()
         self._leave: Future[None] = Future()
