@@ -76,7 +76,7 @@ class MicroBatcher(Generic[Item, Result]):
             if first is None:
                 return
             batch = [first]
-            if self._gather_seconds:
+            if self._gather_seconds and self._waiting.qsize() + 1 < self.max_batch:
                 time.sleep(self._gather_seconds)
             while len(batch) < self.max_batch:
                 try:

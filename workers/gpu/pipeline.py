@@ -38,7 +38,7 @@ log = logging.getLogger("darkroom.gpu")
 
 HANDOVER_BATCH = 128
 LOOK_UP_BATCH = 128
-# Each is one message to the storage worker, whatever the number of files; little beside a forward pass.
+# A look-up and a hand-over are one message whatever the number of files; a first batch of one caption costs a CPU seconds.
 GATHER_SECONDS = 0.05
 Turn = AbstractContextManager[None]
 
@@ -74,7 +74,7 @@ class Pipeline:
         )
         self.blip_batcher: MicroBatcher[Pixels, str] | None = None
         if blip is not None:
-            self.blip_batcher = MicroBatcher("blip", blip.caption, batch_blip, is_out_of_memory)
+            self.blip_batcher = MicroBatcher("blip", blip.caption, batch_blip, is_out_of_memory, GATHER_SECONDS)
         self._look_up = MicroBatcher("look-up", look_up, LOOK_UP_BATCH, gather_seconds=GATHER_SECONDS)
         self._hand_over = MicroBatcher("hand-over", self._publish_batch, HANDOVER_BATCH, gather_seconds=GATHER_SECONDS)
         self._loaders = threading.BoundedSemaphore(loaders(settings))
