@@ -38,7 +38,7 @@ log = logging.getLogger("darkroom.gpu")
 
 HANDOVER_BATCH = 128
 LOOK_UP_BATCH = 128
-# A look-up and a hand-over are one message whatever the number of files; a first batch of one caption costs a CPU seconds.
+# A look-up or hand-over is one message whatever the number of files; a first batch of one caption costs a CPU seconds.
 GATHER_SECONDS = 0.05
 Turn = AbstractContextManager[None]
 
