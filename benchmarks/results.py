@@ -14,6 +14,9 @@ from benchmarks.harness import Figure
 
 RESULTS = Path(__file__).resolve().parent / "results.json"
 DETAILS = "details"
+# Figures whose table is drawn as well: the columns of the labels, and the one of the numbers.
+PLOTTED: dict[str, tuple[list[int], int]] = {"search_p50_ms": ([0, 1], 2), "scaleout_8": ([0, 1], 2)}
+BAR_LETTERS = 60
 COLUMNS = ("figure", "value", "lowest to highest", "goal", "reached", "ours / baseline")
 
 
@@ -65,6 +68,8 @@ def markdown(results: dict[str, dict[str, Any]]) -> str:
         rows = facts.get("detail", {}).get("table")
         if rows:
             lines += ["", f"`{name}`:", "", *_markdown_table(rows)]
+        if rows and name in PLOTTED:
+            lines += ["", *_bars(rows[1:], *PLOTTED[name])]
     return "\n".join(lines)
 
 
@@ -75,3 +80,13 @@ def _markdown_table(rows: list[list[Any]]) -> list[str]:
 
 def _shown(number: float) -> str:
     return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
+
+
+def _bars(rows: list[list[Any]], labels: list[int], column: int) -> list[str]:
+    names = [", ".join(str(row[label]) for label in labels) for row in rows]
+    numbers = [float(row[column]) for row in rows]
+    wide = max(map(len, names))
+    return [
+        f"    {name:<{wide}}  {'█' * max(1, round(BAR_LETTERS * number / max(numbers)))} {number:g}"
+        for name, number in zip(names, numbers, strict=True)
+    ]

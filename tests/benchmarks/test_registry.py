@@ -81,3 +81,10 @@ def test_the_tables_for_the_docs_hold_every_figure_and_its_own_table() -> None:
     assert "| scale | 0.93 of linear | 0.93 to 0.93 | >= 0.9 | yes |  |" in text
     assert "| ratio | 0.5 x | 0 to 1 |" in text
     assert "| workers | files/s |\n|---|---|\n| 8 | 745 |" in text
+
+
+def test_the_cost_of_a_search_is_drawn_as_bars() -> None:
+    rows = [["points", "beside", "p50, ms"], ["1,000", "nothing", "5"], ["10,000", "nothing", "10"]]
+    facts = {"value": 5, "low": 5, "high": 5, "unit": "ms", "detail": {"table": rows}}
+    bars = results.markdown({"search_p50_ms": facts}).splitlines()[-2:]
+    assert bars == [f"    1,000, nothing   {'█' * 30} 5", f"    10,000, nothing  {'█' * 60} 10"]
