@@ -7,12 +7,13 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+from producer.needed_packages import require
 from producer.pages import Page, pages
 from producer.patience import collection_facts
 from producer.stack import attached
 from producer.written_file import written
 from settings import Settings
-from tasks.errors import ServiceMissing, WrongUse
+from tasks.errors import WrongUse
 
 # Column -> type, in the order of the file. Whatever else a payload holds goes to `other` as JSON, so nothing is lost.
 COLUMNS = {
@@ -164,10 +165,8 @@ _WRITERS: dict[str, Callable[[Path], AbstractContextManager[Write]]] = {
 
 
 def _require_pyarrow() -> None:
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError:
-        raise ServiceMissing(
-            "Parquet needs pyarrow, which is not installed: run `pip install 'darkroom[export]'`, or name a .csv or "
-            ".jsonl file."
-        ) from None
+    require(
+        "pyarrow",
+        "Parquet needs pyarrow, which is not installed: run `pip install 'darkroom[export]'`, or name a .csv or "
+        ".jsonl file.",
+    )

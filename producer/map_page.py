@@ -12,13 +12,14 @@ from rich.console import Console
 from producer.map_script import SCRIPT
 from producer.map_style import STYLE
 from producer.names import shown
+from producer.needed_packages import require
 from producer.page_file import check_page_file, write_page
 from producer.pages import pages
 from producer.patience import collection_facts
 from producer.stack import attached
 from producer.thumbnails import require_pillow, thumbnails
 from settings import Settings
-from tasks.errors import ServiceMissing, WrongUse
+from tasks.errors import WrongUse
 
 # A browser draws so many points smoothly; of a larger collection the page shows a fair sample.
 POINTS = 100_000
@@ -118,9 +119,4 @@ def page_of(collection: str, points: int, data: dict[str, Any]) -> str:
 
 
 def _require_scikit_learn() -> None:
-    try:
-        import sklearn  # noqa: F401
-    except ImportError:
-        raise ServiceMissing(
-            "A map needs scikit-learn, which is not installed: run `pip install 'darkroom[map]'`."
-        ) from None
+    require("sklearn", "A map needs scikit-learn, which is not installed: run `pip install 'darkroom[map]'`.")

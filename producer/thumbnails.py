@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from tasks.errors import ServiceMissing
+from producer.needed_packages import require
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -26,12 +26,7 @@ THREADS = 4
 
 def require_pillow() -> None:
     """Raise ServiceMissing with what to install where Pillow is not there."""
-    try:
-        import PIL  # noqa: F401
-    except ImportError:
-        raise ServiceMissing(
-            "Pictures on pages need Pillow, which is not installed: run `pip install 'darkroom[pictures]'`."
-        ) from None
+    require("PIL", "Pictures on pages need Pillow, which is not installed: run `pip install 'darkroom[pictures]'`.")
 
 
 def thumbnail(uri: str, size: int) -> bytes | None:

@@ -12,13 +12,14 @@ from rich.console import Console
 from producer.change_batch import ChangeBatch
 from producer.interrupt import Interrupts
 from producer.mounts import network_type
+from producer.needed_packages import require
 from producer.patience import collection_facts
 from producer.pending import Pending
 from producer.prune import identity_of
 from producer.roots import find_root
 from producer.stack import Stack, attached
 from settings import Settings
-from tasks.errors import ServiceMissing, WrongUse
+from tasks.errors import WrongUse
 
 TICK_MILLISECONDS = 300
 DEBOUNCE_MILLISECONDS = 1000
@@ -144,9 +145,4 @@ def _renamed(path: str, real: str, named: str) -> str:
 
 
 def _require_watchfiles() -> None:
-    try:
-        import watchfiles  # noqa: F401
-    except ImportError:
-        raise ServiceMissing(
-            "Watching needs watchfiles, which is not installed: run `pip install 'darkroom[watch]'`."
-        ) from None
+    require("watchfiles", "Watching needs watchfiles, which is not installed: run `pip install 'darkroom[watch]'`.")

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SCRATCH = Path(tempfile.mkdtemp(prefix="darkroom-tests-"))
 
-# Before anything of the project is imported: the Celery app reads its settings once.
+# Before anything of the project is imported: the Celery app reads its settings once. Hence the late imports below.
 for name in [name for name in os.environ if name.startswith("DARKROOM")]:
     del os.environ[name]
 os.environ["DARKROOM__DATA__DIR"] = str(SCRATCH / "data")
