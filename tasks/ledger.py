@@ -56,7 +56,6 @@ class Ledger:
     def __init__(self, client: redis.Redis, job: str) -> None:
         self.client = client
         self.job = job
-        self._fail, self._store, self._set = map(client.register_script, (_FAIL, _STORE, _SET))
 
     def key(self, part: str) -> str:
         """The Redis key of one part of this job."""
@@ -105,7 +104,7 @@ class Ledger:
         if arguments:
             keys = [self.key(part) for part in ("stored", "failed", "errors", "reused")]
             pipe = self.client.pipeline(transaction=True)
-            self._store(keys=keys, args=arguments, client=pipe)
+            self.client.register_script(_STORE)(keys=keys, args=arguments, client=pipe)
             self._keep(pipe)
             pipe.execute()
 
@@ -115,7 +114,9 @@ class Ledger:
         for failure in failures:
             arguments += [failure.number, msgpack.packb([failure.uri, failure.stage, failure.reason])]
         if arguments:
-            self._fail(keys=[self.key("stored"), self.key("failed"), self.key("errors")], args=arguments)
+            self.client.register_script(_FAIL)(
+                keys=[self.key("stored"), self.key("failed"), self.key("errors")], args=arguments
+            )
             self._keep(self.client)
 
     def computed(self, embedded: int, captioned: int) -> None:
@@ -128,7 +129,7 @@ class Ledger:
         """Tick files that the collection already holds unchanged."""
         if numbers:
             pipe = self.client.pipeline(transaction=False)
-            self._set(keys=[self.key("skipped")], args=list(numbers), client=pipe)
+            self.client.register_script(_SET)(keys=[self.key("skipped")], args=list(numbers), client=pipe)
             self._keep(pipe)
             pipe.execute()
 

@@ -4,6 +4,7 @@ kombu asks for one message at a time, notes in a second round trip who holds it,
 small work that is most of what a worker does, and Redis with it.
 """
 
+import json
 import logging
 import threading
 import time
@@ -154,6 +155,7 @@ class BulkChannel(kombu_redis.Channel):
             keys=[self.unacked_key, self.unacked_index_key, *queues], args=[room, time.time()]
         )
         for queue, raw in zip(found[::2], found[1::2], strict=True):
-            payload = loads(raw.decode())
+            # kombu looks at every object for its own spelling of dates and the like; ours are plain.
+            payload = loads(raw.decode()) if b'"__type__"' in raw else json.loads(raw)
             self.qos.noted.add(payload["properties"]["delivery_tag"])
             self.connection._deliver(payload, queue.decode())

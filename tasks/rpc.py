@@ -14,6 +14,9 @@ from tasks.errors import DarkroomError, ServiceMissing, WrongUse
 
 _KINDS: dict[str, type[DarkroomError]] = {"WrongUse": WrongUse, "ServiceMissing": ServiceMissing}
 
+# Longer lists and bytes are shown by their length.
+LONGEST_SHOWN = 8
+
 
 def answer(work: Callable[[], Any]) -> dict[str, Any]:
     """Run the worker's side of a question; a mistake of the caller's travels back as a sentence, not as a traceback."""
@@ -22,6 +25,17 @@ def answer(work: Callable[[], Any]) -> dict[str, Any]:
     except DarkroomError as error:
         kind = next((name for name, cls in _KINDS.items() if isinstance(error, cls)), "DarkroomError")
         return {"error": str(error), "kind": kind}
+
+
+def _shown(arguments: dict[str, Any]) -> str:
+    """The arguments as Flower shows them; Celery would write out thousands of numbers and bytes to keep a few."""
+
+    def short(value: Any) -> str:
+        if isinstance(value, bytes | list) and len(value) > LONGEST_SHOWN:
+            return f"<{len(value):,} {'bytes' if isinstance(value, bytes) else 'items'}>"
+        return repr(value)
+
+    return f"{{{', '.join(f'{name}: {short(value)}' for name, value in arguments.items())}}}"
 
 
 @contextmanager
@@ -42,12 +56,18 @@ class Question:
         self.task = task
         self._arguments = arguments
         with _redis_may_be_away():
-            self._result = app.send_task(task, kwargs=arguments, ignore_result=False)
+            self._result = app.send_task(task, kwargs=arguments, ignore_result=False, kwargsrepr=_shown(arguments))
 
     def ask_again(self) -> None:
         """Send it once more, for the worker that had it may have died with it; any answer to either will do."""
         with _redis_may_be_away():
-            app.send_task(self.task, kwargs=self._arguments, task_id=self._result.id, ignore_result=False)
+            app.send_task(
+                self.task,
+                kwargs=self._arguments,
+                task_id=self._result.id,
+                ignore_result=False,
+                kwargsrepr=_shown(self._arguments),
+            )
 
     def ready(self) -> bool:
         """True when the answer is there."""

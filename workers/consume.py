@@ -1,5 +1,6 @@
 """Be a Celery worker: what the workers of all kinds have in common."""
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -29,6 +30,9 @@ def consume(name: str, queues: Sequence[str], threads: int, interactive: str | N
     if interactive is not None:
         app.steps["consumer"].add(lane(interactive))
         threads += PLACES
+    # Models and libraries are a million objects that stay; without this every search for garbage walks through them.
+    gc.collect()
+    gc.freeze()
     app.worker_main(
         ["worker", "--pool=threads", f"--concurrency={threads}", f"--queues={','.join(queues)}",
          f"--hostname={node_name(name)}", "--without-gossip", "--without-mingle", "--loglevel=WARNING"]

@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 from tasks.app import app
 from tasks.errors import DarkroomError, ServiceMissing, WrongUse
 from tasks.queues import PLAN
-from tasks.rpc import Question, answer, ask
+from tasks.rpc import Question, _shown, answer, ask
 from tests.tasks.tiny_worker import BREAK, ECHO, REFUSE
 from tests.tasks.workers import workers_on
 
@@ -83,3 +83,8 @@ def test_a_redis_that_is_away_for_too_long_is_a_redis_error_and_no_traceback(mon
     monkeypatch.setattr(app, "send_task", give_up)
     with pytest.raises(RedisError, match="does not answer"):
         Question(ECHO, value=1)
+
+
+def test_flower_is_shown_the_length_of_what_is_long_and_the_rest_as_it_is() -> None:
+    shown = _shown({"vector": b"\x00" * 2048, "limit": 5, "where": {"a": 1}, "ids": ["x"] * 1500, "texts": ["a cat"]})
+    assert shown == "{vector: <2,048 bytes>, limit: 5, where: {'a': 1}, ids: <1,500 items>, texts: ['a cat']}"

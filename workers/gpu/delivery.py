@@ -1,9 +1,11 @@
 """One message in the hands of a worker: which of its files are under way, and which have failed alone."""
 
 import logging
-from collections.abc import Iterator
-from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, InvalidStateError, wait
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
+from typing import Any
 
 from redis.exceptions import RedisError
 
@@ -11,6 +13,7 @@ from tasks.ledger import Failure, Ledger
 from tasks.messages import FileItem, FilesMessage
 from workers.gpu.picture import LoadError
 from workers.gpu.read import NotReachable
+from workers.gpu.when_all import when_all
 from workers.gpu.work import Work
 from workers.logs import about_file
 
@@ -20,7 +23,9 @@ log = logging.getLogger("darkroom.gpu")
 class Delivery:
     """The files of one message: `under_way` are those that may still be stored, `failures` those that will not.
 
-    `not_reached` are files that lie where this machine does not see them, each with the reason.
+    `not_reached` are files that lie where this machine does not see them, each with the reason. `through` ends when
+    every file under way has been handed over or has failed. `context` is that of the thread that opened the delivery:
+    lines that others write to the log inside it name the job.
     """
 
     def __init__(self, message: FilesMessage, ledger: Ledger) -> None:
@@ -29,6 +34,41 @@ class Delivery:
         self.under_way: list[Work] = []
         self.failures: list[Failure] = []
         self.not_reached: list[tuple[FileItem, str]] = []
+        self.through: Future[None] = Future()
+        self.context = copy_context()
+
+    def end(self, error: BaseException | None = None) -> None:
+        """End `through`, with an error if there is one; what has ended stays as it is."""
+        with suppress(InvalidStateError):
+            if error is None:
+                self.through.set_result(None)
+            else:
+                self.through.set_exception(error)
+
+    def in_models(self) -> list[Future[Any]]:
+        """What the models still owe, or have answered, for the files under way."""
+        return [future for work in self.under_way for future in (work.vector, work.caption) if future is not None]
+
+    def wait_for(self, futures: Sequence[Future[Any]]) -> None:
+        """Return when these have ended; raises CancelledError when the worker leaves before they have."""
+        ended: Future[None] = Future()
+        when_all(futures, lambda: ended.set_result(None))
+        wait((ended, self.through), return_when=FIRST_COMPLETED)
+        if self.through.done():
+            self.through.result()
+
+    def settle(self) -> None:
+        """Wait until all is through, and list what has failed; raises what ended the delivery as a whole."""
+        self.through.result()
+        for work in self.under_way:
+            with self.failing(work.item):
+                assert work.handed is not None
+                work.handed.result()
+
+    def take(self, other: "Delivery") -> None:
+        """Take over how the files of another delivery ended."""
+        self.failures += other.failures
+        self.not_reached += other.not_reached
 
     @contextmanager
     def failing(self, item: FileItem) -> Iterator[None]:
@@ -53,3 +93,24 @@ class Delivery:
             self.ledger.failed([failure])
             self.failures.append(failure)
             self.under_way = [work for work in self.under_way if work.item is not item]
+
+
+class Deliveries:
+    """The deliveries that threads of this worker wait for."""
+
+    def __init__(self) -> None:
+        self._held: set[Delivery] = set()
+
+    @contextmanager
+    def holding(self, delivery: Delivery) -> Iterator[None]:
+        """Count this one in."""
+        self._held.add(delivery)
+        try:
+            yield
+        finally:
+            self._held.discard(delivery)
+
+    def end_all(self, error: BaseException) -> None:
+        """End all that are there with this error."""
+        for delivery in list(self._held):
+            delivery.end(error)

@@ -23,19 +23,27 @@ class Isolation:
         self._is_alone = False
         self._closed = False
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """Work beside others; raises CancelledError once it is closed. Not to be entered twice by one thread."""
+    def enter(self) -> None:
+        """Work beside others until `leave`, which any thread may call; raises CancelledError once it is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or not self._alone)
             self._check()
             self._together += 1
+
+    def leave(self) -> None:
+        """The end of what `enter` began."""
+        with self._changed:
+            self._together -= 1
+            self._changed.notify_all()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """`enter` and `leave`. Not to be entered twice by one thread."""
+        self.enter()
         try:
             yield
         finally:
-            with self._changed:
-                self._together -= 1
-                self._changed.notify_all()
+            self.leave()
 
     @contextmanager
     def alone(self, ledger: Ledger, number: int) -> Iterator[None]:

@@ -28,6 +28,8 @@ def facts_of(exif: Image.Exif) -> dict[str, Any]:
     iso, focal_length (millimetres, of the lens itself) and gps {"lat", "lon"} (degrees). What is missing is left out,
     and so is what cannot be read or cannot be: broken EXIF is no reason to lose a picture.
     """
+    if not exif:
+        return {}
     readers: dict[str, Callable[[Mapping[int, Any]], Any]] = {
         "taken_at": lambda detail: _taken_at(detail, exif),
         "camera": lambda detail: _camera(_text(exif.get(_BASE.Make)), _text(exif.get(_BASE.Model))),

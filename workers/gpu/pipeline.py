@@ -1,31 +1,30 @@
 """The way of a file through a GPU worker: read, look up, decode, embed and caption, hand over."""
 
-import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from settings import Settings
 from tasks.ledger import Failure, Ledger
-from tasks.messages import FileItem, FilesMessage, PointsMessage
-from workers.gpu.delivery import Delivery
+from tasks.messages import FilesMessage, PointsMessage
+from workers.gpu.delivery import Deliveries, Delivery
 from workers.gpu.elsewhere import Elsewhere
-from workers.gpu.finish import finish
-from workers.gpu.hand_over import by_job, points_message
-from workers.gpu.hardware import batch_sizes, is_out_of_memory, loaders
+from workers.gpu.hand_over import Sender
+from workers.gpu.hardware import batch_sizes, is_out_of_memory
 from workers.gpu.isolation import Isolation
 from workers.gpu.load import decode
+from workers.gpu.loaders import Loaders
 from workers.gpu.picture import LoadError, Pixels
 from workers.gpu.sources import Sources
-from workers.gpu.watchdog import Watchdog
-from workers.gpu.work import Finished, Known, Work
-from workers.metrics import loading
+from workers.gpu.when_all import when_all
+from workers.gpu.work import Known, Work
 from workers.microbatcher import MicroBatcher
 
 if TYPE_CHECKING:
@@ -34,13 +33,12 @@ if TYPE_CHECKING:
     from workers.gpu.clip import Clip
     from workers.gpu.null import NullClip
 
-log = logging.getLogger("darkroom.gpu")
-
 HANDOVER_BATCH = 128
 LOOK_UP_BATCH = 128
 # A look-up or hand-over is one message whatever the number of files; a first batch of one caption costs a CPU seconds.
-GATHER_SECONDS = 0.05
-Turn = AbstractContextManager[None]
+GATHER_SECONDS = 0.03
+# A forward pass of one picture costs nearly as much as one of several.
+CLIP_GATHER_SECONDS = 0.005
 
 
 class Pipeline:
@@ -64,23 +62,23 @@ class Pipeline:
         self.settings = settings
         self.clip = clip
         self.blip = blip
-        self._publish = publish
-        self._count = count
         self._sources = Sources(settings)
         self.elsewhere = Elsewhere("this machine", set, lambda message, worker: None)
         batch_clip, batch_blip = batch_sizes(settings, device_type)
         self.clip_batcher: MicroBatcher[Pixels, NDArray[np.float32]] = MicroBatcher(
-            "clip", lambda batch: list(clip.embed_pictures(batch)), batch_clip, is_out_of_memory
+            "clip", lambda batch: list(clip.embed_pictures(batch)), batch_clip, is_out_of_memory, CLIP_GATHER_SECONDS
         )
         self.blip_batcher: MicroBatcher[Pixels, str] | None = None
         if blip is not None:
             self.blip_batcher = MicroBatcher("blip", blip.caption, batch_blip, is_out_of_memory, GATHER_SECONDS)
         self._look_up = MicroBatcher("look-up", look_up, LOOK_UP_BATCH, gather_seconds=GATHER_SECONDS)
-        self._hand_over = MicroBatcher("hand-over", self._publish_batch, HANDOVER_BATCH, gather_seconds=GATHER_SECONDS)
-        self._loaders = threading.BoundedSemaphore(loaders(settings))
+        sender = Sender(clip.name, clip.dim, blip.name if blip else None, publish, count)
+        self._hand_over: MicroBatcher[tuple[FilesMessage, Work], None] = MicroBatcher(
+            "hand-over", sender.send, HANDOVER_BATCH, gather_seconds=GATHER_SECONDS
+        )
+        self._loaders = Loaders(settings)
         self._isolation = Isolation()
-        self._leave: Future[None] = Future()
-        self._watchdog = Watchdog(settings.ingest.load_seconds)
+        self._deliveries = Deliveries()
 
     def process(self, message: FilesMessage, ledger: Ledger, redelivered: bool = False) -> list[Failure]:
         """Bring the files of a message to the storage queue, or to the job's error list; returns what it listed there.
@@ -91,20 +89,14 @@ class Pipeline:
         leave before the files are through; they may then be delivered again.
         """
         delivery = Delivery(message, ledger)
-        if not redelivered:
-            self._bring(delivery, message.files, self._isolation.together)
-            return self._settled(delivery)
-        numbers = [item.number for item in message.files]
-        done, deaths = ledger.done(numbers), ledger.attempts(numbers)
-        limit = max(1, self.settings.ingest.max_attempts - 1)
-        for item in message.files:
-            if item.number in done:
-                continue
-            with delivery.failing(item):
-                if deaths[item.number] >= limit:
-                    raise LoadError("load", f"its worker died while working on it, {limit + 1} times over")
-                self._bring(delivery, [item], partial(self._isolation.alone, ledger, item.number))
-        return self._settled(delivery)
+        if redelivered:
+            self._bring_each_alone(delivery)
+        else:
+            with self._deliveries.holding(delivery):
+                self._loaders.submit(delivery, self._read_together)
+                delivery.settle()
+        self.elsewhere.pass_on(delivery)
+        return delivery.failures
 
     def hand_back(self, seconds: float) -> None:
         """Begin nothing more and end what waits, with CancelledError; what the models hold gets `seconds` to finish."""
@@ -112,55 +104,81 @@ class Pipeline:
         for batcher in (self.clip_batcher, self.blip_batcher):
             if batcher is not None:
                 batcher.cancel_waiting()
-        timer = threading.Timer(seconds, self._leave.set_result, (None,))
+        timer = threading.Timer(seconds, self._deliveries.end_all, (CancelledError(),))
         timer.daemon = True
         timer.start()
 
-    def _settled(self, delivery: Delivery) -> list[Failure]:
-        self.elsewhere.pass_on(delivery)
-        return delivery.failures
-
     def close(self) -> None:
-        """End the batchers' threads once they have worked off what they hold."""
+        """End all threads once they have worked off what they hold."""
+        self._loaders.close()
         for batcher in (self._look_up, self.clip_batcher, self.blip_batcher, self._hand_over):
             if batcher is not None:
                 batcher.close()
-        self._watchdog.close()
 
-    def _bring(self, delivery: Delivery, files: Sequence[FileItem], turn: Callable[[], Turn]) -> None:
-        ledger = delivery.ledger
-        delivery.under_way = []
+    def _read_together(self, delivery: Delivery) -> None:
+        with self._isolation.together():
+            self._read(delivery)
+        # Out of turn, for an answer may take seconds, and nothing can crash over it.
+        when_all(
+            [work.known for work in delivery.under_way],
+            lambda: self._loaders.submit(delivery, self._compute_together),
+        )
+
+    def _compute_together(self, delivery: Delivery) -> None:
+        def computed() -> None:
+            self._isolation.leave()
+            self._hand_all_over(delivery)
+
+        self._isolation.enter()
+        try:
+            self._start_models(delivery)
+        except BaseException as error:
+            delivery.end(error)
+        when_all(delivery.in_models(), computed)
+
+    def _bring_each_alone(self, delivery: Delivery) -> None:
+        ledger, message = delivery.ledger, delivery.message
+        numbers = [item.number for item in message.files]
+        done, deaths = ledger.done(numbers), ledger.attempts(numbers)
+        limit = max(1, self.settings.ingest.max_attempts - 1)
+        for item in message.files:
+            if item.number in done:
+                continue
+            single = Delivery(replace(message, files=[item]), ledger)
+            with self._deliveries.holding(single), single.failing(item):
+                if deaths[item.number] >= limit:
+                    raise LoadError("load", f"its worker died while working on it, {limit + 1} times over")
+                self._bring_alone(single, partial(self._isolation.alone, ledger, item.number))
+            delivery.take(single)
+
+    def _bring_alone(self, delivery: Delivery, turn: Callable[[], AbstractContextManager[None]]) -> None:
         with turn():
-            for item in files:
-                with delivery.failing(item), self._loading(ledger, item):
-                    content = self._sources.read(item.uri, delivery.message.root)
-                    delivery.under_way.append(Work(item, content, self._look_up.submit(content.sha256)))
-        # Between two turns, for an answer may take seconds, and nothing can crash over it.
-        wait([work.known for work in delivery.under_way])
+            self._read(delivery)
+        delivery.wait_for([work.known for work in delivery.under_way])
         with turn():
-            for work in delivery.under_way:
-                with delivery.failing(work.item):
-                    self._start_models(work, ledger)
-            for work in delivery.under_way:
-                with delivery.failing(work.item):
-                    self._computed(work.vector)
-                    self._computed(work.caption)
-        handed_over = []
+            self._start_models(delivery)
+            delivery.wait_for(delivery.in_models())
+        self._hand_all_over(delivery)
+        delivery.settle()
+
+    def _read(self, delivery: Delivery) -> None:
+        for item in delivery.message.files:
+            with delivery.failing(item), self._loaders.loading(delivery.ledger, item):
+                content = self._sources.read(item.uri, delivery.message.root)
+                delivery.under_way.append(Work(item, content, self._look_up.submit(content.sha256)))
+
+    def _start_models(self, delivery: Delivery) -> None:
         for work in delivery.under_way:
             with delivery.failing(work.item):
-                row = finish(delivery.message, work, self.clip.name, self.blip.name if self.blip else None)
-                handed_over.append((work, self._hand_over.submit(row)))
-        for work, handed in handed_over:
-            with delivery.failing(work.item):
-                handed.result()
+                self._start_models_for(work, delivery.ledger)
 
-    def _start_models(self, work: Work, ledger: Ledger) -> None:
+    def _start_models_for(self, work: Work, ledger: Ledger) -> None:
         known = work.known.result()
         wants_caption = self.blip is not None and (known is None or known.payload.get("blip_model") != self.blip.name)
         if known is not None and not wants_caption:
             work.content.data = b""
             return
-        with self._loading(ledger, work.item):
+        with self._loaders.loading(ledger, work.item):
             work.picture = decode(
                 work.content.data,
                 self.settings.ingest.max_pixels,
@@ -174,27 +192,15 @@ class Pipeline:
         if wants_caption and self.blip_batcher is not None and work.picture.blip is not None:
             work.caption = self.blip_batcher.submit(work.picture.blip)
 
-    def _computed(self, future: Future[Any] | None) -> None:
-        """Wait for a model; raises its error, and CancelledError when the worker leaves before it answers."""
-        if future is not None:
-            wait((future, self._leave), return_when=FIRST_COMPLETED)
-            if not future.done():
-                raise CancelledError
-            future.result()
-
-    def _publish_batch(self, batch: list[Finished]) -> list[None]:
-        for job, rows in by_job(batch).items():
-            # Before the points are on their way, so that a finished job has the whole count.
-            self._count(job, sum(row.embedded for row in rows), sum(row.captioned for row in rows))
-            self._publish(points_message(job, rows, self.clip.name, self.clip.dim))
-        return [None] * len(batch)
-
-    @contextmanager
-    def _loading(self, ledger: Ledger, item: FileItem) -> Iterator[None]:
-        def give_up() -> None:
-            reason = f"loading it took longer than ingest.load_seconds = {self.settings.ingest.load_seconds}"
-            log.error("%s: %s", item.uri, reason)
-            ledger.failed([Failure(item.number, item.uri, "load", reason)])
-
-        with self._loaders, self._watchdog.watching(give_up), loading():
-            yield
+    def _hand_all_over(self, delivery: Delivery) -> None:
+        """Send off what the models have done; called by one of their threads, so nothing else happens here."""
+        if any(future.cancelled() for future in delivery.in_models()):
+            delivery.end(CancelledError())
+        if delivery.through.done():  # the worker leaves without these files
+            return
+        try:
+            for work in delivery.under_way:
+                work.handed = self._hand_over.submit((delivery.message, work))
+        except RuntimeError as error:
+            delivery.end(error)
+        when_all([work.handed for work in delivery.under_way if work.handed], delivery.end)

@@ -71,20 +71,22 @@ def open_regular(path: Path) -> tuple[int, os.stat_result]:
 def read_at(path: Path, max_bytes: int) -> Content:
     """Read the file at a path once; raises LoadError with the reason when it cannot be."""
     descriptor, before = open_regular(path)
-    with open(descriptor, "rb", buffering=0) as stream:
+    try:
         if before.st_size == 0:
             raise LoadError("read", "the file is empty")
         if before.st_size > max_bytes:
             raise LoadError("read", f"{before.st_size:,} bytes are more than ingest.max_bytes = {max_bytes:,}")
         try:
-            data = stream.read(before.st_size + 1) or b""
-            while len(data) < before.st_size and (more := stream.read(before.st_size + 1 - len(data))):
+            data = os.read(descriptor, before.st_size + 1)
+            while len(data) < before.st_size and (more := os.read(descriptor, before.st_size + 1 - len(data))):
                 data += more
         except OSError as error:
             raise LoadError("read", f"cannot be read: {error.strerror}") from None
         except MemoryError:
             raise LoadError("read", f"not enough memory to read its {before.st_size:,} bytes") from None
         after = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
     if len(data) != before.st_size or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise LoadError("read", "the file changed while it was read; ingest it again when it is at rest")
     return Content(data, hashlib.sha256(data).hexdigest(), before.st_mtime_ns)

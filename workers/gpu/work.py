@@ -29,6 +29,7 @@ class Work:
     picture: Picture | None = None
     vector: Future[NDArray[np.float32]] | None = None
     caption: Future[str] | None = None
+    handed: Future[None] | None = None
 
 
 @dataclass

@@ -183,7 +183,8 @@ def _again(state: RetryCallState) -> None:
     before_sleep=_again,
 )
 def _publish(message: PointsMessage) -> None:
-    app.send_task(STORE_POINTS, kwargs=message.to_wire())
+    shown = f"{len(message.numbers)} files of {message.job}"
+    app.send_task(STORE_POINTS, kwargs=message.to_wire(), argsrepr=shown, kwargsrepr="{}")
 
 
 def _count(job: str, embedded: int, captioned: int) -> None:

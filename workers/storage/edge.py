@@ -16,7 +16,7 @@ from workers.storage.edge_filter import edge_filter
 from workers.storage.edge_folder import SEGMENT_POINTS, About, CollectionFolder
 from workers.storage.edge_log import WriteAheadLog
 from workers.storage.patterns import spelled_out
-from workers.storage.where import Is, Where, parse_where
+from workers.storage.where import Condition, In, Is, Where, parse_where
 
 T = TypeVar("T")
 # Replaying this many points when a shard is loaded takes about a second.
@@ -86,8 +86,8 @@ class EdgeCatalog:
 
     def by_content(self, sha256s: Sequence[str], clip_model: str, preprocessing: str) -> dict[str, Point]:
         """See Catalog."""
-        made_by = [Is("clip_model", clip_model), Is("preprocessing", preprocessing)]
-        wanted = list(dict.fromkeys(sha256s))
+        made_by: list[Condition] = [Is("clip_model", clip_model), Is("preprocessing", preprocessing)]
+        wanted = self._held(list(dict.fromkeys(sha256s)), made_by)
         if not wanted:
             return {}
         # One request for each sha256: in a single one for all, many copies of one picture would push out the others.
@@ -183,6 +183,17 @@ class EdgeCatalog:
 
     def _filter(self, where: dict[str, Any] | None) -> edge.Filter | None:
         return edge_filter(spelled_out(parse_where(where), lambda field, most: self.facet(field, limit=most)))
+
+    def _held(self, sha256s: list[str], made_by: list[Condition]) -> list[str]:
+        """Which of these contents may be there: of new files none are, and that takes one question instead of many."""
+        most = 2 * len(sha256s)
+        request = edge.ScrollRequest(
+            None, most, edge_filter(Where([In("sha256", sha256s), *made_by], [], [])), ["sha256"], False
+        )
+        found, _ = self._run(lambda shard: shard.scroll(request)) or ([], None)
+        if len(found) == most:  # there may be more, of contents that have not come up yet
+            return sha256s
+        return list({(record.payload or {})["sha256"] for record in found})
 
     def _run(self, work: Callable[[edge.EdgeShard], T]) -> T | None:
         with self._lock:

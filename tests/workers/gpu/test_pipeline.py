@@ -1,5 +1,6 @@
 """The way of a file through a GPU worker: every file is accounted for, and none gets what belongs to another."""
 
+import logging
 import random
 import threading
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from tasks.ledger import Ledger
 from tasks.messages import FileItem, FilesMessage, PointsMessage
 from tests.until import until
 from tests.workers.gpu.bench import BATCH, Bench, Open, files_of
+from workers import logs
 from workers.gpu.blip import Blip
 from workers.gpu.clip import Clip
 from workers.gpu.load import decode
@@ -170,6 +172,42 @@ def test_a_ledger_that_is_away_fails_no_file(bench: Open, folder: Path) -> None:
     with pytest.raises(redis.ConnectionError):
         own.pipeline.process(message, Ledger(nowhere, "job"), redelivered=True)
     assert own.failures == {}
+
+
+def test_a_ledger_that_is_away_when_a_file_fails_ends_its_message_and_no_other(
+    bench: Open, folder: Path, tmp_path: Path
+) -> None:
+    own = bench()
+    nowhere = redis.Redis(unix_socket_path=str(folder / "no.sock"), retry=Retry(NoBackoff(), 0))
+    missing = FileItem(1, (tmp_path / "missing.png").as_uri())
+    message = FilesMessage("job", tmp_path.as_uri(), [*files_of(folder, 2), missing])
+    (tmp_path / "beside it").touch()
+    with pytest.raises(redis.ConnectionError):
+        own.pipeline.process(message, Ledger(nowhere, "job"))
+    own.process(files_of(folder, 3))
+    assert set(own.rows) == {item.number for item in files_of(folder, 3)}
+    assert own.failures == {}
+
+
+def test_lines_that_a_loader_writes_to_the_log_name_the_job(
+    bench: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Jobs(logging.Filter):
+        def filter(self, record: logging.LogRecord) -> bool:
+            seen.append((threading.current_thread().name.partition("_")[0], logs._job.get(), logs._file.get()))
+            return True
+
+    seen: list[tuple[str, str, str]] = []
+    (tmp_path / "empty.png").touch()
+    uri = (tmp_path / "empty.png").as_uri()
+    token = logs._job.set("20260131-142501-9f3a")
+    caplog.handler.addFilter(watch := Jobs())
+    try:
+        bench().process([FileItem(1, uri)])
+    finally:
+        caplog.handler.removeFilter(watch)
+        logs._job.reset(token)
+    assert seen == [("loader", "20260131-142501-9f3a", uri)]
 
 
 def test_points_that_cannot_be_sent_are_failed_with_the_reason(clip: Clip, client: redis.Redis, folder: Path) -> None:
