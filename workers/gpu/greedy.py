@@ -1,7 +1,9 @@
 """Greedy generation for BLIP's text decoder: what `generate` does with num_beams=1, for less work.
 
-The keys and values of a picture are computed once, those of the words as they come, into memory laid out beforehand;
-pictures whose captions have ended leave the batch.
+The keys and values of the words are kept as they come, in memory laid out beforehand. Those of a picture are never
+computed: with keys K = X A and values V = X B of the encoded picture X, q K' = (q A') X' and p V = (p X) B, so the two
+products move to the one word that asks. Up to some sixty words that is less work than twelve layers of keys and values
+for 577 patches, and it saves 42 MB a picture. Pictures whose captions have ended leave the batch.
 """
 
 from dataclasses import dataclass
@@ -35,7 +37,7 @@ def is_plain(generation: Any) -> bool:
 
 @dataclass
 class _Memory:
-    """Keys and values of one layer, each (n, heads, positions, width of a head)."""
+    """Keys and values of the words in one layer, each (n, heads, positions, width of a head)."""
 
     keys: torch.Tensor
     values: torch.Tensor
@@ -56,14 +58,13 @@ class Greedy:
     def __call__(self, pictures: torch.Tensor, max_tokens: int) -> torch.Tensor:
         """Token ids of (n, at most max_tokens) for encoded pictures of (n, patches, width), padded after the end."""
         count, device = len(pictures), pictures.device
-        seen = [self._remembered(layer.crossattention.self, pictures) for layer in self._layers]
         said = [self._blank(layer.attention.self, pictures, max_tokens) for layer in self._layers]
         words = torch.full((count, max_tokens), self._pad, dtype=torch.long, device=device)
         rows = torch.arange(count, device=device)
         open_ = torch.ones(count, dtype=torch.bool, device=device)
         latest = torch.full((count,), self._begin, dtype=torch.long, device=device)
         for position in range(max_tokens):
-            latest = self._next(latest, position, said, seen)
+            latest = self._next(latest, position, said, pictures)
             words[rows[open_], position] = latest[open_]
             open_ &= latest != self._end
             left = int(open_.sum())
@@ -72,35 +73,44 @@ class Greedy:
             # Halving copies each memory about once in all; dropping row by row would copy it again and again.
             if 2 * left <= len(rows):
                 kept = open_.nonzero().squeeze(1)
-                for memory in (*seen, *said):
+                for memory in said:
                     memory.keep(kept)
-                rows, latest, open_ = rows[kept], latest[kept], open_[kept]
+                rows, latest, open_, pictures = rows[kept], latest[kept], open_[kept], pictures[kept]
         return words
 
-    def _next(self, latest: torch.Tensor, position: int, said: list[_Memory], seen: list[_Memory]) -> torch.Tensor:
+    def _next(self, latest: torch.Tensor, position: int, said: list[_Memory], pictures: torch.Tensor) -> torch.Tensor:
         states = self._embeddings.word_embeddings(latest) + self._embeddings.position_embeddings.weight[position]
         states = self._embeddings.LayerNorm(states)
-        for layer, own, picture in zip(self._layers, said, seen, strict=True):
+        for layer, own in zip(self._layers, said, strict=True):
             attention = layer.attention.self
             own.keys[:, :, position] = self._split(attention.key(states))
             own.values[:, :, position] = self._split(attention.value(states))
             until = position + 1
-            states = self._attend(layer.attention, states, own.keys[:, :, :until], own.values[:, :, :until])
-            states = self._attend(layer.crossattention, states, picture.keys, picture.values)
+            states = self._recall(layer.attention, states, own.keys[:, :, :until], own.values[:, :, :until])
+            states = self._look(layer.crossattention, states, pictures)
             states = layer.feed_forward_chunk(states)
         likeliest: torch.Tensor = self._head(states).argmax(dim=-1)
         return likeliest
 
-    def _attend(self, attention: Any, states: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    def _recall(self, attention: Any, states: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        """Attention of the latest word to the words so far."""
         query = self._split(attention.self.query(states)).unsqueeze(2)
         attended = F.scaled_dot_product_attention(query, keys, values)
         output: torch.Tensor = attention.output(attended.reshape(states.shape), states)
         return output
 
-    def _remembered(self, attention: Any, pictures: torch.Tensor) -> _Memory:
-        return _Memory(
-            self._split(attention.key(pictures)).transpose(1, 2), self._split(attention.value(pictures)).transpose(1, 2)
-        )
+    def _look(self, attention: Any, states: torch.Tensor, pictures: torch.Tensor) -> torch.Tensor:
+        """Attention of the latest word to the picture; the heads share its patches as their keys and their values."""
+        own = attention.self
+        # The bias of the keys adds the same to every patch, which a softmax does not see.
+        keys, values = (part.weight.unflatten(0, (self._heads, -1)) for part in (own.key, own.value))
+        query = torch.bmm(self._split(own.query(states)).transpose(0, 1), keys).transpose(0, 1).unsqueeze(1)
+        patches = pictures.unsqueeze(1)
+        scale = keys.shape[1] ** -0.5
+        attended = F.scaled_dot_product_attention(query, patches, patches, scale=scale).squeeze(1)
+        attended = torch.bmm(attended.transpose(0, 1), values.transpose(1, 2)).transpose(0, 1)
+        output: torch.Tensor = attention.output(attended.reshape(states.shape) + own.value.bias, states)
+        return output
 
     def _blank(self, attention: Any, pictures: torch.Tensor, max_tokens: int) -> _Memory:
         shape = (len(pictures), self._heads, max_tokens, attention.attention_head_size)
