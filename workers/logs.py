@@ -2,8 +2,6 @@
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -17,14 +15,17 @@ _job: ContextVar[str] = ContextVar("job", default="")
 _file: ContextVar[str] = ContextVar("file", default="")
 
 
-@contextmanager
-def about_file(uri: str) -> Iterator[None]:
+class about_file:
     """Name this file in every line that is written inside."""
-    token = _file.set(uri)
-    try:
-        yield
-    finally:
-        _file.reset(token)
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+
+    def __enter__(self) -> None:
+        self._token = _file.set(self._uri)
+
+    def __exit__(self, *_: object) -> None:
+        _file.reset(self._token)
 
 
 class Lines(logging.Formatter):

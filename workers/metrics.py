@@ -4,9 +4,7 @@ Names, units and labels are listed in docs/scaling.md; deploy/grafana.json draws
 """
 
 import re
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import redis
@@ -88,15 +86,10 @@ def batch_done(batcher: str, size: int, seconds: float) -> None:
         _metrics.batch_seconds.labels(batcher).observe(seconds)
 
 
-@contextmanager
-def loading() -> Iterator[None]:
-    """Count the seconds spent inside."""
-    begin = time.perf_counter()
-    try:
-        yield
-    finally:
-        if _metrics is not None:
-            _metrics.load_seconds.observe(time.perf_counter() - begin)
+def loaded(seconds: float) -> None:
+    """Count one reading or one decoding of a file."""
+    if _metrics is not None:
+        _metrics.load_seconds.observe(seconds)
 
 
 def files_ended(outcome: str, files: int) -> None:

@@ -70,29 +70,47 @@ class Delivery:
         self.failures += other.failures
         self.not_reached += other.not_reached
 
-    @contextmanager
-    def failing(self, item: FileItem) -> Iterator[None]:
+    def failing(self, item: FileItem) -> "Failing":
         """Let one file fail alone: its reason goes to the ledger, and it leaves the files under way."""
-        with about_file(item.uri):
-            try:
-                yield
-                return
-            except NotReachable as error:
-                self.not_reached.append((item, error.reason))
-                return
-            except LoadError as error:
-                failure = Failure(item.number, item.uri, error.stage, error.reason)
-                log.warning("%s", error.reason)
-            except (RedisError, CancelledError):
-                # A ledger that is away and a worker that leaves say nothing about the file.
-                raise
-            except Exception as error:
-                reason = f"{type(error).__name__}: {error}"[:300]
-                failure = Failure(item.number, item.uri, "model", f"unexpected error, see the worker's log ({reason})")
-                log.exception("%s", reason)
-            self.ledger.failed([failure])
-            self.failures.append(failure)
-            self.under_way = [work for work in self.under_way if work.item is not item]
+        return Failing(self, item)
+
+    def failed(self, item: FileItem, error: Exception) -> None:
+        """Note why a file will not be stored."""
+        if isinstance(error, NotReachable):
+            self.not_reached.append((item, error.reason))
+            return
+        if isinstance(error, LoadError):
+            failure = Failure(item.number, item.uri, error.stage, error.reason)
+            log.warning("%s", error.reason)
+        else:
+            reason = f"{type(error).__name__}: {error}"[:300]
+            failure = Failure(item.number, item.uri, "model", f"unexpected error, see the worker's log ({reason})")
+            log.error("%s", reason, exc_info=error)
+        self.ledger.failed([failure])
+        self.failures.append(failure)
+        self.under_way = [work for work in self.under_way if work.item is not item]
+
+
+class Failing:
+    """What `Delivery.failing` returns. Every file goes through it four times, and a generator costs twice as much."""
+
+    def __init__(self, delivery: Delivery, item: FileItem) -> None:
+        self._delivery = delivery
+        self._item = item
+        self._about = about_file(item.uri)
+
+    def __enter__(self) -> None:
+        self._about.__enter__()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        try:
+            # A ledger that is away and a worker that leaves say nothing about the file.
+            if not isinstance(error, Exception) or isinstance(error, RedisError | CancelledError):
+                return False
+            self._delivery.failed(self._item, error)
+            return True
+        finally:
+            self._about.__exit__()
 
 
 class Deliveries:

@@ -1,9 +1,9 @@
 """The threads that read and decode files, as many as `gpu.loaders`, each file under the eye of a watchdog."""
 
 import logging
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 from settings import Settings
 from tasks.ledger import Failure, Ledger
@@ -11,7 +11,7 @@ from tasks.messages import FileItem
 from workers.gpu.delivery import Delivery
 from workers.gpu.hardware import loaders
 from workers.gpu.watchdog import Watchdog
-from workers.metrics import loading
+from workers.metrics import loaded
 
 log = logging.getLogger("darkroom.gpu")
 
@@ -24,9 +24,8 @@ class Loaders:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._seconds = settings.ingest.load_seconds
         self._pool = ThreadPoolExecutor(loaders(settings), thread_name_prefix="loader")
-        self._watchdog = Watchdog(self._seconds)
+        self._watchdog = Watchdog(settings.ingest.load_seconds)
 
     def submit(self, delivery: Delivery, step: Callable[[Delivery], None]) -> None:
         """Run a step of a delivery when its turn comes; what it raises ends the delivery."""
@@ -43,19 +42,33 @@ class Loaders:
         except RuntimeError as error:  # closed
             delivery.end(error)
 
-    @contextmanager
-    def loading(self, ledger: Ledger, item: FileItem) -> Iterator[None]:
-        """Read or decode one file; when that hangs, the file is listed as failed and the process ends."""
-
-        def give_up() -> None:
-            reason = f"loading it took longer than ingest.load_seconds = {self._seconds}"
-            log.error("%s: %s", item.uri, reason)
-            ledger.failed([Failure(item.number, item.uri, "load", reason)])
-
-        with self._watchdog.watching(give_up), loading():
-            yield
+    def loading(self, ledger: Ledger, item: FileItem) -> "Loading":
+        """Read or decode one file inside; when that hangs, the file is listed as failed and the process ends."""
+        return Loading(self._watchdog, ledger, item)
 
     def close(self) -> None:
         """End the threads once they have done what was submitted."""
         self._pool.shutdown()
         self._watchdog.close()
+
+
+class Loading:
+    """What `Loaders.loading` returns."""
+
+    def __init__(self, watchdog: Watchdog, ledger: Ledger, item: FileItem) -> None:
+        self._watchdog = watchdog
+        self._ledger = ledger
+        self._item = item
+
+    def __enter__(self) -> None:
+        self._number = self._watchdog.watch(self._give_up)
+        self._begin = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        loaded(time.perf_counter() - self._begin)
+        self._watchdog.done(self._number)
+
+    def _give_up(self) -> None:
+        reason = f"loading it took longer than ingest.load_seconds = {self._watchdog.seconds}"
+        log.error("%s: %s", self._item.uri, reason)
+        self._ledger.failed([Failure(self._item.number, self._item.uri, "load", reason)])

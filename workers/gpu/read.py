@@ -45,7 +45,7 @@ def read(uri: str, max_bytes: int) -> Content:
     return read_at(local_path(uri), max_bytes)
 
 
-def open_regular(path: Path) -> tuple[int, os.stat_result]:
+def open_regular(path: str | Path) -> tuple[int, os.stat_result]:
     """A descriptor of an ordinary file, open for reading, and its facts; raises LoadError where there is none."""
     try:
         _refuse_special(os.stat(path))
@@ -68,7 +68,7 @@ def open_regular(path: Path) -> tuple[int, os.stat_result]:
     return descriptor, facts
 
 
-def read_at(path: Path, max_bytes: int) -> Content:
+def read_at(path: str | Path, max_bytes: int) -> Content:
     """Read the file at a path once; raises LoadError with the reason when it cannot be."""
     descriptor, before = open_regular(path)
     try:

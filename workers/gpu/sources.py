@@ -46,13 +46,13 @@ class Sources:
             state = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
             return self._archives.read(outer, state, lambda: _stream(path), name)
         except FileGone:
-            if name is None or not path.exists():
-                self._require_root(path, root)
+            if name is None or not os.path.exists(path):
+                self._require_root(Path(path), root)
             raise
 
-    def _local(self, uri: str) -> Path:
+    def _local(self, uri: str) -> str:
         try:
-            return Path(os.fsdecode(self._paths.allowed(self._paths.here(file_path(uri)))))
+            return os.fsdecode(self._paths.allowed(self._paths.here(file_path(uri))))
         except (ValueError, NotAllowed) as error:
             raise LoadError("read", str(error)) from None
 
@@ -79,5 +79,5 @@ def _has_content(folder: Path) -> bool:
         return False
 
 
-def _stream(path: Path) -> BinaryIO:
+def _stream(path: str) -> BinaryIO:
     return open(open_regular(path)[0], "rb")

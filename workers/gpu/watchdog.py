@@ -33,15 +33,24 @@ class Watchdog:
         self._watched: dict[int, tuple[float, Callable[[], None]]] = {}
         threading.Thread(target=self._run, name="watchdog", daemon=True).start()
 
+    def watch(self, give_up: Callable[[], None]) -> int:
+        """Watch what begins now; returns the number by which `done` calls it."""
+        number = next(self._numbers)
+        self._watched[number] = time.monotonic() + self.seconds, give_up
+        return number
+
+    def done(self, number: int) -> None:
+        """Say that it has ended."""
+        self._watched.pop(number, None)
+
     @contextmanager
     def watching(self, give_up: Callable[[], None]) -> Iterator[None]:
         """Watch what is done inside."""
-        number = next(self._numbers)
-        self._watched[number] = time.monotonic() + self.seconds, give_up
+        number = self.watch(give_up)
         try:
             yield
         finally:
-            self._watched.pop(number, None)
+            self.done(number)
 
     def close(self) -> None:
         """Watch no more."""
