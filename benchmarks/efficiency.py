@@ -98,7 +98,7 @@ def efficiency_clip(scratch: Path, quick: bool) -> list[Figure]:
 def efficiency_caption(scratch: Path, quick: bool) -> list[Figure]:
     """The ratio for 2 MP JPEGs with captions of TOKENS words at BLIP base's size, and ViT-B/32 embeddings."""
     clip, blip = random_vit_b32(scratch / "vit-b32-random"), random_blip_base(scratch / "blip-base-random")
-    paths = pictures(scratch / "2mp", 4 if quick else 24, MP_2)
+    paths = pictures(scratch / "2mp", 4 if quick else 48, MP_2)
     bare = Bare(clip, blip)
     settings = {"CLIP": str(clip), "BLIP": str(blip), "MAX_CAPTION_TOKENS": str(TOKENS)}
     with ingesting(scratch, paths, **{f"MODELS__{name}": value for name, value in settings.items()}) as ingest:

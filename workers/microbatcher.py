@@ -11,6 +11,9 @@ from workers.metrics import batch_done
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+# Of the time that a batch takes; a batch of captions that is not full costs nearly as much as a full one.
+SHARE = 0.03
+LONGEST_GATHER_SECONDS = 1.0
 
 
 class MicroBatcher(Generic[Item, Result]):
@@ -21,8 +24,10 @@ class MicroBatcher(Generic[Item, Result]):
     and its neighbours do not. When it raises something for which `too_large` is true (out of memory), the batch is
     halved until it fits and the size that fits is kept.
 
-    `gather_seconds` is how long a batch stays open after its first item, for work whose price hardly depends on the
-    size of the batch, such as a question to another process: taken at once, such batches would hold one item or two.
+    `gather_seconds` is how long a batch that is not full stays open after its first item, for work whose price hardly
+    depends on the size of the batch, such as a question to another process: taken at once, such batches would hold one
+    item or two. Where the last batch took long it may be longer, a SHARE of that. No time passes while `expects` says
+    that nothing more is on its way.
     """
 
     def __init__(
@@ -32,6 +37,7 @@ class MicroBatcher(Generic[Item, Result]):
         max_batch: int,
         too_large: Callable[[BaseException], bool] = lambda error: False,
         gather_seconds: float = 0,
+        expects: Callable[[], bool] = lambda: True,
     ) -> None:
         if max_batch < 1:
             raise ValueError("max_batch must be at least 1")
@@ -42,6 +48,8 @@ class MicroBatcher(Generic[Item, Result]):
         self._process = process
         self._too_large = too_large
         self._gather_seconds = gather_seconds
+        self._expects = expects
+        self._last_seconds = 0.0
         self._waiting: queue.SimpleQueue[tuple[Item, Future[Result]] | None] = queue.SimpleQueue()
         self._closed = self._cancelled = False
         self._lock = threading.Lock()
@@ -70,27 +78,39 @@ class MicroBatcher(Generic[Item, Result]):
         self._thread.join()
 
     def _run(self) -> None:
-        ended = False
-        while not ended:
-            first = self._waiting.get()
-            if first is None:
-                return
-            batch = [first]
-            if self._gather_seconds and self._waiting.qsize() + 1 < self.max_batch:
-                time.sleep(self._gather_seconds)
-            while len(batch) < self.max_batch:
-                try:
-                    following = self._waiting.get_nowait()
-                except queue.Empty:
-                    break
-                if following is None:
-                    ended = True
-                    break
-                batch.append(following)
-            if self._cancelled:
-                for _, future in batch:
-                    future.cancel()
-            self._work([entry for entry in batch if entry[1].set_running_or_notify_cancel()])
+        while self._one_batch():
+            pass
+
+    def _one_batch(self) -> bool:
+        """Gather a batch and work on it; False at the end. Nothing of it is held while the next one is awaited."""
+        first = self._waiting.get()
+        if first is None:
+            return False
+        batch, goes_on = [first], True
+        self._wait_for_more()
+        while len(batch) < self.max_batch:
+            try:
+                following = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if following is None:
+                goes_on = False
+                break
+            batch.append(following)
+        if self._cancelled:
+            for _, future in batch:
+                future.cancel()
+        self._work([entry for entry in batch if entry[1].set_running_or_notify_cancel()])
+        return goes_on
+
+    def _wait_for_more(self) -> None:
+        share = min(SHARE * self._last_seconds, LONGEST_GATHER_SECONDS)
+        left = max(self._gather_seconds, share) if self._gather_seconds else 0.0
+        while left > 0 and self._waiting.qsize() + 1 < self.max_batch and self._expects():
+            # In few steps: to be woken up by every item would cost more than some items do.
+            step = min(left, self._gather_seconds)
+            time.sleep(step)
+            left -= step
 
     def _work(self, batch: list[tuple[Item, Future[Result]]]) -> None:
         if not batch:
@@ -113,7 +133,8 @@ class MicroBatcher(Generic[Item, Result]):
             return
         self.batches += 1
         self.items += len(batch)
-        batch_done(self.name, len(batch), time.perf_counter() - begin)
+        self._last_seconds = time.perf_counter() - begin
+        batch_done(self.name, len(batch), self._last_seconds)
         for (_, future), result in zip(batch, results, strict=True):
             if isinstance(result, BaseException):
                 future.set_exception(result)

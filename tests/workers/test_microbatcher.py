@@ -1,12 +1,14 @@
 """The MicroBatcher: whatever is ready in one batch, and every item answered for itself."""
 
 import threading
+import weakref
 from concurrent.futures import CancelledError
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.until import until
 from workers.microbatcher import MicroBatcher
 
 
@@ -160,3 +162,38 @@ def test_a_batch_that_is_kept_open_takes_in_what_comes_meanwhile() -> None:
     assert [future.result() for future in futures] == list(range(6))
     batcher.close()
     assert sizes == [6]
+
+
+def test_no_batch_is_kept_open_when_nothing_more_is_on_its_way() -> None:
+    for_ever = 1000.0
+    batcher: MicroBatcher[int, int] = MicroBatcher(
+        "test", lambda batch: batch, 8, gather_seconds=for_ever, expects=lambda: False
+    )
+    assert batcher.submit(1).result(30) == 1
+    batcher.close()
+
+
+def test_a_batch_that_fills_is_not_kept_open_any_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.microbatcher.LONGEST_GATHER_SECONDS", 1000.0)
+    batcher: MicroBatcher[int, int] = MicroBatcher("test", lambda batch: batch, 2, gather_seconds=0.01)
+    batcher._last_seconds = 3600.0 * 24
+    first = batcher.submit(1)
+    second = batcher.submit(2)
+    assert (first.result(30), second.result(30)) == (1, 2)
+    batcher.close()
+
+
+def test_nothing_of_a_batch_is_held_while_the_next_one_is_awaited() -> None:
+    class Item:
+        """Something that a weak reference can point to."""
+
+    def submitted() -> list["weakref.ref[Item]"]:
+        items = [Item() for _ in range(3)]
+        for future in [batcher.submit(item) for item in items]:
+            future.result(5)
+        return [weakref.ref(item) for item in items]
+
+    batcher: MicroBatcher[Item, int] = MicroBatcher("items", lambda batch: [0] * len(batch), 3, gather_seconds=0.01)
+    references = submitted()
+    until(lambda: not any(reference() for reference in references), "the items to be gone")
+    batcher.close()

@@ -24,7 +24,8 @@ class Delivery:
     """The files of one message: `under_way` are those that may still be stored, `failures` those that will not.
 
     `not_reached` are files that lie where this machine does not see them, each with the reason. `through` ends when
-    every file under way has been handed over or has failed. `context` is that of the thread that opened the delivery:
+    every file under way has been handed over or has failed; `is_loaded` is True once nothing more of it will come to
+    the models. `context` is that of the thread that opened the delivery:
     lines that others write to the log inside it name the job.
     """
 
@@ -35,6 +36,7 @@ class Delivery:
         self.failures: list[Failure] = []
         self.not_reached: list[tuple[FileItem, str]] = []
         self.through: Future[None] = Future()
+        self.is_loaded = False
         self.context = copy_context()
 
     def end(self, error: BaseException | None = None) -> None:
@@ -127,8 +129,15 @@ class Deliveries:
             yield
         finally:
             self._held.discard(delivery)
+            # Its futures know what follows them, which knows the delivery: a circle that would keep every picture in
+            # memory until somebody looks for garbage.
+            delivery.under_way = []
 
-    def end_all(self, error: BaseException) -> None:
-        """End all that are there with this error."""
+    def are_loading(self) -> bool:
+        """True while something may still come to the models."""
+        return not all(delivery.is_loaded for delivery in list(self._held))
+
+    def leave(self) -> None:
+        """End all that are there with CancelledError."""
         for delivery in list(self._held):
-            delivery.end(error)
+            delivery.end(CancelledError())

@@ -37,7 +37,6 @@ HANDOVER_BATCH = 128
 LOOK_UP_BATCH = 128
 # A look-up or hand-over is one message whatever the number of files; a first batch of one caption costs a CPU seconds.
 GATHER_SECONDS = 0.03
-# A forward pass of one picture costs nearly as much as one of several.
 CLIP_GATHER_SECONDS = 0.005
 
 
@@ -64,13 +63,22 @@ class Pipeline:
         self.blip = blip
         self._sources = Sources(settings)
         self.elsewhere = Elsewhere("this machine", set, lambda message, worker: None)
+        self._deliveries = Deliveries()
         batch_clip, batch_blip = batch_sizes(settings, device_type)
+        loading = self._deliveries.are_loading
         self.clip_batcher: MicroBatcher[Pixels, NDArray[np.float32]] = MicroBatcher(
-            "clip", lambda batch: list(clip.embed_pictures(batch)), batch_clip, is_out_of_memory, CLIP_GATHER_SECONDS
+            "clip",
+            lambda batch: list(clip.embed_pictures(batch)),
+            batch_clip,
+            is_out_of_memory,
+            CLIP_GATHER_SECONDS,
+            loading,
         )
         self.blip_batcher: MicroBatcher[Pixels, str] | None = None
         if blip is not None:
-            self.blip_batcher = MicroBatcher("blip", blip.caption, batch_blip, is_out_of_memory, GATHER_SECONDS)
+            self.blip_batcher = MicroBatcher(
+                "blip", blip.caption, batch_blip, is_out_of_memory, GATHER_SECONDS, loading
+            )
         self._look_up = MicroBatcher("look-up", look_up, LOOK_UP_BATCH, gather_seconds=GATHER_SECONDS)
         sender = Sender(clip.name, clip.dim, blip.name if blip else None, publish, count)
         self._hand_over: MicroBatcher[tuple[FilesMessage, Work], None] = MicroBatcher(
@@ -78,7 +86,6 @@ class Pipeline:
         )
         self._loaders = Loaders(settings)
         self._isolation = Isolation()
-        self._deliveries = Deliveries()
 
     def process(self, message: FilesMessage, ledger: Ledger, redelivered: bool = False) -> list[Failure]:
         """Bring the files of a message to the storage queue, or to the job's error list; returns what it listed there.
@@ -104,7 +111,7 @@ class Pipeline:
         for batcher in (self.clip_batcher, self.blip_batcher):
             if batcher is not None:
                 batcher.cancel_waiting()
-        timer = threading.Timer(seconds, self._deliveries.end_all, (CancelledError(),))
+        timer = threading.Timer(seconds, self._deliveries.leave)
         timer.daemon = True
         timer.start()
 
@@ -171,6 +178,7 @@ class Pipeline:
         for work in delivery.under_way:
             with delivery.failing(work.item):
                 self._start_models_for(work, delivery.ledger)
+        delivery.is_loaded = True
 
     def _start_models_for(self, work: Work, ledger: Ledger) -> None:
         known = work.known.result()

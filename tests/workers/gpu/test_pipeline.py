@@ -1,5 +1,6 @@
 """The way of a file through a GPU worker: every file is accounted for, and none gets what belongs to another."""
 
+import gc
 import logging
 import random
 import threading
@@ -28,7 +29,7 @@ from workers.gpu.load import decode
 from workers.gpu.picture import Pixels
 from workers.gpu.pipeline import Pipeline
 from workers.gpu.read import local_path
-from workers.gpu.work import Known
+from workers.gpu.work import Known, Work
 
 
 def spoiled(files: list[FileItem], folder: Path, rng: random.Random) -> tuple[list[FileItem], set[int]]:
@@ -187,6 +188,21 @@ def test_a_ledger_that_is_away_when_a_file_fails_ends_its_message_and_no_other(
     own.process(files_of(folder, 3))
     assert set(own.rows) == {item.number for item in files_of(folder, 3)}
     assert own.failures == {}
+
+
+@pytest.mark.parametrize("redelivered", [False, True])
+def test_pictures_that_are_through_leave_memory_without_a_search_for_garbage(
+    bench: Open, folder: Path, tmp_path: Path, redelivered: bool
+) -> None:
+    own = bench(captions=True)
+    files, _ = spoiled(files_of(folder, BATCH), tmp_path, random.Random(1))
+    gc.collect()
+    gc.disable()
+    try:
+        own.process(files, redelivered)
+        until(lambda: not any(isinstance(each, Work) for each in gc.get_objects()), "every file to be gone")
+    finally:
+        gc.enable()
 
 
 def test_lines_that_a_loader_writes_to_the_log_name_the_job(
