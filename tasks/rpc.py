@@ -14,8 +14,9 @@ from tasks.errors import DarkroomError, ServiceMissing, WrongUse
 
 _KINDS: dict[str, type[DarkroomError]] = {"WrongUse": WrongUse, "ServiceMissing": ServiceMissing}
 
-# Longer lists and bytes are shown by their length.
+# Longer lists and bytes are shown by their length; the text as a whole as Celery limits it.
 LONGEST_SHOWN = 8
+MOST_SHOWN = 1024
 
 
 def answer(work: Callable[[], Any]) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def _shown(arguments: dict[str, Any]) -> str:
             return f"<{len(value):,} {'bytes' if isinstance(value, bytes) else 'items'}>"
         return repr(value)
 
-    return f"{{{', '.join(f'{name}: {short(value)}' for name, value in arguments.items())}}}"
+    return f"{{{', '.join(f'{name}: {short(value)}' for name, value in arguments.items())}}}"[:MOST_SHOWN]
 
 
 @contextmanager

@@ -137,11 +137,16 @@ class Pipeline:
             self._hand_all_over(delivery)
 
         self._isolation.enter()
+        failure: BaseException | None = None
         try:
             self._start_models(delivery)
         except BaseException as error:
-            delivery.end(error)
-        when_all(delivery.in_models(), computed)
+            failure = error
+        # Asked before the delivery ends and forgets them: the models may have some of its files all the same.
+        owed = delivery.in_models()
+        if failure is not None:
+            delivery.end(failure)
+        when_all(owed, computed)
 
     def _bring_each_alone(self, delivery: Delivery) -> None:
         ledger, message = delivery.ledger, delivery.message
