@@ -17,7 +17,7 @@ CPU_BATCH_CLIP, CPU_BATCH_BLIP = 16, 8
 GPU_BATCH_CLIP, GPU_BATCH_BLIP = 128, 32
 # Each has activations of its own, and beyond a few the gain is gone.
 MAX_STREAMS = 4
-# What a BLIP base in float32 holds for one picture: 42 MB of keys and values, and its share of the widest layer.
+# Far more than a BLIP base in float32 holds for one picture: the widest layer of its vision tower, several times 7 MB.
 BLIP_PICTURE_BYTES = 100 << 20
 # A lower precision must be clearly faster before it is worth its rounding.
 WORTH_IT = 1.15
