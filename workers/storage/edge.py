@@ -87,7 +87,7 @@ class EdgeCatalog:
     def by_content(self, sha256s: Sequence[str], clip_model: str, preprocessing: str) -> dict[str, Point]:
         """See Catalog."""
         made_by: list[Condition] = [Is("clip_model", clip_model), Is("preprocessing", preprocessing)]
-        wanted = self._held(list(dict.fromkeys(sha256s)), made_by)
+        wanted = self._held(list(dict.fromkeys(sha256s)), made_by) if sha256s else []
         if not wanted:
             return {}
         # One request for each sha256: in a single one for all, many copies of one picture would push out the others.

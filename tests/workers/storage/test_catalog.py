@@ -99,6 +99,10 @@ def test_content_is_found_with_its_vector_whatever_the_copies_of_others(filled: 
     np.testing.assert_allclose(found[f"{7:064x}"].vector, picture(7).vector, atol=1e-6)
 
 
+def test_nothing_is_known_of_no_content(filled: Catalog) -> None:
+    assert filled.by_content([], MODEL, PREPROCESSING) == {}
+
+
 def test_content_of_another_model_or_preprocessing_is_not_reused(filled: Catalog) -> None:
     assert filled.by_content([f"{7:064x}"], "other/clip", PREPROCESSING) == {}
     assert filled.by_content([f"{7:064x}"], MODEL, "2") == {}
