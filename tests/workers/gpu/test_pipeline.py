@@ -200,7 +200,7 @@ def test_pictures_that_are_through_leave_memory_without_a_search_for_garbage(
     gc.disable()
     try:
         own.process(files, redelivered)
-        until(lambda: not any(isinstance(each, Work) for each in gc.get_objects()), "every file to be gone")
+        until(lambda: not any(type(each) is Work for each in gc.get_objects()), "every file to be gone")
     finally:
         gc.enable()
 
