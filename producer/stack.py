@@ -25,6 +25,7 @@ ANSWER_SECONDS = 3.0
 STARTUP_SECONDS = 180.0
 LEAVE_SECONDS = 15.0
 STEP_SECONDS = 0.05
+MOST_KILLED = 3
 STORAGE = "storage"
 
 
@@ -83,10 +84,13 @@ class Stack:
     def come_up(self) -> None:
         """Wait until the stack is ready; start it if none runs. Raises ServiceMissing with the reason if that fails."""
         deadline = time.monotonic() + STARTUP_SECONDS
+        killed = 0
         while not self._is_ready():
-            if self._process and self._process.poll() is not None:
-                # It may have lost a race against the stack that another command started at the same moment.
-                if not is_held(self.local.stack_lock):
+            if self._process and (code := self._process.poll()) is not None:
+                killed += code < 0
+                # It may have lost a race against the stack that another command started at the same moment, and one
+                # that was killed has nothing against being started again.
+                if not is_held(self.local.stack_lock) and (code >= 0 or killed > MOST_KILLED):
                     raise ServiceMissing(self._how_it_ended())
                 self._process = None
             if self._process is None and not is_held(self.local.stack_lock):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from producer.stack import LEAVE_SECONDS, Stack, attached
+from producer.stack import LEAVE_SECONDS, MOST_KILLED, Stack, attached
 from settings import Settings, load_settings
 from tasks.app import redis_client
 from tasks.errors import ServiceMissing
@@ -60,6 +60,41 @@ def test_the_stack_is_up_inside_and_gone_afterwards(settings: Settings) -> None:
         assert len(processes) == 3
     assert not [pid for pid in processes if is_alive(pid)]
     assert files_below(stack.local.runtime) == []
+
+
+def kill_the_first(monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+    """Kill so many of the supervisors that this command starts, each at once."""
+    spawn = Stack._spawn
+    left = many
+
+    def spawn_and_kill(stack: Stack) -> None:
+        nonlocal left
+        spawn(stack)
+        assert stack._process is not None
+        if left:
+            left -= 1
+            stack._process.kill()
+
+    monkeypatch.setattr(Stack, "_spawn", spawn_and_kill)
+
+
+@pytest.mark.e2e
+def test_a_supervisor_that_is_killed_while_it_comes_up_is_started_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill_the_first(monkeypatch, MOST_KILLED)
+    with attached(settings) as stack:
+        assert stack._process is not None
+        assert supervisor(stack) == stack._process.pid
+        assert redis_client(settings).ping()
+
+
+def test_a_supervisor_that_is_killed_again_and_again_ends_in_a_sentence(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill_the_first(monkeypatch, MOST_KILLED + 1)
+    with pytest.raises(ServiceMissing, match="The local stack has ended"), attached(settings):
+        pass
 
 
 @pytest.mark.e2e
