@@ -22,9 +22,9 @@ os.environ["DARKROOM__MODELS__CLIP"] = str(ROOT / "models" / "shapes-clip")
 os.environ["DARKROOM__MODELS__BLIP"] = str(ROOT / "models" / "shapes-blip")
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-import redis  # noqa: E402
+import redis  # noqa: E402, after the environment is set
 
-from models.scenes import Scene, draw, fresh_scenes  # noqa: E402
+from models.scenes import Scene, draw, fresh_scenes  # noqa: E402, after the environment is set
 
 
 def redis_server() -> str:

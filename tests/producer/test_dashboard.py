@@ -1,5 +1,6 @@
 """`status --watch`: what it draws, what it prints for programs, and how it ends."""
 
+import io
 import json
 import os
 import pty
@@ -43,7 +44,7 @@ def overlook(client: redis.Redis) -> Iterator[Overlook]:
 
 
 def text_of(found: dict[str, Any], away: bool = False) -> str:
-    console = Console(width=120, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    console = Console(width=120, record=True, file=io.StringIO())
     console.print(drawn(found, away))
     return console.export_text()
 
@@ -94,7 +95,7 @@ def test_before_the_first_look_and_while_redis_is_away_it_says_so() -> None:
 
 def test_without_a_terminal_it_says_what_to_do(overlook: Overlook) -> None:
     with pytest.raises(WrongUse, match=r"^status --watch draws on a terminal: add --json where there is none\.$"):
-        watch(overlook, Console(file=open(os.devnull, "w")), 1, until_over=False)  # noqa: SIM115
+        watch(overlook, Console(file=io.StringIO()), 1, until_over=False)
 
 
 def test_programs_get_an_object_a_look_until_the_job_is_over(client: redis.Redis, ledger: Ledger) -> None:

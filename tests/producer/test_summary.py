@@ -22,8 +22,7 @@ def an_outcome(counts: Counts, **more: object) -> Outcome:
         "listed": [],
         **more,
     }
-    # The facts are of several types, which a dict cannot tell mypy.
-    return Outcome(**facts)  # type: ignore[arg-type]
+    return Outcome(**facts)  # type: ignore[arg-type]  # of several types, which a dict cannot tell mypy
 
 
 def failures(count: int) -> list[Failure]:

@@ -4,8 +4,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import count
 
 log = logging.getLogger("darkroom.gpu")
@@ -42,15 +41,6 @@ class Watchdog:
     def done(self, number: int) -> None:
         """Say that it has ended."""
         self._watched.pop(number, None)
-
-    @contextmanager
-    def watching(self, give_up: Callable[[], None]) -> Iterator[None]:
-        """Watch what is done inside."""
-        number = self.watch(give_up)
-        try:
-            yield
-        finally:
-            self.done(number)
 
     def close(self) -> None:
         """Watch no more."""

@@ -12,8 +12,9 @@ def test_work_that_hangs_is_named_and_then_the_process_ends() -> None:
     dog = Watchdog(0.2, end=ended.set)
 
     def hang() -> None:
-        with dog.watching(lambda: blamed.append("the slow one")):
-            finish.wait(30)
+        number = dog.watch(lambda: blamed.append("the slow one"))
+        finish.wait(30)
+        dog.done(number)
 
     thread = threading.Thread(target=hang)
     thread.start()
@@ -27,8 +28,7 @@ def test_work_that_ends_in_time_is_forgotten() -> None:
     ended = threading.Event()
     dog = Watchdog(0.2, end=ended.set)
     for _ in range(3):
-        with dog.watching(lambda: None):
-            pass
+        dog.done(dog.watch(lambda: None))
     time.sleep(0.6)
     assert not ended.is_set()
 
@@ -40,5 +40,5 @@ def test_the_process_ends_even_when_the_blame_cannot_be_written() -> None:
     def fail() -> None:
         raise ConnectionError
 
-    with dog.watching(fail):
-        assert ended.wait(30)
+    dog.watch(fail)
+    assert ended.wait(30)

@@ -3,6 +3,7 @@
 import random
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -60,5 +61,5 @@ def test_many_threads_that_end_them_at_once_go_on_once() -> None:
             for part in parts:
                 pool.submit(end, part)
             start.wait(10)
-            when_all(futures, lambda calls=calls: calls.append(1))  # type: ignore[misc]
+            when_all(futures, partial(calls.append, 1))
         assert calls == [1]
