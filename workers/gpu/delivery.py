@@ -25,8 +25,8 @@ class Delivery:
 
     `not_reached` are files that lie where this machine does not see them, each with the reason. `through` ends when
     every file under way has been handed over or has failed; `is_loaded` is True once nothing more of it will come to
-    the models. `context` is that of the thread that opened the delivery:
-    lines that others write to the log inside it name the job.
+    the models. `context` is that of the thread that opened the delivery: lines that others write to the log inside it
+    name the job.
     """
 
     def __init__(self, message: FilesMessage, ledger: Ledger) -> None:
