@@ -9,9 +9,11 @@ WORKDIR /app
 
 # The exact versions of requirements.lock, and of them only what the three extras want.
 COPY requirements.lock pyproject.toml README.md LICENSE ./
-COPY settings.py settings_sections.py settings.toml ./
-COPY producer producer
+COPY settings.toml ./
+COPY settings settings
+COPY pictures pictures
 COPY tasks tasks
+COPY producer producer
 COPY workers workers
 RUN pip install --no-cache-dir --constraint requirements.lock ".[gpu,storage,stack]"
 COPY models/shapes-clip models/shapes-clip

@@ -13,7 +13,7 @@ from rich.console import Console
 from benchmarks import results
 from benchmarks.harness import Figure
 from benchmarks.registry import BENCHMARKS, find
-from tasks.errors import DarkroomError
+from settings.errors import DarkroomError
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -15,14 +15,14 @@ import torch
 
 from benchmarks.harness import REPEATS, Figure, compare
 from benchmarks.material import MP_2, pictures, random_blip_base, random_vit_b32
-from benchmarks.ours import ingesting
+from benchmarks.peers.pipeline_side import ingesting
+from pictures.decode import decode
+from pictures.picture import Pixels
+from pictures.reading import read
 from settings import Settings
-from workers.gpu.blip import Blip
-from workers.gpu.clip import Clip
-from workers.gpu.hardware import batch_sizes, loaders, streams
-from workers.gpu.load import decode
-from workers.gpu.picture import Pixels
-from workers.gpu.read import read
+from workers.inference.blip import Blip
+from workers.inference.clip import Clip
+from workers.inference.hardware import batch_sizes, loaders, parallel_batches
 
 # Random weights never end a sentence, so this is the length of every caption, on both sides.
 TOKENS = 20
@@ -34,7 +34,7 @@ class Bare:
 
     def __init__(self, clip: Path, blip: Path | None) -> None:
         settings = Settings.model_construct()
-        parts, threads = streams(settings, "cpu")
+        parts, threads = parallel_batches(settings, "cpu")
         torch.set_num_threads(threads)
         self.batch_clip, self.batch_blip = batch_sizes(settings, "cpu")
         self.loaders = loaders(settings)
@@ -56,7 +56,9 @@ class Bare:
                 except queue.Empty:
                     return
                 content = read(path.as_uri(), 10**9)
-                picture = decode(content.data, 10**9, self.clip.target, self.blip.target if self.blip else None)
+                picture = decode(
+                    content.data, 10**9, self.clip.model_input, self.blip.model_input if self.blip else None
+                )
                 for_clip.put(picture.clip)
                 if picture.blip is not None:
                     for_blip.put(picture.blip)

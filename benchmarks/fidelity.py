@@ -4,7 +4,7 @@ The reference decodes in full and prepares by Hugging Face's own processor. The 
 Its embeddings share one large component (unrelated pictures have a cosine of about 0.94 as they stand) that would hide
 any difference, so the mean embedding is taken away first. Then unrelated pictures have a cosine of about 0, and what
 remains is what tells pictures apart. Random weights pass on fine detail as readily as shapes, where trained ones have
-learned to overlook noise; the bounds are not easier to keep for it.
+learned to view noise; the bounds are not easier to keep for it.
 """
 
 import io
@@ -18,10 +18,10 @@ from PIL import Image, ImageDraw
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel
 
 from benchmarks.harness import Figure
-from workers.gpu.load import decode
-from workers.gpu.pixels import PixelFeed
-from workers.gpu.preprocessing import Target
-from workers.gpu.towers import trim_clip
+from pictures.decode import decode
+from pictures.preprocessing import ModelInput
+from workers.inference.pixels import PixelFeed
+from workers.inference.towers import trim_clip
 
 MEDIAN, WORST = 0.99, 0.98
 WIDTH, HEIGHT = 1800, 1350
@@ -74,7 +74,7 @@ def cosines(count: int) -> Cosines:
     """Embed `count` pictures both ways."""
     processor = CLIPImageProcessorPil()
     mean_and_std: Any = (tuple(processor.image_mean), tuple(processor.image_std))
-    target = Target(224, 224, 224, True, int(processor.resample), *mean_and_std)
+    target = ModelInput(224, 224, 224, True, int(processor.resample), *mean_and_std)
     feed = PixelFeed(torch.device("cpu"), target)
     torch.manual_seed(0)
     model = CLIPModel(CLIPConfig()).eval()

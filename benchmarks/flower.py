@@ -10,9 +10,9 @@ import urllib.request
 from bisect import bisect_right
 from pathlib import Path
 
+from benchmarks.bench_stack import Bench, kept_up
 from benchmarks.harness import Figure, measured
 from benchmarks.material import tiny_pictures
-from benchmarks.stack import Bench, kept_up
 from tasks.ledger import Ledger, jobs
 
 LOGIN = "me:secret"

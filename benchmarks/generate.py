@@ -13,10 +13,10 @@ from transformers import BlipForConditionalGeneration, BlipProcessor
 
 from benchmarks.harness import REPEATS, Figure, compare
 from benchmarks.material import random_blip_base
+from pictures.picture import Pixels
 from settings import Settings
-from workers.gpu.blip import Blip
-from workers.gpu.hardware import batch_sizes, cores, streams
-from workers.gpu.picture import Pixels
+from workers.inference.blip import Blip
+from workers.inference.hardware import batch_sizes, cores, parallel_batches
 
 
 class Single:
@@ -46,13 +46,13 @@ def vs_generate_single_float32(scratch: Path, quick: bool) -> list[Figure]:
     settings = Settings.model_construct()
     tokens = settings.models.max_caption_tokens
     checkpoint = random_blip_base(scratch / "blip-base-random")
-    parts, threads = streams(settings, "cpu")
+    parts, threads = parallel_batches(settings, "cpu")
     _, batch = batch_sizes(settings, "cpu")
     torch.set_num_threads(threads)
     blip = Blip(str(checkpoint), torch.device("cpu"), "auto", batch, tokens, parts)
     single = Single(checkpoint, tokens)
     rng = np.random.default_rng(0)
-    shown = list(rng.integers(0, 256, (batch, blip.target.height, blip.target.width, 3), dtype=np.uint8))
+    shown = list(rng.integers(0, 256, (batch, blip.model_input.height, blip.model_input.width, 3), dtype=np.uint8))
     single.run(shown[:1])
 
     def ours(turn: int) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tasks.errors import WrongUse
+from settings.errors import WrongUse
 
 # Sizes in pixels as cameras and the web have them.
 MP_12, MP_2, MP_03 = (4000, 3000), (1632, 1224), (640, 480)

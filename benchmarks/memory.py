@@ -9,9 +9,9 @@ import sys
 import time
 from pathlib import Path
 
+from benchmarks.bench_stack import ROOT, Bench, kept_up
 from benchmarks.harness import Figure, measured
 from benchmarks.material import make_new, tiny_pictures
-from benchmarks.stack import ROOT, Bench, kept_up
 
 NULL = {"MODELS__CLIP": "null", "MODELS__CAPTIONS": "false"}
 FEW, MANY = 2000, 20_000
@@ -26,9 +26,9 @@ def producer_rss_mb(scratch: Path, quick: bool) -> list[Figure]:
         # It holds no message; what it waits for at Redis ends within its second.
         worker.suspend()
         time.sleep(1.5)
-        taker = subprocess.Popen([sys.executable, "-m", "benchmarks.acknowledge_process"], cwd=ROOT, env=stack.env)
+        taker = subprocess.Popen([sys.executable, "-m", "benchmarks.processes.acknowledge"], cwd=ROOT, env=stack.env)
         try:
-            found = stack.python("benchmarks.million_process", str(count))
+            found = stack.python("benchmarks.processes.million", str(count))
             memory = stack.redis().info("memory")
         finally:
             taker.terminate()
@@ -71,7 +71,7 @@ def grown(stack: Bench, scratch: Path, count: int) -> dict[str, int]:
     """Resident bytes of the workers, and the most of the producer, after an ingest of `count` more new files."""
     folder = scratch / f"pictures-{time.monotonic_ns()}"
     make_new(tiny_pictures(folder, count))
-    found = stack.python("benchmarks.ingest_process", str(folder))
+    found = stack.python("benchmarks.processes.ingest", str(folder))
     if found["stored"] != count:
         raise RuntimeError(f"{found['stored']} of {count} files were stored")
     workers = {name: stack.children()[name].memory_info().rss for name in ("gpu0", "storage")}

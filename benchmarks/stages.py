@@ -17,18 +17,18 @@ from transformers import BlipForConditionalGeneration, CLIPModel
 
 from benchmarks.harness import REPEATS, Figure, measured
 from benchmarks.material import MP_03, MP_2, MP_12, pictures, random_blip_base, random_vit_b32
-from workers.gpu.greedy import Greedy
-from workers.gpu.hardware import CPU_BATCH_BLIP, CPU_BATCH_CLIP
-from workers.gpu.load import decode
-from workers.gpu.preprocessing import Target
-from workers.gpu.read import read
-from workers.gpu.towers import trim_blip, trim_clip
+from pictures.decode import decode
+from pictures.preprocessing import ModelInput
+from pictures.reading import read
+from workers.inference.greedy import Greedy
+from workers.inference.hardware import CPU_BATCH_BLIP, CPU_BATCH_CLIP
+from workers.inference.towers import trim_blip, trim_clip
 
 SIZES = {"12 MP": MP_12, "2 MP": MP_2, "0.3 MP": MP_03}
 GREY = (0.5, 0.5, 0.5)
 BICUBIC = int(Image.Resampling.BICUBIC)
-CLIP = Target(224, 224, 224, True, BICUBIC, GREY, GREY)
-BLIP = Target(384, 384, 0, False, BICUBIC, GREY, GREY)
+CLIP = ModelInput(224, 224, 224, True, BICUBIC, GREY, GREY)
+BLIP = ModelInput(384, 384, 0, False, BICUBIC, GREY, GREY)
 
 
 def stages(scratch: Path, quick: bool) -> list[Figure]:

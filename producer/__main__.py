@@ -7,7 +7,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from producer.cli import cli
-from tasks.errors import DarkroomError, ServiceMissing
+from settings.errors import DarkroomError, ServiceMissing
 
 
 def main() -> None:

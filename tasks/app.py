@@ -1,47 +1,16 @@
-"""The Celery app that both sides share, and how to reach Redis."""
+"""The Celery app that both sides share."""
 
-from urllib.parse import urlencode
-
-import redis
 from celery import Celery
 from kombu.transport import TRANSPORT_ALIASES
-from redis.backoff import ExponentialBackoff
-from redis.retry import Retry
 
 from settings import Settings, load_settings
-from tasks.dead_links import tcp_options
-from tasks.local import local_paths
+from tasks.broker import keepalive_options, redis_url
 from tasks.queues import INTERNAL, ROUTES
 
 _SILENT = {task: {"send_events": False} for task in INTERNAL}
 
 # By the names in the URLs and not by `broker_transport`: that one kombu ignores for a Unix socket (redis+socket://).
 TRANSPORT_ALIASES.update(redis="tasks.transport:Transport", rediss="tasks.transport:Transport")
-
-
-def redis_url(settings: Settings) -> str:
-    """The URL of the broker as redis-py and kombu read it, with the certificates; the embedded one is a Unix socket."""
-    own = settings.broker
-    if own.url == "embedded":
-        return f"unix://{local_paths(settings).socket}"
-    files = {"ssl_ca_certs": own.ca, "ssl_certfile": own.cert, "ssl_keyfile": own.key}
-    query = urlencode({name: path for name, path in files.items() if path and own.url.startswith("rediss://")})
-    return f"{own.url}{'&' if '?' in own.url else '?'}{query}" if query else own.url
-
-
-def redis_client(settings: Settings) -> redis.Redis:
-    """A client for the ledger and the queues' lengths; it retries over a short loss of the connection."""
-    url = redis_url(settings)
-    return redis.Redis.from_url(
-        url,
-        socket_timeout=30,
-        socket_connect_timeout=5,
-        retry=Retry(ExponentialBackoff(cap=2, base=0.05), retries=8),
-        retry_on_error=[redis.exceptions.BusyLoadingError],
-        health_check_interval=30,
-        # redis-py refuses these on a Unix socket.
-        **({} if url.startswith("unix://") else {"socket_keepalive": True, "socket_keepalive_options": tcp_options()}),
-    )
 
 
 def make_app(settings: Settings) -> Celery:
@@ -65,7 +34,7 @@ def make_app(settings: Settings) -> Celery:
             "queue_order_strategy": "priority",
             "socket_timeout": 30,
             "socket_keepalive": True,
-            "socket_keepalive_options": tcp_options(),
+            "socket_keepalive_options": keepalive_options(),
         },
         result_backend_transport_options={"retry_policy": {"timeout": 10.0}},
         redis_socket_timeout=60,

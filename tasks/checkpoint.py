@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.errors import WrongUse
+from settings.errors import WrongUse
 
 # Raise it whenever the same file would give a model other pixels; stored embeddings are then not reused.
 PREPROCESSING = "2"

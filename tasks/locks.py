@@ -10,14 +10,14 @@ WAIT_STEP = 0.02
 
 
 class FileLock:
-    """A lock that is held, until `release` or the end of the process; use `take` to get one."""
+    """A lock that is held, until `release` or the end of the process; use `acquire` to get one."""
 
     def __init__(self, path: Path, fd: int) -> None:
         self.path = path
         self.fd = fd
 
     def write(self, text: str) -> None:
-        """Leave a short note in the file, such as the process id of the holder, for `note_in`."""
+        """Leave a short note in the file, such as the process id of the holder, for `read_note`."""
         os.ftruncate(self.fd, 0)
         os.pwrite(self.fd, text.encode(), 0)
 
@@ -45,7 +45,7 @@ class FileLock:
         self.release()
 
 
-def take(path: Path, *, shared: bool = False, wait: float = 0.0) -> FileLock | None:
+def acquire(path: Path, *, shared: bool = False, wait: float = 0.0) -> FileLock | None:
     """The lock on `path`, made if missing, or None if others held it for all of `wait` seconds."""
     deadline = time.monotonic() + wait
     while True:
@@ -66,7 +66,7 @@ def is_used(path: Path) -> bool:
     return _is_refused(path, fcntl.LOCK_EX)
 
 
-def note_in(path: Path) -> str:
+def read_note(path: Path) -> str:
     """What the holder wrote, or an empty text."""
     try:
         return path.read_text(encoding="ascii", errors="replace").strip()

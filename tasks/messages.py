@@ -6,7 +6,7 @@ Every message carries a schema number, so that a worker of another release knows
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.errors import DarkroomError
+from settings.errors import DarkroomError
 
 SCHEMA = 1
 

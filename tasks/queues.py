@@ -33,7 +33,7 @@ MOVE_START = "darkroom.move_start"
 MOVE_PAGE = "darkroom.move_page"
 
 
-# What other programs may call by Flower's HTTP interface: JSON in, JSON out (workers/http/).
+# What other programs may call by Flower's HTTP interface: JSON in, JSON out (workers/http_tasks/).
 HTTP_INGEST = "darkroom.ingest_directory"
 HTTP_EMBED = "darkroom.embed"
 HTTP_CAPTION = "darkroom.caption"

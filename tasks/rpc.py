@@ -9,8 +9,8 @@ from celery.exceptions import TimeoutError as CeleryTimeout
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from settings.errors import DarkroomError, ServiceMissing, WrongUse
 from tasks.app import app
-from tasks.errors import DarkroomError, ServiceMissing, WrongUse
 
 _KINDS: dict[str, type[DarkroomError]] = {"WrongUse": WrongUse, "ServiceMissing": ServiceMissing}
 
@@ -19,7 +19,7 @@ LONGEST_SHOWN = 8
 MOST_SHOWN = 1024
 
 
-def answer(work: Callable[[], Any]) -> dict[str, Any]:
+def reply(work: Callable[[], Any]) -> dict[str, Any]:
     """Run the worker's side of a question; a mistake of the caller's travels back as a sentence, not as a traceback."""
     try:
         return {"value": work()}

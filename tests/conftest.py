@@ -7,8 +7,13 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from workers.inference.blip import Blip
+    from workers.inference.clip import Clip
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRATCH = Path(tempfile.mkdtemp(prefix="darkroom-tests-"))
@@ -96,3 +101,47 @@ def draw_scenes() -> Callable[[list[Scene], Path], dict[str, Scene]]:
         return drawn
 
     return draw_all
+
+
+@pytest.fixture(scope="session")
+def clip_folder() -> Path:
+    """Where the shipped CLIP lies."""
+    return ROOT / "models" / "shapes-clip"
+
+
+@pytest.fixture(scope="session")
+def blip_folder() -> Path:
+    """Where the shipped BLIP lies."""
+    return ROOT / "models" / "shapes-blip"
+
+
+@pytest.fixture(scope="session")
+def clip(clip_folder: Path) -> "Clip":
+    """The shipped CLIP, warm, in the precision that is the same everywhere."""
+    import torch
+
+    from workers.inference.clip import Clip
+
+    # The models are tiny: a second thread gains nothing, and on a busy machine each layer would wait for both.
+    torch.set_num_threads(1)
+    return Clip(str(clip_folder), torch.device("cpu"), "float32", 8)
+
+
+@pytest.fixture(scope="session")
+def blip(blip_folder: Path) -> "Blip":
+    """The shipped BLIP, warm, in the precision that is the same everywhere."""
+    import torch
+
+    from workers.inference.blip import Blip
+
+    torch.set_num_threads(1)
+    return Blip(str(blip_folder), torch.device("cpu"), "float32", 8, 30)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory, scenes: list[Scene]) -> Path:
+    """Forty different pictures, `picture 00.png` and so on."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for number, scene in enumerate(scenes[:40]):
+        draw(scene, random.Random(number), 72).save(folder / f"picture {number:02d}.png")
+    return folder

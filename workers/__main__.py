@@ -2,10 +2,10 @@
 
 import sys
 
-from tasks.errors import DarkroomError
-from tasks.presence import node_name
+from settings.errors import DarkroomError
+from tasks.registry import node_name
 from workers.cli import cli
-from workers.log_lines import as_json, json_line
+from workers.logs import as_json, json_line
 
 
 def main() -> None:

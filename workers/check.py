@@ -5,19 +5,24 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 import redis
 
+from pictures.paths import paths_of
+from pictures.remote import filesystem
+from pictures.uris import place
 from settings import Settings
-from tasks.app import redis_client
-from tasks.errors import DarkroomError
-from tasks.local import local_paths
-from tasks.paths import paths_of
-from tasks.remote import filesystem
-from tasks.uris import place
+from settings.errors import DarkroomError
+from settings.extras import install_hint
+from tasks.broker import redis_client
+from tasks.checkpoint import checkpoint_name, looks_like_a_folder, null_model
+from tasks.stack_paths import stack_paths
 
 State = Literal["ok", "note", "bad"]
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+NO_GPU_WORKER = f"so no GPU worker can run here: run {install_hint('gpu')}."
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,6 @@ class Finding:
 
 def findings(settings: Settings, load: bool) -> Iterator[Finding]:
     """Look at everything in turn; with `load` the models are loaded and one picture is put through them."""
-    from workers.check_models import device, model
 
     yield _found("broker", lambda: _broker(settings))
     yield _found("qdrant", lambda: _qdrant(settings))
@@ -59,13 +63,13 @@ def _found(check: str, look: Callable[[], tuple[State, str]]) -> Finding:
 
 def _broker(settings: Settings) -> tuple[State, str]:
     if settings.broker.url == "embedded":
-        from workers.local.redis_server import redis_server
+        from workers.supervisor.redis_server import redis_server
 
         return "ok", f"embedded: {redis_server()}"
     address = settings.broker.safe_url
-    from workers.local.broker import Broker
+    from workers.supervisor.broker_view import BrokerView
 
-    Broker(settings, "check").require()
+    BrokerView(settings, "check").require()
     client = redis_client(settings)
     try:
         facts: dict[str, Any] = client.info("everything")
@@ -88,17 +92,17 @@ def _qdrant(settings: Settings) -> tuple[State, str]:
     if importlib.util.find_spec(package) is None:
         return (
             "note",
-            f"{package} is not installed, so no storage worker runs here: pip install 'darkroom[storage]'.",
+            f"{package} is not installed, so no storage worker runs here: run {install_hint('storage')}.",
         )
     if embedded:
-        return "ok", f"embedded: {local_paths(settings).catalog / settings.qdrant.collection}"
-    from workers.storage.connect import server_version
+        return "ok", f"embedded: {stack_paths(settings).catalog / settings.qdrant.collection}"
+    from workers.storage.server.connection import server_version
 
     return "ok", f"{settings.qdrant.safe_url}: Qdrant {server_version(settings)}"
 
 
 def _data(settings: Settings) -> tuple[State, str]:
-    local = local_paths(settings)
+    local = stack_paths(settings)
     local.create()
     return "ok", f"{local.data} can be written"
 
@@ -118,3 +122,85 @@ def _root(settings: Settings, root: str) -> tuple[State, str]:
         return _folder(paths_of(settings).here(os.fsencode(root)), root)
     filesystem(place(root).scheme, settings.ingest.load_seconds)
     return "ok", f"{root}: its package is installed"
+
+
+def model(settings: Settings, which: Literal["clip", "blip"]) -> tuple[State, str]:
+    """Whether a checkpoint lies in its folder or in the hub's cache; raises WrongUse for a folder that is not there."""
+    name = getattr(settings.models, which)
+    if null_model(name) is not None:
+        return "ok", f"{name}: no model"
+    folder = Path(name)
+    if looks_like_a_folder(name) or folder.is_dir():
+        called = checkpoint_name(name)
+        there = [file for file in WEIGHTS if (folder / file).is_file()]
+        if not there or not (folder / "config.json").is_file():
+            return "bad", f"{folder} is no checkpoint: it needs config.json and {' or '.join(WEIGHTS[::2])}."
+        return "ok", f"{called} in {folder}"
+    if importlib.util.find_spec("huggingface_hub") is None:
+        return "note", f"huggingface_hub is not installed, {NO_GPU_WORKER}"
+    return _in_cache(name)
+
+
+def _in_cache(name: str) -> tuple[State, str]:
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    from workers.inference.checkpoints import hub_answers
+
+    try:
+        if any(isinstance(try_to_load_from_cache(name, file), str) for file in WEIGHTS):
+            return "ok", f"{name} in the hub's cache"
+    except HFValidationError:
+        return "bad", f"{name} is neither a folder nor the id of a checkpoint on the hub."
+    if hub_answers():
+        return "note", f"{name} is not on this machine; the first start of a worker fetches it from the hub."
+    return "bad", f"{name} is not on this machine and the Hugging Face hub cannot be reached: name a local folder."
+
+
+def device(settings: Settings, load: bool) -> tuple[State, str]:
+    """Whether the device of the GPU workers multiplies two small matrices right, and with `load` runs the models."""
+    if importlib.util.find_spec("torch") is None:
+        return "note", f"torch is not installed, {NO_GPU_WORKER}"
+    import torch
+
+    from workers.inference.hardware import pick_device
+    from workers.supervisor.devices import devices
+
+    names = ", ".join(found.name for found in devices(settings.gpu.devices))
+    chosen = torch.device("cpu") if settings.gpu.devices == "cpu" else pick_device()
+    every = [torch.device("cuda", n) for n in range(torch.cuda.device_count())] if chosen.type == "cuda" else [chosen]
+    for each in every:
+        try:
+            ones = torch.ones(8, 8, device=each)
+            right = bool(((ones @ ones) == 8).all())
+        except RuntimeError as error:
+            return "bad", f"{each} does not compute ({str(error).splitlines()[0]})."
+        if not right:
+            return "bad", f"{each} computes wrong results."
+    kind = torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    said = f"{names} on {kind}, torch {torch.__version__}"
+    return "ok", f"{said}; {_tried(settings, chosen)}" if load else said
+
+
+def _tried(settings: Settings, chosen: object) -> str:
+    """Load the models as a worker does and put one grey picture through them."""
+    import numpy as np
+    import torch
+    from transformers.utils import logging as transformers_logging
+
+    from workers.inference.blip import Blip
+    from workers.inference.clip import Clip
+
+    if null_model(settings.models.clip) is not None:
+        return "there is no model to load"
+    assert isinstance(chosen, torch.device)
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    clip = Clip(settings.models.clip, chosen, settings.gpu.dtype, 1)
+    grey = np.full((clip.model_input.height, clip.model_input.width, 3), 128, np.uint8)
+    said = f"{clip.name} gives {clip.embed_pictures([grey]).shape[1]} numbers in {clip.dtype}"
+    if settings.models.captions:
+        blip = Blip(settings.models.blip, chosen, settings.gpu.dtype, 1, settings.models.max_caption_tokens)
+        grey = np.full((blip.model_input.height, blip.model_input.width, 3), 128, np.uint8)
+        said += f", {blip.name} writes captions ({blip.caption([grey])[0][:40]!r} for a grey picture)"
+    return said

@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 
 from settings import load_settings
-from tasks.errors import ServiceMissing
-from tasks.local import local_paths
-from tasks.presence import node_name
-from workers.log_lines import JSON, VARIABLE
+from settings.errors import ServiceMissing
+from tasks.registry import node_name
+from tasks.stack_paths import stack_paths
+from workers.logs import JSON, VARIABLE
 
 # The imports stay inside the commands: a worker starts without what supervises it, and `up` without torch and Qdrant.
 
@@ -50,12 +50,12 @@ log_json = click.option(
 @click.option("--port", type=click.IntRange(1, 65535), help="The port of Flower; by default flower.port.")
 def up(port: int | None) -> None:
     """Keep the local stack up, with Flower, until Ctrl-C or SIGTERM."""
-    from workers.local.commands import stack_spec
-    from workers.local.stack import LocalStack
-    from workers.local.supervisor import say
+    from workers.supervisor.commands import stack_spec
+    from workers.supervisor.stack import LocalStack
+    from workers.supervisor.supervisor import say
 
     settings = load_settings()
-    local = local_paths(settings)
+    local = stack_paths(settings)
     port = port or settings.flower.port
     stack = LocalStack(settings, local, stack_spec(settings, local, port), while_used=False)
     say(f"Starting the stack on {local.data}, Flower on http://{settings.flower.address}:{port} (Ctrl-C stops it).")
@@ -65,11 +65,11 @@ def up(port: int | None) -> None:
 @cli.command(hidden=True)
 def serve() -> None:
     """Keep the local stack up for as long as a producer uses it."""
-    from workers.local.commands import stack_spec
-    from workers.local.stack import LocalStack
+    from workers.supervisor.commands import stack_spec
+    from workers.supervisor.stack import LocalStack
 
     settings = load_settings()
-    local = local_paths(settings)
+    local = stack_paths(settings)
     LocalStack(settings, local, stack_spec(settings, local), while_used=True).run()
 
 
@@ -90,11 +90,11 @@ def gpu(devices: str | None, one: str | None) -> None:
 
         run(one)
         return
-    from workers.local.commands import gpu_specs
-    from workers.local.fleet import run_fleet
+    from workers.supervisor.commands import gpu_specs
+    from workers.supervisor.fleet import run_fleet
 
     settings = load_settings()
-    run_fleet(settings, local_paths(settings), gpu_specs(devices or settings.gpu.devices))
+    run_fleet(settings, stack_paths(settings), gpu_specs(devices or settings.gpu.devices))
 
 
 @cli.command()
@@ -108,11 +108,11 @@ def storage(one: bool) -> None:
 
         run()
         return
-    from workers.local.commands import storage_spec
-    from workers.local.fleet import run_fleet
+    from workers.supervisor.commands import storage_spec
+    from workers.supervisor.fleet import run_fleet
 
     settings = load_settings()
-    run_fleet(settings, local_paths(settings), [storage_spec()])
+    run_fleet(settings, stack_paths(settings), [storage_spec()])
 
 
 @cli.command()
@@ -122,26 +122,26 @@ def ingest(one: bool) -> None:
     """Run the worker that ingests folders of this machine for other programs (docs/http.md)."""
     if one:
         _log_as("ingest")
-        from workers.http.worker import run
+        from workers.http_tasks.directory import run
 
         run()
         return
-    from workers.local.commands import ingest_spec
-    from workers.local.fleet import run_fleet
+    from workers.supervisor.commands import ingest_spec
+    from workers.supervisor.fleet import run_fleet
 
     settings = load_settings()
-    run_fleet(settings, local_paths(settings), [ingest_spec()])
+    run_fleet(settings, stack_paths(settings), [ingest_spec()])
 
 
 @cli.command()
 @click.option("--port", type=click.IntRange(1, 65535), help="By default flower.port.")
 def flower(port: int | None) -> None:
     """Run Flower alone, for a cluster or a stack that is up."""
-    from workers.local.fleet import run_fleet
-    from workers.local.flower import flower_spec
+    from workers.supervisor.fleet import run_fleet
+    from workers.supervisor.flower import flower_spec
 
     settings = load_settings()
-    local = local_paths(settings)
+    local = stack_paths(settings)
     run_fleet(settings, local, [flower_spec(settings, local, port or settings.flower.port)])
 
 

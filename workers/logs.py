@@ -1,15 +1,34 @@
 """What the workers write to their logs: every line says which worker wrote it, and over which job and file."""
 
+import json
 import logging
+import os
 import sys
+import time
 from contextvars import ContextVar
 from typing import Any
 
 from celery.signals import setup_logging, task_postrun, task_prerun
 
 from settings import load_settings
-from tasks.secrets import secrets_of, without
-from workers.log_lines import as_json, json_line
+from settings.redaction import secrets_of, without
+
+# Set by --log-json, for the children as well.
+VARIABLE = "DARKROOM_LOG"
+JSON = "json"
+
+
+def as_json() -> bool:
+    """True where every line is to be one JSON object."""
+    return os.environ.get(VARIABLE) == JSON
+
+
+def json_line(level: str, worker: str, message: str, **more: str) -> str:
+    """One line for machines: time (UTC), level, worker, job, file, message."""
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    line = {"time": moment, "level": level, "worker": worker, "job": "", "file": "", "message": message, **more}
+    return json.dumps(line, ensure_ascii=False)
+
 
 _job: ContextVar[str] = ContextVar("job", default="")
 _file: ContextVar[str] = ContextVar("file", default="")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import redis
 
 from settings import Settings
-from tasks.app import redis_client
-from tasks.errors import ServiceMissing
+from settings.errors import ServiceMissing
+from tasks.broker import redis_client
 from tasks.queues import EMBED, FILES, INGEST, POINTS, QUERIES
 
 if TYPE_CHECKING:

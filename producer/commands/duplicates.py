@@ -37,10 +37,10 @@ def duplicates(
     Example: python -m producer duplicates
              python -m producer duplicates --near 0.95 --html duplicates.html --open
     """
-    from producer.duplicates import Duplicates, page_sections, print_duplicates, summary
-    from producer.duplicates import duplicates as run
-    from producer.page import wanted_page
-    from producer.terminal_pictures import drawer
+    from producer.collection.duplicates import Duplicates, page_sections, print_duplicates, summary
+    from producer.collection.duplicates import duplicates as run
+    from producer.pages.html_file import wanted_page
+    from producer.results import drawer
     from settings import load_settings
 
     page = wanted_page(html, opened)

@@ -14,11 +14,11 @@ def errors(job: str, as_json: bool) -> None:
     \b
     Example: python -m producer errors 20260131-142501-9f3a
     """
+    from producer.ingest.outcome import failures_table
+    from producer.jobs.view import job_status
     from producer.stack import attached
-    from producer.status import job_status
-    from producer.summary import failures_table
     from settings import load_settings
-    from tasks.app import redis_client
+    from tasks.broker import redis_client
     from tasks.ledger import Ledger
 
     settings = load_settings()

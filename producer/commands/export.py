@@ -22,8 +22,8 @@ def export(file: Path, conditions: tuple[str, ...], as_json: bool) -> None:
     """
     from rich.text import Text
 
-    from producer.export import export as run
-    from producer.where_text import parse_conditions
+    from producer.collection.export import export as run
+    from producer.collection.where import parse_conditions
     from settings import load_settings
 
     def report(found: dict[str, Any]) -> None:

@@ -19,10 +19,9 @@ def ingest(directory: str, rebuild: bool, as_json: bool) -> None:
              python -m producer ingest s3://bucket/pictures
     Exit code: 0 all good, 1 some files failed, 2 wrong use, 3 a service is missing, 130 interrupted.
     """
-    from producer.ingest import ingest as run
-    from producer.outcome import Outcome
-    from producer.summary import as_json as to_object
-    from producer.summary import print_summary
+    from producer.ingest.outcome import Outcome, print_summary
+    from producer.ingest.outcome import as_json as to_object
+    from producer.ingest.start import ingest as run
     from settings import load_settings
 
     def report(outcome: Outcome) -> None:

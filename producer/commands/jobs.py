@@ -14,11 +14,11 @@ def jobs(limit: int, as_json: bool) -> None:
     \b
     Example: python -m producer jobs -n 5
     """
-    from producer.jobs import jobs_table
+    from producer.jobs.tables import jobs_table
+    from producer.jobs.view import job_status
     from producer.stack import attached
-    from producer.status import job_status
     from settings import load_settings
-    from tasks.app import redis_client
+    from tasks.broker import redis_client
     from tasks.ledger import jobs as job_ids
 
     settings = load_settings()

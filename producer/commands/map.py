@@ -23,8 +23,8 @@ def map_(file: Path, limit: int, opened: bool, as_json: bool) -> None:
     """
     from rich.text import Text
 
-    from producer.map_page import collection_map
-    from producer.page_file import open_page
+    from producer.pages.html_file import open_page
+    from producer.pages.map import collection_map
     from settings import load_settings
 
     def report(found: dict[str, Any]) -> None:

@@ -17,8 +17,8 @@ def move(url: str, as_json: bool) -> None:
     \b
     Example: python -m producer move --to http://host:6333
     """
-    from producer.move import Moved, print_moved
-    from producer.move import move as run
+    from producer.collection.move import Moved, print_moved
+    from producer.collection.move import move as run
     from settings import load_settings
 
     settings = load_settings()

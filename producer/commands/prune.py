@@ -22,8 +22,8 @@ def prune(directory: Path, dry_run: bool, force: bool, as_json: bool) -> None:
     """
     from rich.text import Text
 
-    from producer.names import brief
-    from producer.prune import prune as run
+    from producer.collection.prune import prune as run
+    from producer.formatting import brief
     from settings import load_settings
 
     def report(found: dict[str, Any]) -> None:

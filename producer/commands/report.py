@@ -21,9 +21,9 @@ def report(job: str, target: str | None, as_json: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from producer.report import report as run
+    from producer.jobs.report import report as run
     from settings import load_settings
-    from tasks.errors import WrongUse
+    from settings.errors import WrongUse
 
     if as_json and target == "-":
         raise WrongUse("--json and --csv - both write to the standard output: name a file for the CSV.")

@@ -15,10 +15,9 @@ def retry(job: str, as_json: bool) -> None:
     Example: python -m producer retry 20260131-142501-9f3a
     Exit code: 0 all good, 1 some failed again, 2 wrong use, 3 a service is missing, 130 interrupted.
     """
-    from producer.outcome import Outcome
-    from producer.retry import retry as run
-    from producer.summary import as_json as to_object
-    from producer.summary import print_summary
+    from producer.ingest.outcome import Outcome, print_summary
+    from producer.ingest.outcome import as_json as to_object
+    from producer.ingest.start import retry as run
     from settings import load_settings
 
     def report(outcome: Outcome | None) -> None:

@@ -36,11 +36,10 @@ def search(
     if text is None and image is None and not conditions:
         raise click.UsageError("Say what to search for: words, --image FILE or --where CONDITION.")
 
-    from producer.page import wanted_page
-    from producer.results import page_note, page_sections, print_results
-    from producer.search import Found, Query
-    from producer.search import search as run
-    from producer.terminal_pictures import drawer
+    from producer.collection.search import Found, Query
+    from producer.collection.search import search as run
+    from producer.pages.html_file import wanted_page
+    from producer.results import drawer, page_note, page_sections, print_results
     from settings import load_settings
 
     page = wanted_page(html, opened)

@@ -29,11 +29,10 @@ def similar(
     \b
     Example: python -m producer similar ~/Pictures/dog.jpg -n 5
     """
-    from producer.page import wanted_page
-    from producer.results import page_note, page_sections, print_results
-    from producer.search import Found
-    from producer.search import similar as run
-    from producer.terminal_pictures import drawer
+    from producer.collection.search import Found
+    from producer.collection.search import similar as run
+    from producer.pages.html_file import wanted_page
+    from producer.results import drawer, page_note, page_sections, print_results
     from settings import load_settings
 
     page = wanted_page(html, opened)

@@ -15,8 +15,8 @@ def stats(as_json: bool) -> None:
     \b
     Example: python -m producer stats
     """
-    from producer.stats import print_stats
-    from producer.stats import stats as run
+    from producer.collection.stats import print_stats
+    from producer.collection.stats import stats as run
     from settings import load_settings
 
     def report(found: dict[str, Any]) -> None:

@@ -21,25 +21,26 @@ def status(job: str | None, watched: bool, interval: float, as_json: bool) -> No
     Example: python -m producer status
     Example: python -m producer status --watch
     """
-    from producer.patience import collection_facts
+    from producer.jobs.tables import print_job, print_overview
+    from producer.jobs.view import job_status, overview
     from producer.stack import attached
-    from producer.status import job_status, overview, print_job, print_overview
+    from producer.waiting import collection_facts
     from settings import load_settings
-    from tasks.app import redis_client
+    from tasks.broker import redis_client
 
     settings = load_settings()
     with attached(settings) as stack:
         client = redis_client(settings)
         if watched:
-            from producer.dashboard import stream, watch
-            from producer.overlook import Overlook
+            from producer.jobs.dashboard import stream, watch
+            from producer.jobs.view import JobView
             from tasks.app import app
 
-            overlook = Overlook(client, app, job)
+            view = JobView(client, app, job)
             if as_json:
-                stream(overlook, print_json, interval, job is not None)
+                stream(view, print_json, interval, job is not None)
             else:
-                watch(overlook, STDOUT, interval, job is not None)
+                watch(view, STDOUT, interval, job is not None)
             return
         found = job_status(client, job) if job is not None else overview(client, collection_facts(stack))
     if as_json:

@@ -28,9 +28,8 @@ def watch(directory: Path, poll: bool, settle: float, as_json: bool) -> None:
     """
     from rich.text import Text
 
+    from producer.collection.watch import lines_of, watch_folder
     from producer.commands.output import print_json
-    from producer.watch_folder import watch_folder
-    from producer.watch_lines import lines_of
     from settings import load_settings
 
     def tell(found: dict[str, Any]) -> None:

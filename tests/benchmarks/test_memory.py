@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 def test_the_peak_of_a_program_is_its_own_and_not_that_of_who_started_it() -> None:
     ballast = b"x" * 400_000_000
     told = subprocess.run(
-        [sys.executable, "-c", "from benchmarks.ingest_process import resident_peak; print(resident_peak())"],
+        [sys.executable, "-c", "from benchmarks.processes.ingest import resident_peak; print(resident_peak())"],
         cwd=ROOT,
         capture_output=True,
         text=True,

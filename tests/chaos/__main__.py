@@ -17,7 +17,7 @@ from tests.chaos.pictures import Album, draw_album
 from tests.chaos.rounds import Verdict, play
 from tests.conftest import SCRATCH
 from tests.e2e.conftest import Home
-from tests.workers.storage.kill_writers import kill_writers
+from tests.workers.storage.embedded.kill_writers import kill_writers
 
 # Captions take most of a round's time and change nothing about who holds which message, so one round in five has them.
 ROUNDS_PER_CAPTIONS = 5

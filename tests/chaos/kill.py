@@ -11,8 +11,8 @@ import psutil
 import redis
 
 from tasks.ledger import Ledger, jobs
-from tasks.local import Local
-from tasks.locks import is_held, note_in
+from tasks.locks import is_held, read_note
+from tasks.stack_paths import StackPaths
 
 VICTIMS = ("gpu0", "storage", "redis", "producer", "supervisor")
 LATEST_SHARE = 0.9
@@ -40,7 +40,7 @@ def draw_kill(rng: random.Random, victim: str) -> Kill:
     return Kill(victim, rng.uniform(0.01, LATEST_SHARE), rng.uniform(0.0, 0.1))
 
 
-def carry_out(kill: Kill, local: Local, files: int, producer: "subprocess.Popen[str]") -> bool:
+def carry_out(kill: Kill, local: StackPaths, files: int, producer: "subprocess.Popen[str]") -> bool:
     """Wait for the moment and kill; False when the ingest has ended before."""
     client = redis.Redis(unix_socket_path=str(local.socket), socket_timeout=5)
     while _share_finished(client, files) < kill.share or not local.socket.exists():
@@ -58,7 +58,7 @@ def carry_out(kill: Kill, local: Local, files: int, producer: "subprocess.Popen[
     return False
 
 
-def end_all(local: Local, producer: "subprocess.Popen[str]") -> None:
+def end_all(local: StackPaths, producer: "subprocess.Popen[str]") -> None:
     """End what is left of a round that hangs; its supervisor's children die with it."""
     producer.kill()
     for victim in VICTIMS:
@@ -67,10 +67,10 @@ def end_all(local: Local, producer: "subprocess.Popen[str]") -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _pid(local: Local, victim: str) -> int | None:
+def _pid(local: StackPaths, victim: str) -> int | None:
     # Read only while it is locked: then the process that the number names is the one that holds the lock.
     file = local.stack_lock if victim == "supervisor" else local.runtime / f"{victim}.pid"
-    pid = note_in(file)
+    pid = read_note(file)
     return int(pid) if pid.isdigit() and is_held(file) else None
 
 

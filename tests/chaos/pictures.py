@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from models.scenes import draw, fresh_scenes
+from pictures.decode import decode
 from tests.conftest import ROOT
-from workers.gpu.clip import Clip
-from workers.gpu.load import decode
+from workers.inference.clip import Clip
 from workers.storage.catalog import Point
 
 ALIKE = 0.999
@@ -61,5 +61,5 @@ def draw_album(folder: Path, count: int, seed: int = 11) -> Album:
         draw(scene, rng, rng.randint(64, 96)).save(path)
         data = path.read_bytes()
         sha256[path.as_uri()] = hashlib.sha256(data).hexdigest()
-        vectors[path.as_uri()] = clip.embed_pictures([decode(data, 10**6, clip.target, None).clip])[0]
+        vectors[path.as_uri()] = clip.embed_pictures([decode(data, 10**6, clip.model_input, None).clip])[0]
     return Album(folder, sha256, vectors)

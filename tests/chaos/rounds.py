@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from settings import load_settings
-from tasks.local import Local, local_paths
 from tasks.locks import is_held
+from tasks.stack_paths import StackPaths, stack_paths
 from tests.chaos.kill import Kill, carry_out, end_all
 from tests.chaos.pictures import Album
 from tests.e2e.conftest import Home
 from workers.storage.catalog import Point
-from workers.storage.edge import EdgeCatalog
+from workers.storage.embedded.catalog import EdgeCatalog
 
 # Seconds. Far beyond what a round takes: only a hang lasts so long.
 LIMIT = 300.0
@@ -51,10 +51,10 @@ class Verdict:
         return not (self.lost or self.doubled or self.misfiled or self.wrong)
 
 
-def local_of(home: Home) -> Local:
+def local_of(home: Home) -> StackPaths:
     """Where the stack of a home lives."""
     own = load_settings()
-    return local_paths(own.model_copy(update={"data": own.data.model_copy(update={"dir": home.data})}))
+    return stack_paths(own.model_copy(update={"data": own.data.model_copy(update={"dir": home.data})}))
 
 
 def play(home: Home, album: Album, kill: Kill | None) -> Verdict:
@@ -97,7 +97,7 @@ def _start(home: Home, album: Album) -> "subprocess.Popen[str]":
     return home.start("ingest", str(album.folder), "--json", **ENVIRONMENT)
 
 
-def _finish(producer: "subprocess.Popen[str]", local: Local, verdict: Verdict) -> tuple[dict[str, Any], int]:
+def _finish(producer: "subprocess.Popen[str]", local: StackPaths, verdict: Verdict) -> tuple[dict[str, Any], int]:
     try:
         out, err = producer.communicate(timeout=LIMIT)
     except subprocess.TimeoutExpired:
@@ -121,7 +121,7 @@ def _failures(home: Home, job: str) -> dict[str, str]:
     return {row["uri"]: row["reason"] for row in rows}
 
 
-def _wait_until_down(local: Local, verdict: Verdict) -> None:
+def _wait_until_down(local: StackPaths, verdict: Verdict) -> None:
     end = time.monotonic() + LIMIT
     while is_held(local.stack_lock):
         if time.monotonic() > end:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tasks.presence import READY
+from tasks.registry import READY
 from tests.cluster.network import Network
 from tests.conftest import ROOT, redis_server
 

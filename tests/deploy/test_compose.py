@@ -15,8 +15,9 @@ import yaml
 from click.testing import CliRunner
 
 from producer.cli import cli as producer
-from settings import PREFIX, Settings, load_settings
-from settings_sections import Metrics
+from settings import Settings, load_settings
+from settings.loading import PREFIX
+from settings.sections import Metrics
 from tests.conftest import ROOT
 from workers.cli import cli as workers
 from workers.metrics import port_of

@@ -13,11 +13,11 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from models.scenes import draw, fresh_scenes
-from tests.workers.gpu.cr3_file import cr3_file
-from tests.workers.gpu.described import FULL
-from tests.workers.gpu.hand_made import bomb, chunk, claiming, png
-from tests.workers.gpu.pictures import FORMATS, encoded, quarters, smooth
-from tests.workers.gpu.raw_files import raw_file
+from tests.pictures.made.cr3_file import cr3_file
+from tests.pictures.made.described import FULL
+from tests.pictures.made.hand_made import bomb, chunk, claiming, png
+from tests.pictures.made.pictures import FORMATS, encoded, quarters, smooth
+from tests.pictures.made.raw_files import raw_file
 
 CUTS, FLIPS = 20, 5
 HUGE = 30_000

@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import ROOT
 from workers.storage.catalog import Point
-from workers.storage.edge import EdgeCatalog
+from workers.storage.embedded.catalog import EdgeCatalog
 
 SECONDS = 180
 

@@ -12,8 +12,8 @@ import redis
 from models.scenes import draw, fresh_scenes
 from settings import load_settings
 from tasks.ledger import Ledger, jobs
-from tasks.local import Local, local_paths
-from tasks.locks import is_held, note_in
+from tasks.locks import is_held, read_note
+from tasks.stack_paths import StackPaths, stack_paths
 from tests.e2e.conftest import SECONDS, Home
 from tests.until import until
 
@@ -34,10 +34,10 @@ def draw_pictures(folder: Path, count: int, seed: int) -> Path:
     return folder
 
 
-def local_of(home: Home) -> Local:
+def local_of(home: Home) -> StackPaths:
     """Where the stack of a home lives."""
     settings = load_settings()
-    return local_paths(settings.model_copy(update={"data": settings.data.model_copy(update={"dir": home.data})}))
+    return stack_paths(settings.model_copy(update={"data": settings.data.model_copy(update={"dir": home.data})}))
 
 
 class Inside:
@@ -69,7 +69,7 @@ class Inside:
     def pid(self, name: str) -> int:
         """The process id of a child, waited for."""
         file = self.local.runtime / f"{name}.pid"
-        return until(lambda: int(note_in(file) or 0) if is_held(file) else 0, f"{name} to run")
+        return until(lambda: int(read_note(file) or 0) if is_held(file) else 0, f"{name} to run")
 
     def signal(self, name: str, number: signal.Signals) -> int:
         """Send a signal to a child; its process id."""

@@ -12,11 +12,11 @@ from typing import Any
 
 import redis
 
-from tasks.presence import READY
+from tasks.registry import READY
 from tests.conftest import ROOT
 from tests.until import until
 from workers.storage.catalog import Point
-from workers.storage.edge import EdgeCatalog
+from workers.storage.embedded.catalog import EdgeCatalog
 
 SECONDS = 120
 # The null model: what is tested here is who gets which file, and that needs no torch.

@@ -14,7 +14,7 @@ import pytest
 from models.scenes import draw, fresh_scenes
 from tests.conftest import ROOT
 from tests.e2e.conftest import Home, free_port
-from workers.storage.edge import EdgeCatalog
+from workers.storage.embedded.catalog import EdgeCatalog
 
 pytestmark = pytest.mark.e2e
 
@@ -68,12 +68,12 @@ def test_a_folder_without_read_permission() -> None:
             "import os, sys\n"
             "if os.getuid() == 0:\n    os.setgid(65534); os.setuid(65534)\n"
             "from pathlib import Path\n"
-            "from tasks.errors import WrongUse\n"
+            "from settings.errors import WrongUse\n"
             "try:\n    check_root(Path(sys.argv[1]))\n"
             "except WrongUse as error:\n    print(error)\n"
         )
         done = subprocess.run(
-            [sys.executable, "-c", f"from producer.scan import check_root\n{code}", str(folder)],
+            [sys.executable, "-c", f"from producer.ingest.scan import check_root\n{code}", str(folder)],
             cwd=ROOT,
             capture_output=True,
             text=True,

@@ -7,16 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from producer.roots import find_root, root_uri
+from pictures.picture import FileGone, LoadError
+from pictures.reading import Sources
+from producer.ingest.roots import find_root, root_uri
 from settings import Settings, load_settings
-from tasks.errors import WrongUse
+from settings.errors import WrongUse
 from tests.conftest import ROOT
 from tests.e2e.conftest import Home, free_port
 from tests.object_store import SECRET, Bucket, s3_server
-from tests.workers.gpu.pictures import encoded, quarters
-from workers.gpu.picture import LoadError
-from workers.gpu.read import FileGone
-from workers.gpu.sources import Sources
+from tests.pictures.made.pictures import encoded, quarters
 
 pytestmark = pytest.mark.e2e
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import torch
 
+from pictures.decode import decode
 from tests.conftest import ROOT
 from tests.e2e.bad_inputs import Corpus, write_corpus
 from tests.e2e.conftest import Home
-from tests.workers.gpu.described import WRITTEN
-from workers.gpu.clip import Clip
-from workers.gpu.load import decode
+from tests.pictures.made.described import WRITTEN
+from workers.inference.clip import Clip
 from workers.storage.catalog import Point
 
 pytestmark = pytest.mark.e2e
@@ -64,7 +64,7 @@ def test_no_worker_died_of_them(run: Run) -> None:
 def test_the_sound_pictures_among_them_have_their_own_vectors(run: Run) -> None:
     clip = Clip(str(ROOT / "models" / "shapes-clip"), torch.device("cpu"), "float32", 8)
     for name in run.corpus.sound:
-        picture = decode((run.corpus.folder / name).read_bytes(), 10**6, clip.target, None)
+        picture = decode((run.corpus.folder / name).read_bytes(), 10**6, clip.model_input, None)
         assert float(clip.embed_pictures([picture.clip])[0] @ run.points[name].vector) > 0.999, name
 
 

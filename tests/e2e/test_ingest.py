@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from models.scenes import Scene, draw, fresh_scenes
+from pictures.decode import decode
 from tests.conftest import ROOT
 from tests.e2e.conftest import Home
-from workers.gpu.clip import Clip
-from workers.gpu.load import decode
+from workers.inference.clip import Clip
 
 pytestmark = pytest.mark.e2e
 
@@ -59,7 +59,7 @@ def test_a_hundred_fresh_scenes_are_captioned_right_found_by_their_sentence_and_
     exact = sum(points[name].payload["caption"] == scene.sentence for name, scene in drawn.items())
     assert exact >= 95
     names = list(drawn)
-    alone = [decode((folder / name).read_bytes(), 10**8, clip.target, None).clip for name in names]
+    alone = [decode((folder / name).read_bytes(), 10**8, clip.model_input, None).clip for name in names]
     expected = np.concatenate([clip.embed_pictures([pixels]) for pixels in alone])
     stored = np.stack([points[name].vector for name in names])
     assert np.min(np.sum(expected * stored, axis=1)) > 0.9999
@@ -150,7 +150,7 @@ def test_the_stack_leaves_no_process_socket_or_lock_behind(home: Home, draw_scen
     import psutil
 
     from settings import load_settings
-    from tasks.local import local_paths
+    from tasks.stack_paths import stack_paths
 
     draw_scenes(some_scenes(2, seed=9), tmp_path / "pictures")
     assert home.json("ingest", str(tmp_path / "pictures"))["exit"] == 0
@@ -161,4 +161,4 @@ def test_the_stack_leaves_no_process_socket_or_lock_behind(home: Home, draw_scen
     ]
     assert left == []
     settings = load_settings().model_copy(update={"data": load_settings().data.model_copy(update={"dir": home.data})})
-    assert not local_paths(settings).socket.exists()
+    assert not stack_paths(settings).socket.exists()

@@ -14,7 +14,7 @@ import redis
 from models.scenes import draw, fresh_scenes
 from settings import load_settings
 from tasks.ledger import Ledger, jobs
-from tasks.local import local_paths
+from tasks.stack_paths import stack_paths
 from tests.e2e.conftest import SECONDS, Home
 from tests.until import until
 
@@ -52,7 +52,7 @@ def stored(home: Home) -> Iterator[Callable[[int], int]]:
     """How many files of the home's job number 1, 2, ... are stored, by its ledger in the home's own Redis."""
     settings = load_settings()
     own = settings.model_copy(update={"data": settings.data.model_copy(update={"dir": home.data})})
-    client = redis.Redis(unix_socket_path=str(local_paths(own).socket))
+    client = redis.Redis(unix_socket_path=str(stack_paths(own).socket))
 
     def look(number: int) -> int:
         with suppress(redis.RedisError):

@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
+from pictures.decode import decode
 from tests.e2e.changing_folder import ChangingFolder, pictures_in
 from tests.e2e.conftest import Home, wait_until
 from tests.e2e.in_process import stack_without_models
 from tests.e2e.watching import watching
-from workers.gpu.load import decode
-from workers.gpu.null import NullClip
+from workers.inference.null import NullClip
 
 pytestmark = pytest.mark.e2e
 
@@ -49,7 +49,7 @@ def assert_equals(home: Home, folder: Path) -> None:
     clip = NullClip("null")
     for uri, data in files.items():
         assert held[uri]["sha256"] == hashlib.sha256(data).hexdigest()
-        expected = clip.embed_pictures([decode(data, 10**6, clip.target, None).clip])[0]
+        expected = clip.embed_pictures([decode(data, 10**6, clip.model_input, None).clip])[0]
         np.testing.assert_allclose(held[uri]["vector"], expected, atol=1e-5)
 
 

@@ -3,9 +3,9 @@
 import pytest
 import redis
 
-import producer.watch
-from producer.watch import Watch
-from producer.window import Window
+import producer.ingest.job_progress
+from producer.ingest.job_progress import JobProgress
+from producer.ingest.window import Window
 from tasks.ledger import Ledger
 from tests.producer.clock import Clock
 from tests.producer.files import ROOT_URI, numbered
@@ -13,8 +13,8 @@ from tests.producer.files import ROOT_URI, numbered
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The time as the watch sees it."""
-    return Clock(monkeypatch, producer.watch)
+    """The time as the progress of a job sees it."""
+    return Clock(monkeypatch, producer.ingest.job_progress)
 
 
 @pytest.fixture
@@ -34,6 +34,6 @@ def window(ledger: Ledger) -> Window:
 
 
 @pytest.fixture
-def watch(client: redis.Redis, ledger: Ledger, window: Window, clock: Clock) -> Watch:
-    """A watch on a cluster."""
-    return Watch(client, ledger, window, local=False)
+def progress(client: redis.Redis, ledger: Ledger, window: Window, clock: Clock) -> JobProgress:
+    """The progress of a job on a cluster."""
+    return JobProgress(client, ledger, window, local=False)

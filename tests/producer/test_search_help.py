@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from producer.cli import cli
-from tasks.errors import WrongUse
+from settings.errors import WrongUse
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 

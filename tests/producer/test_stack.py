@@ -15,10 +15,10 @@ import redis
 
 from producer.stack import LEAVE_SECONDS, MOST_KILLED, Stack, attached
 from settings import Settings, load_settings
-from tasks.app import redis_client
-from tasks.errors import ServiceMissing
-from tasks.local import local_paths
-from tasks.locks import is_held, note_in
+from settings.errors import ServiceMissing
+from tasks.broker import redis_client
+from tasks.locks import is_held, read_note
+from tasks.stack_paths import stack_paths
 from tests.own_settings import own_settings
 from tests.until import files_below, is_alive, until
 
@@ -43,11 +43,11 @@ def settings(configured: Configured) -> Settings:
 
 
 def supervisor(stack: Stack) -> int:
-    return int(note_in(stack.local.stack_lock))
+    return int(read_note(stack.local.stack_lock))
 
 
 def pids(stack: Stack) -> list[int]:
-    return [int(note_in(file)) for file in stack.local.runtime.glob("*.pid")]
+    return [int(read_note(file)) for file in stack.local.runtime.glob("*.pid")]
 
 
 @pytest.mark.e2e
@@ -130,7 +130,7 @@ def test_users_who_come_at_the_same_moment_get_one_stack(settings: Settings) -> 
         user.join()
     assert len(found) == 3
     assert len(set(found)) == 1
-    until(lambda: not files_below(local_paths(settings).runtime), "the stack to be gone")
+    until(lambda: not files_below(stack_paths(settings).runtime), "the stack to be gone")
 
 
 def stays_held(lock: Path) -> bool:
@@ -176,7 +176,7 @@ def test_a_killed_stack_is_started_again_by_who_still_uses_it_and_keeps_what_was
         redis_client(settings).set("kept", "yes")
         os.kill(supervisor(stack), signal.SIGKILL)
         until(stack.has_ended, "the end of the stack")
-        stack.revive()
+        stack.restart()
         assert redis_client(settings).get("kept") == b"yes"
         assert not stack.has_ended()
         assert stack.faults() == {}
@@ -197,11 +197,11 @@ def test_qdrant_down_at_the_start_is_the_sentence_of_the_storage_worker(configur
     settings = configured('[qdrant]\nurl = "http://127.0.0.1:9"')
     with pytest.raises(ServiceMissing, match=r"http://127\.0\.0\.1:9\b"), attached(settings):
         pass
-    assert files_below(local_paths(settings).runtime) == []
+    assert files_below(stack_paths(settings).runtime) == []
 
 
 def test_a_redis_that_cannot_start_is_the_sentence_of_the_stack(settings: Settings) -> None:
-    local = local_paths(settings)
+    local = stack_paths(settings)
     (local.redis_data / "appendonly.aof").mkdir(parents=True)
     with pytest.raises(ServiceMissing, match=r"^Redis does not start: .*redis\.log\)\.$"), attached(settings):
         pass
@@ -251,8 +251,6 @@ def test_a_machine_for_the_producer_alone_is_told_what_to_install(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     monkeypatch.setenv("PATH", "")
-    expected = (
-        r"packages that are not installed \(workers, .*\): run `pip install darkroom\[gpu,stack,storage\]`, or set"
-    )
+    expected = r"packages that are not installed \(workers, .*\): run `pip install '\.\[gpu,stack,storage\]'` in"
     with pytest.raises(ServiceMissing, match=expected), attached(settings):
         pass

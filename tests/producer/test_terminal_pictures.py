@@ -14,7 +14,7 @@ PROGRAM = """
 import sys
 from rich.console import Console
 from producer.results import print_results
-from producer.terminal_pictures import drawer
+from producer.results import drawer
 console = Console()
 rows = [{"uri": "{uri}", "score": 0.5, "caption": "a red square"}, {"uri": "file:///gone.jpg", "score": 0.4}]
 print_results(rows, [], console, drawer(console, WANTED))

@@ -4,22 +4,22 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from producer.watch import STUCK_SECONDS, UNACKED, Watch
-from producer.window import Window
+from producer.ingest.job_progress import STUCK_SECONDS, UNACKED, JobProgress
+from producer.ingest.window import Window
 from tasks.ledger import Ledger
-from tasks.presence import announce, report_fault
 from tasks.queues import POINTS
+from tasks.registry import announce, report_fault
 from tests.producer.clock import Clock
 from tests.producer.files import ROOT_URI, take_all
 
 
-def test_a_job_that_moves_waits_for_nothing(watch: Watch, clock: Clock) -> None:
+def test_a_job_that_moves_waits_for_nothing(watch: JobProgress, clock: Clock) -> None:
     watch.look()
     clock.passes(STUCK_SECONDS - 1)
     assert watch.what_it_waits_for() is None
 
 
-def test_without_a_gpu_worker_it_says_how_to_start_one(watch: Watch, clock: Clock) -> None:
+def test_without_a_gpu_worker_it_says_how_to_start_one(watch: JobProgress, clock: Clock) -> None:
     clock.passes(STUCK_SECONDS + 1)
     sentence = "10 messages wait in `files` and no GPU worker is up: start `python -m workers gpu`"
     assert watch.what_it_waits_for() == sentence
@@ -28,12 +28,14 @@ def test_without_a_gpu_worker_it_says_how_to_start_one(watch: Watch, clock: Cloc
 def test_on_the_local_stack_a_gpu_worker_that_is_not_up_yet_loads_its_models(
     client: redis.Redis, ledger: Ledger, window: Window, clock: Clock
 ) -> None:
-    watch = Watch(client, ledger, window, local=True)
+    watch = JobProgress(client, ledger, window, local=True)
     clock.passes(STUCK_SECONDS + 1)
     assert watch.what_it_waits_for() == "the GPU worker is loading its models"
 
 
-def test_without_a_storage_worker_it_says_how_to_start_one(watch: Watch, client: redis.Redis, clock: Clock) -> None:
+def test_without_a_storage_worker_it_says_how_to_start_one(
+    watch: JobProgress, client: redis.Redis, clock: Clock
+) -> None:
     take_all()
     client.lpush(POINTS, "a batch", "another")
     clock.passes(STUCK_SECONDS + 1)
@@ -41,7 +43,7 @@ def test_without_a_storage_worker_it_says_how_to_start_one(watch: Watch, client:
     assert watch.what_it_waits_for() == sentence
 
 
-def test_a_fault_is_told_in_the_words_of_the_worker(watch: Watch, client: redis.Redis, clock: Clock) -> None:
+def test_a_fault_is_told_in_the_words_of_the_worker(watch: JobProgress, client: redis.Redis, clock: Clock) -> None:
     report_fault(client, "storage", "Qdrant at http://q:6333 does not answer.")
     report_fault(client, "gpu0", "The GPU has no memory left.")
     clock.passes(STUCK_SECONDS + 1)
@@ -49,7 +51,7 @@ def test_a_fault_is_told_in_the_words_of_the_worker(watch: Watch, client: redis.
     assert watch.what_it_waits_for() == sentence
 
 
-def test_with_all_workers_up_it_says_where_the_files_are(watch: Watch, client: redis.Redis, clock: Clock) -> None:
+def test_with_all_workers_up_it_says_where_the_files_are(watch: JobProgress, client: redis.Redis, clock: Clock) -> None:
     announce(client, "gpu0")
     announce(client, "storage")
     client.hset(UNACKED, mapping={"a": "message", "b": "message"})
@@ -61,7 +63,7 @@ def test_with_all_workers_up_it_says_where_the_files_are(watch: Watch, client: r
     )
 
 
-def test_a_storage_worker_that_takes_nothing_is_named(watch: Watch, client: redis.Redis, clock: Clock) -> None:
+def test_a_storage_worker_that_takes_nothing_is_named(watch: JobProgress, client: redis.Redis, clock: Clock) -> None:
     announce(client, "gpu0")
     announce(client, "storage")
     take_all()
@@ -80,7 +82,7 @@ def test_a_broker_that_is_away_is_noted_said_and_forgotten_when_it_is_back(
     impatient = redis.Redis.from_url(redis_process, retry=Retry(NoBackoff(), 0))
     ledger = Ledger(impatient, "job")
     ledger.open(ROOT_URI)
-    watch = Watch(impatient, ledger, Window(ledger, ROOT_URI, 10, 1), local=False)
+    watch = JobProgress(impatient, ledger, Window(ledger, ROOT_URI, 10, 1), local=False)
     pool = impatient.connection_pool
     socket = pool.connection_kwargs["path"]
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from settings import PREFIX, load_settings
-from tasks.errors import WrongUse
+from settings import load_settings
+from settings.errors import WrongUse
+from settings.loading import PREFIX
 
 Write = Callable[[str], Path]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from settings import ROOT, Settings, load_settings, settings_file
+from settings import Settings, load_settings, settings_file
+from settings.loading import ROOT
 from tests.settings.conftest import Write
 
 

@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from pictures.uris import place
+from settings.sections import Paths
 from tests.settings.conftest import Write, refusal
 
 
@@ -76,3 +79,24 @@ def test_a_file_that_is_not_text_is_named(write: Write) -> None:
     file = write("")
     file.write_bytes(b"\xff\xfe\x00")
     assert f"{file} is not valid TOML" in refusal()
+
+
+INTERACTIVE_THREADS = (
+    "/photos", "/", "s3://bucket/pictures", "https://host", "http://[::1]:8080/a", "gs://bucket", "photos", "ftp://host",
+    "s3://a:b@c", "https://host/a?token=x", "https://host/#a", "s3://bucket/../x", "s3://bucket/%2e%2e/x", "s3://", "",
+    "https://host:x/", "s3://bucket/a\\b",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("named", INTERACTIVE_THREADS)
+def test_an_allowed_root_is_taken_exactly_where_the_readers_of_pictures_take_it(named: str) -> None:
+    try:
+        Paths(allowed=[named])
+        taken = True
+    except ValidationError:
+        taken = False
+    try:
+        readable = named.startswith("/") or bool(place(named))
+    except ValueError:
+        readable = False
+    assert taken == readable

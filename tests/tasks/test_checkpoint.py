@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from settings.errors import WrongUse
 from tasks.checkpoint import checkpoint_name
-from tasks.errors import WrongUse
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "shapes-clip"
 

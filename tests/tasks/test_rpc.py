@@ -6,10 +6,10 @@ import pytest
 from celery.backends.asynchronous import E_RETRY_LIMIT_EXCEEDED
 from redis.exceptions import RedisError
 
+from settings.errors import DarkroomError, ServiceMissing, WrongUse
 from tasks.app import app
-from tasks.errors import DarkroomError, ServiceMissing, WrongUse
 from tasks.queues import PLAN
-from tasks.rpc import Question, _shown, answer, ask
+from tasks.rpc import Question, _shown, ask, reply
 from tests.tasks.tiny_worker import BREAK, ECHO, REFUSE
 from tests.tasks.workers import workers_on
 
@@ -70,10 +70,10 @@ def test_the_workers_side_tells_errors_by_kind_and_lets_through_what_nobody_fore
     def refuse() -> None:
         raise WrongUse("no such field")
 
-    assert answer(lambda: 7) == {"value": 7}
-    assert answer(refuse) == {"error": "no such field", "kind": "WrongUse"}
+    assert reply(lambda: 7) == {"value": 7}
+    assert reply(refuse) == {"error": "no such field", "kind": "WrongUse"}
     with pytest.raises(ZeroDivisionError):
-        answer(lambda: 1 / 0)
+        reply(lambda: 1 / 0)
 
 
 def test_a_redis_that_is_away_for_too_long_is_a_redis_error_and_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,14 +13,15 @@ import pytest
 import trustme
 
 from settings import Settings, load_settings
-from tasks.app import make_app, redis_client
-from tasks.errors import DarkroomError, ServiceMissing, WrongUse
+from settings.errors import DarkroomError, ServiceMissing, WrongUse
+from tasks.app import make_app
+from tasks.broker import redis_client
 from tests.conftest import redis_server
 from tests.tasks.tiny_worker import ECHO
 from tests.tasks.tls_proxy import tls_proxy
 from tests.tasks.workers import Workers
 from tests.until import until
-from workers.local.broker import Broker
+from workers.supervisor.broker_view import BrokerView
 
 PASSWORD = "pa55-word"
 
@@ -59,7 +60,7 @@ def settings(url: str, **broker: str) -> Settings:
 
 def refusal(own: Settings) -> DarkroomError:
     with pytest.raises(DarkroomError) as caught:
-        Broker(own, "test").require()
+        BrokerView(own, "test").require()
     assert PASSWORD not in str(caught.value)
     return caught.value
 
@@ -86,7 +87,7 @@ def test_producer_and_worker_meet_over_tls(
 
 def test_the_certificates_may_stand_in_the_address_as_well(encrypted: Encrypted) -> None:
     url = f"rediss://:{PASSWORD}@localhost:{encrypted.port}/0?ssl_ca_certs={encrypted.ca}"
-    Broker(settings(url), "test").require()
+    BrokerView(settings(url), "test").require()
 
 
 def test_a_certificate_that_nobody_vouches_for_is_not_trusted(encrypted: Encrypted) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 # Registers the real task that writes points; it refuses messages of another release before it touches a catalog.
 import workers.storage.points  # noqa: F401
 from settings import load_settings
-from tasks.app import app, redis_client
-from tasks.errors import DarkroomError, ServiceMissing, WrongUse
-from tasks.presence import announce
+from settings.errors import DarkroomError, ServiceMissing, WrongUse
+from tasks.app import app
+from tasks.broker import redis_client
 from tasks.queues import FILES, POINTS
-from tasks.rpc import answer
+from tasks.registry import announce
+from tasks.rpc import reply
 
 SLOW = "tests.slow"
 ECHO = "tests.echo"
@@ -37,7 +38,7 @@ def slow(name: str, seconds: float) -> None:
 @app.task(name=ECHO, ignore_result=False, acks_late=False)
 def echo(value: Any) -> dict[str, Any]:
     """Answer with the question."""
-    return answer(lambda: value)
+    return reply(lambda: value)
 
 
 @app.task(name=REFUSE, ignore_result=False, acks_late=False)
@@ -47,13 +48,13 @@ def refuse(kind: str, sentence: str) -> dict[str, Any]:
     def work() -> None:
         raise {**ERRORS, "DiskFull": DiskFull}[kind](sentence)
 
-    return answer(work)
+    return reply(work)
 
 
 @app.task(name=BREAK, ignore_result=False, acks_late=False)
 def break_down() -> dict[str, Any]:
     """Answer with an error that nobody foresaw."""
-    return answer(lambda: 1 / 0)
+    return reply(lambda: 1 / 0)
 
 
 if __name__ == "__main__":

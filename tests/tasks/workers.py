@@ -9,7 +9,7 @@ from pathlib import Path
 
 import redis
 
-from tasks.presence import READY
+from tasks.registry import READY
 from tests.conftest import ROOT
 from tests.until import until
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from settings import Settings, load_settings
-from tasks.app import redis_client
-from tasks.local import local_paths
-from tasks.presence import ready
+from tasks.broker import redis_client
+from tasks.registry import ready
+from tasks.stack_paths import stack_paths
 from tests.own_settings import own_settings
 from tests.until import files_below, until
 
@@ -53,7 +53,7 @@ def test_help_lists_the_commands_for_people() -> None:
 
 def test_the_supervisor_loads_neither_torch_nor_qdrant() -> None:
     script = (
-        "import sys, workers.cli, workers.local.commands, workers.local.fleet\n"
+        "import sys, workers.cli, workers.supervisor.commands, workers.supervisor.fleet\n"
         "print([m for m in ('torch', 'transformers', 'qdrant_client', 'qdrant_edge') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout == "[]\n"
@@ -61,7 +61,7 @@ def test_the_supervisor_loads_neither_torch_nor_qdrant() -> None:
 
 @pytest.mark.e2e
 def test_up_keeps_the_stack_up_with_flower_and_ctrl_c_leaves_nothing(settings: Settings) -> None:
-    local, port = local_paths(settings), free_port()
+    local, port = stack_paths(settings), free_port()
     up = subprocess.Popen(
         [sys.executable, "-m", "workers", "up", "--port", str(port)], stderr=subprocess.PIPE, text=True
     )

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from settings import load_settings
+from settings.redaction import secrets_of, without
 from tasks.log_file import error_line, last_line
-from tasks.secrets import secrets_of, without
 from tests.own_settings import own_settings
-from workers.log_lines import json_line
-from workers.logs import Lines, _begin, _end, about_file
+from workers.logs import Lines, _begin, _end, about_file, json_line
 
 SECRETS = """
 [broker]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from settings import Settings, load_settings
-from tasks.errors import ServiceMissing
+from settings.errors import ServiceMissing
 from tests.own_settings import own_settings
 from workers import metrics
 

@@ -1,20 +1,21 @@
-"""One message in the hands of a worker: which of its files are under way, and which have failed alone."""
+"""One message in the hands of a worker: the state of its files, which are under way and which have failed alone."""
 
 import logging
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, InvalidStateError, wait
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from redis.exceptions import RedisError
 
+from pictures.picture import Content, LoadError, NotReachable, Picture
 from tasks.ledger import Failure, Ledger
 from tasks.messages import FileItem, FilesMessage
-from workers.gpu.picture import LoadError
-from workers.gpu.read import NotReachable
-from workers.gpu.when_all import when_all
-from workers.gpu.work import Work
 from workers.logs import about_file
 
 log = logging.getLogger("darkroom.gpu")
@@ -141,3 +142,62 @@ class Deliveries:
         """End all that are there with CancelledError."""
         for delivery in list(self._held):
             delivery.end(CancelledError())
+
+
+def when_all(futures: Sequence[Future[Any]], then: Callable[[], None]) -> None:
+    """Call `then` once all of these have a result, an error or were cancelled; at once where they have already.
+
+    It is called by the thread that ends the last of them, so it must be quick and must not raise.
+    """
+    left = len(futures) + 1
+    lock = threading.Lock()
+
+    def one_less(_: Future[Any] | None = None) -> None:
+        nonlocal left
+        with lock:
+            left -= 1
+            last = not left
+        if last:
+            then()
+
+    for future in futures:
+        future.add_done_callback(one_less)
+    one_less()
+
+
+@dataclass
+class KnownContent:
+    """What the collection already holds for some content: its embedding, and its payload with the caption."""
+
+    vector: NDArray[np.float32]
+    payload: dict[str, Any]
+
+
+@dataclass(eq=False)
+class Work:
+    """One file under way."""
+
+    item: FileItem
+    content: Content
+    known: Future[KnownContent | None]
+    picture: Picture | None = None
+    vector: Future[NDArray[np.float32]] | None = None
+    caption: Future[str] | None = None
+    handed: Future[None] | None = None
+
+
+@dataclass
+class Finished:
+    """One file that is ready to be stored."""
+
+    job: str
+    number: int
+    vector: NDArray[np.float32]
+    payload: dict[str, Any]
+    embedded: bool
+    captioned: bool
+
+    @property
+    def reused(self) -> bool:
+        """True when no model saw the file."""
+        return not (self.embedded or self.captioned)

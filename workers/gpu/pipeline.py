@@ -11,27 +11,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pictures.decode import decode
+from pictures.picture import LoadError, Pixels
+from pictures.reading import Sources
 from settings import Settings
 from tasks.ledger import Failure, Ledger
 from tasks.messages import FilesMessage, PointsMessage
-from workers.gpu.delivery import Deliveries, Delivery
-from workers.gpu.elsewhere import Elsewhere
-from workers.gpu.hand_over import Sender
-from workers.gpu.hardware import batch_sizes, is_out_of_memory
+from workers.gpu.delivery import Deliveries, Delivery, KnownContent, Work, when_all
+from workers.gpu.finish import Sender
 from workers.gpu.isolation import Isolation
-from workers.gpu.load import decode
 from workers.gpu.loaders import Loaders
-from workers.gpu.picture import LoadError, Pixels
-from workers.gpu.sources import Sources
-from workers.gpu.when_all import when_all
-from workers.gpu.work import Known, Work
+from workers.gpu.reroute import Reroute
+from workers.inference.hardware import batch_sizes, is_out_of_memory
 from workers.microbatcher import MicroBatcher
 
 if TYPE_CHECKING:
     # Not imported in earnest: a worker with the null model starts without torch.
-    from workers.gpu.blip import Blip
-    from workers.gpu.clip import Clip
-    from workers.gpu.null import NullClip
+    from workers.inference.blip import Blip
+    from workers.inference.clip import Clip
+    from workers.inference.null import NullClip
 
 HANDOVER_BATCH = 128
 LOOK_UP_BATCH = 128
@@ -53,7 +51,7 @@ class Pipeline:
         settings: Settings,
         clip: "Clip | NullClip",
         blip: "Blip | None",
-        look_up: Callable[[list[str]], Sequence[Known | None]],
+        look_up: Callable[[list[str]], Sequence[KnownContent | None]],
         publish: Callable[[PointsMessage], None],
         device_type: str = "cpu",
         count: Callable[[str, int, int], None] = lambda job, embedded, captioned: None,
@@ -62,7 +60,7 @@ class Pipeline:
         self.clip = clip
         self.blip = blip
         self._sources = Sources(settings)
-        self.elsewhere = Elsewhere("this machine", set, lambda message, worker: None)
+        self.reroute = Reroute("this machine", set, lambda message, worker: None)
         self._deliveries = Deliveries()
         batch_clip, batch_blip = batch_sizes(settings, device_type)
         loading = self._deliveries.are_loading
@@ -102,7 +100,7 @@ class Pipeline:
             with self._deliveries.holding(delivery):
                 self._loaders.submit(delivery, self._read_together)
                 delivery.settle()
-        self.elsewhere.pass_on(delivery)
+        self.reroute.pass_on(delivery)
         return delivery.failures
 
     def hand_back(self, seconds: float) -> None:
@@ -195,8 +193,8 @@ class Pipeline:
             work.picture = decode(
                 work.content.data,
                 self.settings.ingest.max_pixels,
-                self.clip.target,
-                self.blip.target if self.blip is not None and wants_caption else None,
+                self.clip.model_input,
+                self.blip.model_input if self.blip is not None and wants_caption else None,
             )
         work.content.data, size = b"", len(work.content.data)
         work.picture.facts["bytes"] = size

@@ -5,14 +5,12 @@ A collection that was never ensured reads as empty: counts are 0, searches and l
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from settings import Settings
-from tasks.errors import ServiceMissing, WrongUse
-from tasks.local import local_paths
+from settings.errors import ServiceMissing, WrongUse
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +69,7 @@ class Catalog(Protocol):
         is not JSON) or CatalogFull.
         """
 
-    def known(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, dict[str, Any]]:
+    def payloads(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, dict[str, Any]]:
         """id -> those payload fields, for the ids that exist."""
 
     def by_content(self, sha256s: Sequence[str], clip_model: str, preprocessing: str) -> dict[str, Point]:
@@ -110,18 +108,24 @@ class Catalog(Protocol):
         """Bring everything to disk and let go of the store; a second call does nothing."""
 
 
-def open_catalog(settings: Settings) -> Catalog:
-    """The catalog that `qdrant.url` names; nothing is created yet.
+Kind = Literal["keyword", "integer", "datetime", "geo", "text"]
 
-    Raises ServiceMissing where the server does not answer or the embedded catalog is in use by another process.
-    """
-    if settings.qdrant.url == "embedded":
-        # Imported here, because the server's machines need no embedded engine and the laptop's no client.
-        from workers.storage.edge import EdgeCatalog
-
-        return EdgeCatalog(local_paths(settings).catalog, settings.qdrant.collection)
-    from workers.storage.connect import connect
-    from workers.storage.server import ServerCatalog
-    from workers.storage.server_layout import layout_of
-
-    return ServerCatalog(connect(settings), settings.qdrant.collection, settings.qdrant.safe_url, layout_of(settings))
+# The uri has no index: the point's id is made from it, so looking up by id is looking up by uri.
+INDEXES: dict[str, Kind] = {
+    "root": "keyword",
+    "name": "keyword",
+    "sha256": "keyword",
+    "format": "keyword",
+    "camera": "keyword",
+    "lens": "keyword",
+    "keywords": "keyword",
+    "clip_model": "keyword",
+    "preprocessing": "keyword",
+    "bytes": "integer",
+    "mtime": "integer",
+    "width": "integer",
+    "height": "integer",
+    "taken_at": "datetime",
+    "gps": "geo",
+    "caption": "text",
+}

@@ -7,9 +7,8 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.errors import WrongUse
-from workers.storage.catalog import BadPoint, ModelMismatch, Point
-from workers.storage.payload_index import INDEXES
+from settings.errors import WrongUse
+from workers.storage.catalog import INDEXES, BadPoint, ModelMismatch, Point
 
 
 def points(batch: Sequence[Point], dim: int) -> None:
@@ -58,7 +57,7 @@ def _mismatch(collection: str, held: str | None, asked: str) -> ModelMismatch:
     )
 
 
-def same(collection: str, held: tuple[int, str | None], dim: int | None, clip_model: str) -> None:
+def require_model(collection: str, held: tuple[int, str | None], dim: int | None, clip_model: str) -> None:
     """Raise ModelMismatch unless `held`, dimension and model of a collection, are these; None passes for any."""
     if held[1] not in (clip_model, None):
         raise _mismatch(collection, held[1], clip_model)

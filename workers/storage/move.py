@@ -4,12 +4,12 @@ import threading
 from typing import Any
 
 from settings import load_settings
+from settings.errors import DarkroomError, WrongUse
 from tasks.app import app
-from tasks.errors import DarkroomError, WrongUse
 from tasks.queues import MOVE_PAGE, MOVE_START
-from tasks.rpc import answer
-from workers.storage.catalog import Catalog, open_catalog
-from workers.storage.process import catalog
+from tasks.rpc import reply
+from workers.storage.catalog import Catalog
+from workers.storage.state import catalog, open_catalog
 
 _lock = threading.Lock()
 _targets: dict[str, Catalog] = {}
@@ -35,7 +35,7 @@ def start(url: str) -> dict[str, Any]:
             "there": target.count(),
         }
 
-    return answer(work)
+    return reply(work)
 
 
 @app.task(name=MOVE_PAGE, ignore_result=False, acks_late=False)
@@ -50,17 +50,17 @@ def page(url: str, limit: int, after: str | None = None) -> dict[str, Any]:
         points, following = catalog().scroll(None, limit, after, with_vectors=True)
         target = _target(url)
         ids = [point.id for point in points]
-        held = target.known(ids, ["sha256", "indexed_at"])
+        held = target.payloads(ids, ["sha256", "indexed_at"])
         missing = [point for point in points if _version(held.get(point.id)) != _version(point.payload)]
         if missing:
             target.upsert(missing)
-            lost = {point.id for point in missing} - target.known([point.id for point in missing], []).keys()
+            lost = {point.id for point in missing} - target.payloads([point.id for point in missing], []).keys()
             if lost:
                 raise DarkroomError(f"The server has confirmed {len(lost)} points that it does not hold: move again.")
         there = target.count() if following is None else 0
         return {"points": len(points), "copied": len(missing), "there": there, "next": following}
 
-    return answer(work)
+    return reply(work)
 
 
 def _version(payload: dict[str, Any] | None) -> tuple[Any, Any]:

@@ -11,15 +11,15 @@ from celery.exceptions import Reject
 from redis.exceptions import RedisError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_exponential
 
+from settings.errors import DarkroomError, ServiceMissing
 from tasks.app import app
-from tasks.errors import DarkroomError, ServiceMissing
 from tasks.ledger import Failure, Ledger
 from tasks.messages import PointsMessage, UnknownSchema
-from tasks.presence import clear_fault, report_fault
 from tasks.queues import ENSURE, STORE_POINTS
+from tasks.registry import clear_fault, report_fault
 from workers.metrics import files_ended, retried
 from workers.storage.catalog import BadPoint, Point
-from workers.storage.process import NAME, catalog, client, note_write, point_id, stopping
+from workers.storage.state import NAME, catalog, client, note_write, point_id, stopping
 
 log = logging.getLogger("darkroom.storage")
 

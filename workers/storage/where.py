@@ -15,14 +15,16 @@ All of "all", at least one of "any" (where there are any) and none of "none" mus
     {"field": "lens", "exists": true}                      has a value that is not null (false: has none)
 """
 
+import fnmatch
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tasks.errors import WrongUse
-from workers.storage.payload_index import INDEXES
+from settings.errors import WrongUse
+from workers.storage.catalog import INDEXES
 
 
 @dataclass(frozen=True)
@@ -197,3 +199,38 @@ _PARSERS: dict[str, Callable[[str, Any], Condition | None]] = {
     "near": _near,
     "exists": lambda field, wanted: Exists(field, wanted) if isinstance(wanted, bool) else None,
 }
+
+
+# Cameras, lenses, formats and keywords have tens or hundreds of values; what has many more is no field for patterns.
+MOST_VALUES = 20_000
+
+
+def spelled_out(where: Where | None, values: Callable[[str, int], Iterable[object]]) -> Where | None:
+    """The same filter with every Like as an In; `values(field, limit)` gives the values that a field has.
+
+    Raises WrongUse for a field of more than MOST_VALUES different values.
+    """
+
+    def exact(condition: Condition) -> Condition:
+        if not isinstance(condition, Like):
+            return condition
+        known = list(values(condition.field, MOST_VALUES + 1))
+        if len(known) > MOST_VALUES:
+            raise WrongUse(f"{condition.field} has more than {MOST_VALUES:,} different values: too many for patterns.")
+        pattern = re.compile("|".join(map(_expression, condition.patterns)))
+        texts = [each for each in known if isinstance(each, str)]
+        return In(condition.field, [text for text in texts if pattern.fullmatch(text.casefold())])
+
+    if where is None:
+        return None
+    return replace(
+        where,
+        all=[exact(each) for each in where.all],
+        any=[exact(each) for each in where.any],
+        none=[exact(each) for each in where.none],
+    )
+
+
+def _expression(pattern: str) -> str:
+    # Square brackets stand in the names of lenses, so here they are ordinary letters.
+    return fnmatch.translate(pattern.casefold().replace("[", "[[]"))

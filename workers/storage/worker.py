@@ -8,14 +8,13 @@ from celery.signals import worker_shutting_down
 
 # The imports register the tasks that this worker serves.
 import workers.storage.duplicates
-import workers.storage.library
 import workers.storage.move
 import workers.storage.points
 import workers.storage.queries  # noqa: F401
 from settings import load_settings
 from tasks.queues import POINTS, QUERIES
 from workers.consume import consume
-from workers.storage.process import NAME, catalog, idle_seconds, open_process, stopping
+from workers.storage.state import NAME, catalog, idle_seconds, open_process, stopping
 
 log = logging.getLogger("darkroom.storage")
 

@@ -73,7 +73,7 @@ class _FeedFinder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname != "workers.gpu.pixels":
+        if fullname != "workers.inference.pixels":
             return None
         spec = PathFinder.find_spec(fullname, path)
         if spec is not None:

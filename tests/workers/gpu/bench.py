@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from settings import load_settings
 from tasks.ledger import Ledger
 from tasks.messages import FileItem, FilesMessage, PointsMessage
-from workers.gpu.blip import Blip
-from workers.gpu.clip import Clip
+from workers.gpu.delivery import KnownContent
 from workers.gpu.pipeline import Pipeline
-from workers.gpu.work import Known
+from workers.inference.blip import Blip
+from workers.inference.clip import Clip
 
 BATCH = 8
-LookUp = Callable[[list[str]], Sequence[Known | None]]
+LookUp = Callable[[list[str]], Sequence[KnownContent | None]]
 
 
 class Bench:

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.pictures.made.pictures import local_path
 from tests.workers.gpu.bench import Open, files_of
-from workers.gpu.blip import Blip
-from workers.gpu.clip import Clip
-from workers.gpu.read import local_path
-from workers.gpu.work import Known
+from workers.gpu.delivery import KnownContent
+from workers.inference.blip import Blip
+from workers.inference.clip import Clip
 
 
 def test_known_content_runs_no_model_and_keeps_its_own_path(bench: Open, folder: Path, clip: Clip, blip: Blip) -> None:
@@ -26,7 +26,7 @@ def test_known_content_runs_no_model_and_keeps_its_own_path(bench: Open, folder:
         "camera": "Box",
         "gps": {"lat": 1.0, "lon": 2.0},
     }
-    own = bench(captions=True, look_up=lambda shas: [Known(vector, payload)] * len(shas))
+    own = bench(captions=True, look_up=lambda shas: [KnownContent(vector, payload)] * len(shas))
     files = files_of(folder, 3)
     own.process_each(files)
     assert own.pipeline.clip_batcher.batches == 0
@@ -46,7 +46,7 @@ def test_captions_switched_on_later_compute_captions_only(
     bench: Open, folder: Path, clip: Clip, blip: Blip, before: dict[str, str]
 ) -> None:
     vector = np.full(clip.dim, clip.dim**-0.5, dtype=np.float32)
-    own = bench(captions=True, look_up=lambda shas: [Known(vector, dict(before))] * len(shas))
+    own = bench(captions=True, look_up=lambda shas: [KnownContent(vector, dict(before))] * len(shas))
     own.process_each(files_of(folder, 5))
     assert own.pipeline.clip_batcher.batches == 0
     assert own.pipeline.blip_batcher is not None
@@ -59,7 +59,7 @@ def test_captions_switched_on_later_compute_captions_only(
 
 def test_captions_switched_off_keep_those_that_are_there(bench: Open, folder: Path, clip: Clip) -> None:
     vector = np.full(clip.dim, clip.dim**-0.5, dtype=np.float32)
-    own = bench(look_up=lambda shas: [Known(vector, {"caption": "kept", "blip_model": "old"})] * len(shas))
+    own = bench(look_up=lambda shas: [KnownContent(vector, {"caption": "kept", "blip_model": "old"})] * len(shas))
     own.process_each(files_of(folder, 2))
     assert own.pipeline.clip_batcher.batches == 0
     assert {(payload["caption"], payload["blip_model"]) for _, payload, _ in own.rows.values()} == {("kept", "old")}

@@ -16,20 +16,20 @@ from numpy.typing import NDArray
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from pictures.decode import decode
+from pictures.picture import Pixels
 from settings import load_settings
 from tasks.checkpoint import PREPROCESSING
 from tasks.ledger import Ledger
 from tasks.messages import FileItem, FilesMessage, PointsMessage
+from tests.pictures.made.pictures import local_path
 from tests.until import until
 from tests.workers.gpu.bench import BATCH, Bench, Open, files_of
 from workers import logs
-from workers.gpu.blip import Blip
-from workers.gpu.clip import Clip
-from workers.gpu.load import decode
-from workers.gpu.picture import Pixels
+from workers.gpu.delivery import KnownContent, Work
 from workers.gpu.pipeline import Pipeline
-from workers.gpu.read import local_path
-from workers.gpu.work import Known, Work
+from workers.inference.blip import Blip
+from workers.inference.clip import Clip
 
 
 def spoiled(files: list[FileItem], folder: Path, rng: random.Random) -> tuple[list[FileItem], set[int]]:
@@ -49,7 +49,7 @@ def spoiled(files: list[FileItem], folder: Path, rng: random.Random) -> tuple[li
 
 def embedded_alone(item: FileItem, clip: Clip) -> NDArray[np.float32]:
     """The vector that a file has when nothing else is near it."""
-    return clip.embed_pictures([decode(local_path(item.uri).read_bytes(), 10**6, clip.target, None).clip])[0]
+    return clip.embed_pictures([decode(local_path(item.uri).read_bytes(), 10**6, clip.model_input, None).clip])[0]
 
 
 @pytest.mark.parametrize("files_per_task", [1, 5])
@@ -102,7 +102,7 @@ def test_a_caption_is_that_of_its_own_file_in_a_crowd(bench: Open, folder: Path,
     own = bench(captions=True)
     files = files_of(folder, BATCH + 3)
     own.process_each(files)
-    pictures = [decode(local_path(item.uri).read_bytes(), 10**6, blip.target, None).clip for item in files]
+    pictures = [decode(local_path(item.uri).read_bytes(), 10**6, blip.model_input, None).clip for item in files]
     wanted = dict(zip([item.number for item in files], blip.caption(pictures), strict=True))
     assert {number: payload["caption"] for number, (_, payload, _) in own.rows.items()} == wanted
     assert own.pipeline.blip_batcher is not None
@@ -129,9 +129,9 @@ def test_a_vector_that_is_not_finite_fails_alone_and_not_the_batch_it_would_trav
     nothing = np.full(clip.dim, np.nan, dtype=np.float32)
     shas: list[str] = []
 
-    def look_up(asked: list[str]) -> list[Known | None]:
+    def look_up(asked: list[str]) -> list[KnownContent | None]:
         shas.extend(asked)
-        return [Known(nothing, {}) if sha == shas[0] else None for sha in asked]
+        return [KnownContent(nothing, {}) if sha == shas[0] else None for sha in asked]
 
     own = bench(look_up=look_up)
     files = files_of(folder, 3)

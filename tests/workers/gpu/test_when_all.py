@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from workers.gpu.when_all import when_all
+from workers.gpu.delivery import when_all
 
 
 def test_nothing_to_wait_for_goes_on_at_once() -> None:

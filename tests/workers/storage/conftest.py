@@ -17,8 +17,8 @@ from qdrant_client import QdrantClient
 
 from tests.workers.storage.pictures import DIM, MODEL, picture
 from workers.storage.catalog import Catalog
-from workers.storage.edge import EdgeCatalog
-from workers.storage.server import ServerCatalog
+from workers.storage.embedded.catalog import EdgeCatalog
+from workers.storage.server.catalog import ServerCatalog
 
 
 class OneAtATime:

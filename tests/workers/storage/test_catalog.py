@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from tasks.errors import DarkroomError, WrongUse
+from settings.errors import DarkroomError, WrongUse
 from tests.workers.storage.pictures import DIM, MODEL, PREPROCESSING, identity, picture
 from workers.storage.catalog import BadPoint, Catalog, ModelMismatch, Point
 
@@ -14,7 +14,7 @@ def test_before_it_is_ensured_everything_reads_as_empty(empty: Catalog) -> None:
     assert empty.clip_model() is None
     empty.check_model("any")
     assert empty.count() == 0
-    assert empty.known([identity(1)], ["bytes"]) == {}
+    assert empty.payloads([identity(1)], ["bytes"]) == {}
     assert empty.by_content(["00"], MODEL, PREPROCESSING) == {}
     assert empty.search(picture(1).vector, 5) == []
     assert empty.scroll(None, 5) == ([], None)
@@ -74,20 +74,20 @@ def test_an_empty_batch_is_fine(catalog: Catalog) -> None:
     catalog.upsert([])
     catalog.delete([])
     assert catalog.by_content([], MODEL, PREPROCESSING) == {}
-    assert catalog.known([], ["bytes"]) == {}
+    assert catalog.payloads([], ["bytes"]) == {}
 
 
 def test_known_gives_the_asked_fields_of_those_that_exist(filled: Catalog) -> None:
-    known = filled.known([identity(2), identity(99), identity(5)], ["bytes", "mtime"])
+    known = filled.payloads([identity(2), identity(99), identity(5)], ["bytes", "mtime"])
     assert known == {
         identity(2): {"bytes": 1002, "mtime": 1_700_000_000_000_000_002},
         identity(5): {"bytes": 1005, "mtime": 1_700_000_000_000_000_005},
     }
-    assert filled.known([identity(2)], []) == {identity(2): {}}
+    assert filled.payloads([identity(2)], []) == {identity(2): {}}
 
 
 def test_known_takes_a_thousand_ids(filled: Catalog) -> None:
-    assert len(filled.known([identity(number) for number in range(1000)], ["bytes"])) == 10
+    assert len(filled.payloads([identity(number) for number in range(1000)], ["bytes"])) == 10
 
 
 def test_content_is_found_with_its_vector_whatever_the_copies_of_others(filled: Catalog) -> None:
@@ -145,7 +145,7 @@ def test_facets_count_values_the_most_frequent_first(filled: Catalog) -> None:
 def test_deleted_points_are_gone_and_missing_ones_are_passed_over(filled: Catalog) -> None:
     filled.delete([identity(1), identity(99)])
     assert filled.count() == 9
-    assert filled.known([identity(1)], ["bytes"]) == {}
+    assert filled.payloads([identity(1)], ["bytes"]) == {}
 
 
 def test_threads_may_write_and_read_at_once(catalog: Catalog) -> None:
@@ -155,7 +155,7 @@ def test_threads_may_write_and_read_at_once(catalog: Catalog) -> None:
         catalog.ensure(DIM, MODEL)
         catalog.upsert(batch)
         catalog.search(batch[0].vector, 3)
-        return len(catalog.known([point.id for point in batch], ["bytes"]))
+        return len(catalog.payloads([point.id for point in batch], ["bytes"]))
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(work, batches)) == [32] * 16

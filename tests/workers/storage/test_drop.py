@@ -7,7 +7,7 @@ import pytest
 
 from tests.workers.storage.pictures import DIM, MODEL, picture
 from workers.storage.catalog import Catalog, ModelMismatch
-from workers.storage.edge import EdgeCatalog
+from workers.storage.embedded.catalog import EdgeCatalog
 
 
 def test_a_dropped_collection_reads_as_empty_and_takes_another_model(filled: Catalog) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from tests.workers.storage.pictures import identity, picture
-from workers.storage import duplicate_search
+from workers.storage import duplicates as duplicate_search
 from workers.storage.catalog import Catalog, Point
-from workers.storage.duplicate_search import DuplicateSearch
+from workers.storage.duplicates import DuplicateSearch
 
 
 def searched(catalog: Catalog, near: float | None, where: dict[str, Any] | None = None) -> DuplicateSearch:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import WrongUse
+from settings.errors import WrongUse
 from tests.workers.storage.pictures import identity, picture
 from workers.storage.catalog import Catalog
 

@@ -6,11 +6,11 @@ import msgpack
 import numpy as np
 import pytest
 
-import workers.storage.process
+import workers.storage.state
 from tests.workers.storage.pictures import DIM, MODEL, picture
-from workers.storage import library
+from workers.storage import queries as library
 from workers.storage.catalog import Catalog, Point
-from workers.storage.process import point_id
+from workers.storage.state import point_id
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def filled(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> Catalog:
     """Ten pictures whose ids are made from their URIs, in the catalog of this process."""
     pictures = [picture(number) for number in range(10)]
     catalog.upsert([Point(point_id(each.payload["uri"]), each.vector, each.payload) for each in pictures])
-    monkeypatch.setattr(workers.storage.process, "_catalog", catalog)
+    monkeypatch.setattr(workers.storage.state, "_catalog", catalog)
     return catalog
 
 

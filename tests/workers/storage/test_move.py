@@ -10,18 +10,18 @@ import pytest
 from qdrant_client import QdrantClient
 from rich.console import Console
 
-from producer import move as producer_move
-from producer.move import Moved, move, print_moved
+from producer.collection import move as producer_move
+from producer.collection.move import Moved, move, print_moved
 from settings import Settings, load_settings
-from tasks.errors import DarkroomError, WrongUse
+from settings.errors import DarkroomError, WrongUse
 from tasks.queues import MOVE_PAGE, MOVE_START
 from tests.workers.storage.conftest import OneAtATime
 from tests.workers.storage.pictures import DIM, MODEL, picture
 from workers.storage import move as worker_move
-from workers.storage import process
+from workers.storage import state as process
 from workers.storage.catalog import Catalog
-from workers.storage.edge import EdgeCatalog
-from workers.storage.server import ServerCatalog
+from workers.storage.embedded.catalog import EdgeCatalog
+from workers.storage.server.catalog import ServerCatalog
 
 URL = "http://store:6333"
 COUNT = 600
@@ -113,7 +113,7 @@ def test_a_move_that_was_interrupted_goes_on_where_it_was_and_brings_what_has_ch
     filled.upsert([picture(0, indexed_at="2026-02-02T00:00:00Z", caption="a new caption")])
     result = moved(embedded)
     assert (result.points, result.copied, result.there) == (COUNT, COUNT // 2 + 1, COUNT)
-    assert target.known([picture(0).id], ["caption"])[picture(0).id] == {"caption": "a new caption"}
+    assert target.payloads([picture(0).id], ["caption"])[picture(0).id] == {"caption": "a new caption"}
     assert moved(embedded).copied == 0
 
 

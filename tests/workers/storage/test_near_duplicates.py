@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.storage.groups import Groups
-from workers.storage.near_duplicates import EQUAL, TILE, Vectors, near_groups
+from workers.storage.near_duplicates import EQUAL, TILE, Groups, Vectors, near_groups
 
 
 def normalised(rows: Vectors) -> Vectors:

@@ -11,15 +11,15 @@ from celery.exceptions import Reject
 from qdrant_client import QdrantClient
 
 import workers.storage.points
-import workers.storage.process
+import workers.storage.state
 from tasks.ledger import Counts, Ledger
 from tasks.messages import PointsMessage
-from tasks.presence import faults, report_fault
+from tasks.registry import faults, report_fault
 from tests.until import until
-from tests.workers.storage.moody_server import MoodyServer
 from tests.workers.storage.pictures import DIM, MODEL, picture
+from tests.workers.storage.server.moody_server import MoodyServer
 from workers.storage.points import store_points
-from workers.storage.server import ServerCatalog
+from workers.storage.server.catalog import ServerCatalog
 
 FILES = 3
 
@@ -57,8 +57,8 @@ def writing(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wr
     with MoodyServer(DIM, MODEL) as server:
         connection = QdrantClient(url=server.url, timeout=1, check_compatibility=False)
         catalog = ServerCatalog(connection, "pictures", server.url)
-        monkeypatch.setattr(workers.storage.process, "_catalog", catalog)
-        monkeypatch.setattr(workers.storage.process, "_client", client)
+        monkeypatch.setattr(workers.storage.state, "_catalog", catalog)
+        monkeypatch.setattr(workers.storage.state, "_client", client)
         monkeypatch.setattr(workers.storage.points, "stopping", stopping)
         yield Writing(server, Ledger(client, "job"), stopping)
         stopping.set()

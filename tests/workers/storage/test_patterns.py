@@ -4,9 +4,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from tasks.errors import WrongUse
-from workers.storage.patterns import MOST_VALUES, spelled_out
-from workers.storage.where import In, Is, Like, Where
+from settings.errors import WrongUse
+from workers.storage.where import MOST_VALUES, In, Is, Like, Where, spelled_out
 
 LENSES = ["EF50mm f/1.8 STM", "[kit] 18-55mm", "18-55mm", "Äußerst 50"]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import WrongUse
+from settings.errors import WrongUse
 from workers.storage.where import During, In, Is, Where, parse_where
 
 

@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from qdrant_client import QdrantClient
 
-from producer.where_text import parse_conditions
+from producer.collection.where import parse_conditions
 from tests.workers.storage.conftest import OneAtATime
 from tests.workers.storage.pictures import identity
 from tests.workers.storage.random_conditions import CONDITIONS, Condition, Payload
 from tests.workers.storage.random_payloads import payloads
 from workers.storage.catalog import Catalog, Point
-from workers.storage.edge import EdgeCatalog
-from workers.storage.server import ServerCatalog
+from workers.storage.embedded.catalog import EdgeCatalog
+from workers.storage.server.catalog import ServerCatalog
 
 DIM = 2
 

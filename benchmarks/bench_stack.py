@@ -1,0 +1,199 @@
+"""A stack of its own for a benchmark, kept up, with warm workers; it goes down with the benchmark whatever happens."""
+
+import ctypes
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import redis
+
+from settings import Settings
+from settings.sections import Data
+from tasks.stack_paths import stack_paths
+from workers.supervisor.redis_server import redis_spec
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 120.0
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+class Bench:
+    """Runs producer commands and further workers against one stack."""
+
+    def __init__(self, env: Mapping[str, str], supervisor: subprocess.Popen[bytes]) -> None:
+        self.env = dict(env)
+        self.supervisor = supervisor
+        self.further: list[subprocess.Popen[bytes]] = []
+
+    def run(self, *arguments: str, **settings: str) -> dict[str, Any]:
+        """A producer command with --json; `settings` as in `kept_up`. Raises CalledProcessError when it fails."""
+        done = subprocess.run(
+            [sys.executable, "-m", "producer", *arguments, "--json"],
+            cwd=ROOT,
+            env=self.env | _variables(settings),
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def python(self, module: str, *arguments: str) -> dict[str, Any]:
+        """What a module of the benchmarks, run as a process of its own with the stack's settings, prints as JSON."""
+        done = subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
+            env=self.env,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def add_gpu_worker(self, name: str) -> None:
+        """Start one more GPU worker beside that of the stack, which is gpu0, and wait until it consumes."""
+        self.further.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "workers", "gpu", "--one", name],
+                cwd=ROOT,
+                env=self.env,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                preexec_fn=_end_with_me,
+            )
+        )
+        self.wait_for_worker(name)
+
+    def wait_for_worker(self, name: str) -> int:
+        """The process id of a worker, once it has said that it consumes; raises TimeoutError."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                pid = self.redis().hget("darkroom:ready", name)
+            except redis.RedisError:
+                pid = None
+            if pid is not None:
+                return int(pid)
+            time.sleep(0.05)
+        raise TimeoutError(
+            f"no worker {name} after {START_SECONDS:g} s: see the logs in {self.env['DARKROOM__DATA__DIR']}"
+        )
+
+    def wait_until_busy(self) -> None:
+        """Return when files wait for the GPU workers, who are then full; raises TimeoutError."""
+        deadline = time.monotonic() + START_SECONDS
+        while not self.redis().llen("files"):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no file waits after {START_SECONDS:g} s")
+            time.sleep(0.05)
+
+    def redis(self) -> redis.Redis:
+        """A client of the stack's private Redis."""
+        # Constructed, because reading the settings of this process would say where its own stack is.
+        settings = Settings.model_construct(data=Data(dir=Path(self.env["DARKROOM__DATA__DIR"])))
+        return redis.Redis.from_url(f"unix://{stack_paths(settings).socket}")
+
+    def children(self) -> dict[str, psutil.Process]:
+        """The stack's processes by what they are: redis, storage, gpu0, flower."""
+        found = {}
+        for process in psutil.Process(self.supervisor.pid).children():
+            words = " ".join(process.cmdline())
+            for part, name in (
+                ("redis-server", "redis"),
+                (" storage ", "storage"),
+                (" gpu ", "gpu0"),
+                ("flower", "flower"),
+            ):
+                if part in words:
+                    found[name] = process
+        return found
+
+    def further_workers(self) -> list[psutil.Process]:
+        """The processes that `add_gpu_worker` started."""
+        return [psutil.Process(process.pid) for process in self.further]
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """Processor time by now of each of the stack's processes, and of the producers that have run."""
+        spent = {name: sum(process.cpu_times()[:2]) for name, process in self.children().items()}
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return spent | {"producer": ended.ru_utime + ended.ru_stime}
+
+
+@contextmanager
+def kept_up(scratch: Path, **settings: str) -> Iterator[Bench]:
+    """Keep a stack up on `scratch` with these settings (DARKROOM__ names without the prefix), its workers warm."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("DARKROOM")}
+    env |= {"DARKROOM__DATA__DIR": str(scratch / "data"), "DARKROOM__FLOWER__PORT": str(_free_port())}
+    env |= _variables(settings)
+    supervisor = subprocess.Popen(
+        [sys.executable, "-m", "workers", "up"],
+        cwd=ROOT,
+        env=env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=_end_with_me,
+    )
+    bench = Bench(env, supervisor)
+    try:
+        bench.wait_for_worker("storage")
+        bench.wait_for_worker("gpu0")
+        yield bench
+    finally:
+        for process in (*bench.further, supervisor):
+            process.send_signal(signal.SIGTERM)
+        for process in (*bench.further, supervisor):
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()  # its children die with it: the kernel sees to that
+                process.wait()
+
+
+@contextmanager
+def private_redis(scratch: Path) -> Iterator[redis.Redis]:
+    """A client of a Redis as the local stack runs it, with nobody else on it."""
+    local = stack_paths(Settings.model_construct(data=Data(dir=scratch / "redis-alone")))
+    local.create()
+    spec = redis_spec(local)
+    server = subprocess.Popen(spec.argv, env=os.environ | dict(spec.env), stdout=subprocess.DEVNULL)
+    client = redis.Redis.from_url(f"unix://{local.socket}")
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not local.socket.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        client.ping()
+        yield client
+    finally:
+        client.close()
+        server.kill()
+        server.wait()
+        shutil.rmtree(local.runtime, ignore_errors=True)
+
+
+def _end_with_me() -> None:
+    # A benchmark that is killed must leave nothing behind; on Linux the kernel sees to it.
+    if _libc is not None:
+        _libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
+
+
+def _variables(settings: Mapping[str, str]) -> dict[str, str]:
+    return {f"DARKROOM__{name}": value for name, value in settings.items()}
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port

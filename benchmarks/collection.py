@@ -1,0 +1,157 @@
+"""search_p50_ms and near_duplicates: questions to a filled collection, at rest and beside an ingest."""
+
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.bench_stack import ROOT, Bench, kept_up
+from benchmarks.harness import Figure
+from benchmarks.material import tiny_pictures
+from workers.storage.catalog import Catalog, Point
+from workers.storage.duplicates import DuplicateSearch
+from workers.storage.embedded.catalog import EdgeCatalog
+from workers.storage.near_duplicates import Groups
+
+SIZES = (1000, 10_000, 100_000)
+SEARCHES = 150
+INGESTED = 6000  # a minute at the null model's rate
+
+
+def search_p50_ms(scratch: Path, quick: bool) -> list[Figure]:
+    """Median milliseconds at the largest size; the table has each size, at rest and beside an ingest."""
+    settings = {"MODELS__CLIP": "null:10:512", "MODELS__CAPTIONS": "false"}
+    rows = [["points", "beside", "p50, ms", "p99, ms", "of it embedding, p50", "of it the search, p50"]]
+    sizes = SIZES[:1] if quick else SIZES
+    searches = 20 if quick else SEARCHES
+    tiny_pictures(scratch / "pictures", 2000 if quick else INGESTED)
+    held = 0
+    with kept_up(scratch, **settings) as stack:
+        for size in sizes:
+            held = stack.python("benchmarks.processes.fill", str(held), str(size))["points"]
+            found = stack.python("benchmarks.processes.search", str(searches))
+            rows.append(_row(size, "nothing", found))
+        # Beside the ingest only once, at the largest: it adds points of its own.
+        found = _beside_an_ingest(stack, scratch / "pictures", searches)
+        rows.append(_row(sizes[-1], "an ingest", found))
+    figure = Figure(
+        "search_p50_ms", found["p50"], found["least"], found["p99"], "ms", goal=50, at_most=True, detail={"table": rows}
+    )
+    return [figure]
+
+
+def _beside_an_ingest(stack: Bench, folder: Path, searches: int) -> dict[str, Any]:
+    ingest = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.processes.ingest", str(folder)],
+        cwd=ROOT, env=stack.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        stack.wait_until_busy()
+        found = stack.python("benchmarks.processes.search", str(searches))
+        if ingest.poll() is not None:
+            raise RuntimeError("the ingest ended before the searches did: these figures say nothing")
+    finally:
+        ingest.kill()
+        ingest.wait()
+    return found
+
+
+def _row(size: int, beside: str, found: dict[str, Any]) -> list[str]:
+    parts = (found[name] for name in ("p50", "p99", "embed_p50", "nearest_p50"))
+    return [f"{size:,}", beside, *(f"{milliseconds:.1f}" for milliseconds in parts)]
+
+
+POINTS, FEW = 20_000, 3_000
+# The embeddings of CLIP ViT-B/32.
+DIM = 512
+THRESHOLD = 0.95
+REPEATS = 3
+BATCH = 500
+GOAL_SECONDS = 60.0
+
+
+def near_duplicates_20k_s(scratch: Path, quick: bool) -> list[Figure]:
+    """Seconds for the near-duplicates of 20,000 points in the embedded catalog, compared with brute force."""
+    vectors = _embeddings(FEW if quick else POINTS)
+    catalog = EdgeCatalog(scratch, "duplicates")
+    try:
+        _fill(catalog, vectors)
+        seconds, search = [], None
+        for _ in range(1 if quick else REPEATS):
+            search = DuplicateSearch(catalog, THRESHOLD, None, threading.Event())
+            begin = time.perf_counter()
+            search.run()
+            seconds.append(time.perf_counter() - begin)
+    finally:
+        catalog.close()
+    if search is None or search.groups is None:
+        raise RuntimeError(f"the search for duplicates ended without groups: {search and search.failure}")
+    found = {uri for group in search.groups for uri, _ in group}
+    begin = time.perf_counter()
+    expected = {_uri(number) for group in _compared_all(vectors) for number in group}
+    brute = time.perf_counter() - begin
+    return [
+        Figure(
+            "near_duplicates_20k_s",
+            sorted(seconds)[len(seconds) // 2],
+            min(seconds),
+            max(seconds),
+            "s",
+            goal=GOAL_SECONDS,
+            at_most=True,
+            detail={
+                "points": len(vectors),
+                "dim": DIM,
+                "threshold": THRESHOLD,
+                "groups": len(search.groups),
+                "recall": len(found & expected) / len(expected),
+                "wrong": len(found - expected),
+                "brute_force_s": round(brute, 2),
+            },
+        )
+    ]
+
+
+def _embeddings(count: int) -> NDArray[np.float32]:
+    """Vectors in a narrow cone and in clusters, as CLIP makes them, every twentieth a noisy copy of another."""
+    rng = np.random.default_rng(2026)
+    clusters = rng.standard_normal((200, DIM)) * rng.exponential(1, DIM)
+    rows = 1.2 * rng.standard_normal(DIM) + clusters[rng.integers(0, 200, count)] / 2
+    rows += 0.7 * rng.standard_normal((count, DIM)) * rng.exponential(1, DIM)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    copies = rng.permutation(count)[: count // 10].reshape(2, -1)
+    rows[copies[0]] = rows[copies[1]] + rng.uniform(0, 0.4, (count // 20, 1)) * rng.standard_normal(
+        (count // 20, DIM)
+    ) / np.sqrt(DIM)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.ascontiguousarray(rows, dtype=np.float32)
+
+
+def _fill(catalog: Catalog, vectors: NDArray[np.float32]) -> None:
+    catalog.ensure(DIM, "benchmark")
+    for start in range(0, len(vectors), BATCH):
+        catalog.upsert(
+            [
+                Point(str(uuid.uuid5(uuid.NAMESPACE_URL, _uri(number))), vectors[number], {"uri": _uri(number)})
+                for number in range(start, min(start + BATCH, len(vectors)))
+            ]
+        )
+
+
+def _uri(number: int) -> str:
+    return f"file:///pictures/{number:06}.jpg"
+
+
+def _compared_all(vectors: NDArray[np.float32]) -> list[list[int]]:
+    groups = Groups(len(vectors))
+    for start in range(0, len(vectors), 1000):
+        near = vectors[start : start + 1000] @ vectors[start:].T >= THRESHOLD
+        for row, column in np.argwhere(np.triu(near, 1)).tolist():
+            groups.link(start + row, start + column)
+    return groups.found()

@@ -1,0 +1,1 @@
+"""Processes that single benchmarks run beside themselves."""

@@ -1,0 +1,39 @@
+"""The producer's side of plan_per_s, in a process with the stack's settings: FOLDER COUNT TURNS."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from producer.ingest.plan import plan
+from producer.ingest.scan import scan
+from settings import load_settings
+from tasks.broker import redis_client
+from tasks.ledger import Ledger
+from tasks.rpc import Question
+
+
+def main(folder: Path, count: int, turns: int) -> None:
+    """Print the files per second of each turn as JSON; raises RuntimeError where a file is not found unchanged."""
+    settings = load_settings()
+    ledger = Ledger(redis_client(settings), "bench-plan")
+    rates = []
+    for _ in range(turns):
+        begin = time.perf_counter()
+        found = 0
+        for planned in plan(scan(folder), settings, _answer):
+            ledger.skipped(planned.unchanged)
+            found += len(planned.unchanged)
+        rates.append(found / (time.perf_counter() - begin))
+        if found != count:
+            raise RuntimeError(f"{found} of {count} files were found unchanged")
+    print(json.dumps({"rates": rates}))
+
+
+def _answer(question: Question) -> bytes:
+    unchanged: bytes = question.wait(60)
+    return unchanged
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

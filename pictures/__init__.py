@@ -1,0 +1,1 @@
+"""From an address to pixels, facts and thumbnails: reading, formats, decoding, colour, RAW files, metadata."""

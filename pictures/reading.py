@@ -1,0 +1,159 @@
+"""From the address in a message to its bytes: one read serves hash, metadata and both models.
+
+The path map and the allowed roots come first, then the reader of the scheme.
+"""
+
+import errno
+import hashlib
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from pictures.archives import Archives
+from pictures.paths import NotAllowed, paths_of
+from pictures.picture import Content, FileGone, LoadError, NotReachable
+from pictures.remote import RemoteFiles
+from pictures.uris import REMOTE, file_path, split
+from settings import Settings
+
+_KINDS = (
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def open_regular(path: str | Path) -> tuple[int, os.stat_result]:
+    """A descriptor of an ordinary file, open for reading, and its facts; raises LoadError where there is none."""
+    try:
+        _refuse_special(os.stat(path))
+        # O_NONBLOCK: a named pipe that has just taken the file's place would wait for a writer for ever.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    except FileNotFoundError:
+        raise FileGone from None
+    except PermissionError:
+        raise LoadError("read", "no permission to read it") from None
+    except OSError as error:
+        in_a_circle = error.errno == errno.ELOOP
+        reason = "the link leads back to itself" if in_a_circle else f"cannot be opened: {error.strerror}"
+        raise LoadError("read", reason) from None
+    facts = os.fstat(descriptor)
+    try:
+        _refuse_special(facts)
+    except LoadError:
+        os.close(descriptor)
+        raise
+    return descriptor, facts
+
+
+def read(uri: str, max_bytes: int) -> Content:
+    """Read a file:// address once; raises LoadError with the reason when it cannot be."""
+    try:
+        path = file_path(uri)
+    except ValueError as error:
+        raise LoadError("read", str(error)) from None
+    return read_at(os.fsdecode(path), max_bytes)
+
+
+def read_at(path: str | Path, max_bytes: int) -> Content:
+    """Read the file at a path once; raises LoadError with the reason when it cannot be."""
+    descriptor, before = open_regular(path)
+    try:
+        if before.st_size == 0:
+            raise LoadError("read", "the file is empty")
+        if before.st_size > max_bytes:
+            raise LoadError("read", f"{before.st_size:,} bytes are more than ingest.max_bytes = {max_bytes:,}")
+        try:
+            data = os.read(descriptor, before.st_size + 1)
+            while len(data) < before.st_size and (more := os.read(descriptor, before.st_size + 1 - len(data))):
+                data += more
+        except OSError as error:
+            raise LoadError("read", f"cannot be read: {error.strerror}") from None
+        except MemoryError:
+            raise LoadError("read", f"not enough memory to read its {before.st_size:,} bytes") from None
+        after = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    if len(data) != before.st_size or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise LoadError("read", "the file changed while it was read; ingest it again when it is at rest")
+    return Content(data, hashlib.sha256(data).hexdigest(), before.st_mtime_ns)
+
+
+def _refuse_special(facts: os.stat_result) -> None:
+    # Told before it is opened: opening a device can already do something, and open() does not take a directory.
+    for test, kind in _KINDS:
+        if test(facts.st_mode):
+            raise LoadError("read", f"not a regular file but {kind}")
+
+
+class Sources:
+    """Every place that this worker may read pictures from; safe to call from many threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._paths = paths_of(settings)
+        self._max_bytes = settings.ingest.max_bytes
+        self._archives = Archives(self._max_bytes)
+        self._remote = RemoteFiles(self._paths, self._max_bytes, settings.ingest.load_seconds)
+
+    def read(self, uri: str, root: str) -> Content:
+        """Read a file of a job with this root.
+
+        Raises LoadError with the reason when it cannot be read, as NotReachable where another worker may reach it.
+        """
+        try:
+            name, outer = split(uri)
+        except ValueError as error:
+            raise LoadError("read", str(error)) from None
+        scheme = outer.partition("://")[0]
+        if scheme in REMOTE:
+            if name is None:
+                return self._remote.read(outer)
+            version, opened = self._remote.open(outer)
+            return self._archives.read(outer, version, opened, name)
+        path = self._local(outer)
+        try:
+            if name is None:
+                return read_at(path, self._max_bytes)
+            descriptor, facts = open_regular(path)
+            os.close(descriptor)
+            state = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
+            return self._archives.read(outer, state, lambda: _stream(path), name)
+        except FileGone:
+            if name is None or not os.path.exists(path):
+                self._require_root(Path(path), root)
+            raise
+
+    def _local(self, uri: str) -> str:
+        try:
+            return os.fsdecode(self._paths.allowed(self._paths.here(file_path(uri))))
+        except (ValueError, NotAllowed) as error:
+            raise LoadError("read", str(error)) from None
+
+    def _require_root(self, path: Path, root: str) -> None:
+        """Raise NotReachable when it is not the file that is missing but the disk: the root is not mounted here."""
+        if _has_content(path.parent):
+            return
+        try:
+            named = file_path(split(root)[1])
+        except ValueError:
+            return
+        folder = Path(os.fsdecode(self._paths.here(named)))
+        if folder.is_file() or _has_content(folder):
+            return
+        what = "is an empty folder" if folder.is_dir() else "is not there"
+        raise NotReachable(f"{os.fsencode(folder).decode(errors='replace')} {what}: is it mounted? (paths.map)")
+
+
+def _has_content(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as listing:
+            return next(listing, None) is not None
+    except OSError:
+        return False
+
+
+def _stream(path: str) -> BinaryIO:
+    return open(open_regular(path)[0], "rb")

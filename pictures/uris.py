@@ -1,0 +1,122 @@
+"""The addresses of files: file://, s3://, gs://, http(s)://, and members of zip archives in any of these places.
+
+A member of an archive is written as fsspec chains addresses: `zip://inner/name.jpg::file:///path/pictures.zip`, and the
+archive itself as `zip://::file:///path/pictures.zip`. Names are percent-encoded, so that every byte a name may hold
+survives, and `::` stands between a member and its archive only.
+"""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote, quote_from_bytes, unquote, unquote_to_bytes, urlsplit
+
+REMOTE = ("s3", "gs", "http", "https")
+_PORTS = {"http": 80, "https": 443}
+_ARCHIVE = "zip://"
+# What urlsplit cuts an address at, or takes out of it. Ours have none of these, and it costs as much as opening a file.
+_SPLITS = re.compile(r"[?#\x00-\x20]")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file or folder elsewhere: the bucket or the host with its port, and the decoded parts of the path below it."""
+
+    scheme: str
+    host: str
+    parts: tuple[str, ...]
+
+    def is_below(self, root: "Place") -> bool:
+        """True for the root itself and for everything below it."""
+        here = (self.scheme, self.host, self.parts[: len(root.parts)])
+        return here == (root.scheme, root.host, root.parts)
+
+    @property
+    def path(self) -> str:
+        """The path without its leading slash, decoded: the key in a bucket."""
+        return "/".join(self.parts)
+
+    @property
+    def uri(self) -> str:
+        """The address in its one form."""
+        return address(self.scheme, f"{self.host}/{self.path}".rstrip("/"))
+
+
+def address(scheme: str, path: str) -> str:
+    """The address of a bucket or host with its path, decoded."""
+    return f"{scheme}://{quote(path, safe='/:[]' if scheme in _PORTS else '/', errors='surrogateescape')}"
+
+
+def place(uri: str) -> Place:
+    """The place that an s3://, gs:// or http(s):// address names.
+
+    Raises ValueError with the reason for any other; the reason never repeats the address, which may hold a secret.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme not in REMOTE:
+        raise ValueError(f"{parts.scheme or 'a name without a scheme'}:// is none of {', '.join(REMOTE)}")
+    if "@" in parts.netloc:
+        raise ValueError("it holds a login: leave that to the environment (AWS_ACCESS_KEY_ID, ~/.netrc)")
+    if "?" in uri or "#" in uri:
+        raise ValueError('it holds a query ("?" or "#"), which may be a secret and is no part of a lasting name')
+    if not re.fullmatch(r"[A-Za-z0-9.\-_]+(:\d+)?|\[[0-9A-Fa-f:.]+\](:\d+)?", parts.netloc):
+        raise ValueError("it names no host and no bucket")
+    host = parts.netloc
+    if parts.scheme in _PORTS:
+        port = parts.port or _PORTS[parts.scheme]
+        name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        host = f"{name}" if port == _PORTS[parts.scheme] else f"{name}:{port}"
+    names = tuple(unquote(parts.path, errors="surrogateescape").strip("/").split("/"))
+    if {".", ".."} & set(names) or any("\0" in name or "\\" in name for name in names):
+        raise ValueError('its path holds ".", "..", a backslash or a zero byte')
+    return Place(parts.scheme, host, names if names != ("",) else ())
+
+
+def uri_of(path: bytes) -> str:
+    """The file:// URI of an absolute path; any byte that a name may hold survives."""
+    # What Path.as_uri does, without a Path for every file.
+    return "file://" + quote_from_bytes(path)
+
+
+def path_of(uri: str) -> bytes | None:
+    """The path of a file:// URI, the reverse of `uri_of`; None for any other."""
+    try:
+        return file_path(uri)
+    except ValueError:
+        return None
+
+
+def file_path(uri: str) -> bytes:
+    """The path that a file:// address names; raises ValueError with the reason for any other."""
+    if uri.startswith("file:///") and not _SPLITS.search(uri):
+        path = unquote_to_bytes(uri[len("file://") :])
+    else:
+        parts = urlsplit(uri)
+        if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
+            raise ValueError(f"this worker reads file:// only, not {parts.scheme}://")
+        path = unquote_to_bytes(parts.path)
+    if b"\0" in path:
+        raise ValueError("no file can have this name: it holds a zero byte")
+    return path
+
+
+def split(uri: str) -> tuple[str | None, str]:
+    """(None, uri) for a file; for a member of an archive its decoded name there and the archive's address.
+
+    Raises ValueError for an archive without an address.
+    """
+    if not uri.startswith(_ARCHIVE):
+        return None, uri
+    inner, chained, archive = uri.removeprefix(_ARCHIVE).partition("::")
+    if not chained or archive.startswith(_ARCHIVE):
+        raise ValueError("a zip:// address ends in ::file:///... or another address of its archive")
+    return unquote(inner, errors="surrogateescape"), archive
+
+
+def member(archive: str, name: str) -> str:
+    """The address of a member of an archive, or with an empty name of the archive as a whole."""
+    return f"{_ARCHIVE}{quote(name, errors='surrogateescape')}::{archive}"
+
+
+def name_of(uri: str) -> str:
+    """The name of a file as a person knows it: the last part of its path, decoded."""
+    path = uri.removeprefix(_ARCHIVE).partition("::")[0] if uri.startswith(_ARCHIVE) else uri
+    return unquote(path.rsplit("/", 1)[-1], errors="replace")

@@ -1,0 +1,180 @@
+"""Points whose files are gone: found by looking at every file that the collection holds below a folder."""
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pictures.uris import path_of, split, uri_of
+from producer.collection.scroll import pages
+from producer.ingest.scan import check_root
+from producer.stack import Stack, attached
+from producer.waiting import wait_for
+from settings import Settings
+from settings.errors import WrongUse
+from tasks.queues import DELETE, FACET
+from tasks.rpc import Question
+
+ANSWER_SECONDS = 120.0
+FOLDERS = 100_000
+CHUNK = 1000
+# So many pictures are soon computed again, so nobody is asked about them.
+FEW = 100
+
+
+@dataclass
+class Sweep:
+    """What a look at the files found: how many points were checked, whose files are gone, and what cannot be told."""
+
+    checked: int = 0
+    gone: list[str] = field(default_factory=list)
+    unsure: int = 0
+
+    def look_at(self, uri: str, path: bytes) -> None:
+        """Check the file of one point."""
+        self.checked += 1
+        try:
+            if is_gone(path):
+                self.gone.append(uri)
+        except OSError:
+            # No permission, a share that does not answer: nothing says that the file is gone.
+            self.unsure += 1
+
+    def doubt(self) -> str | None:
+        """Why so much being gone looks like a disk that is not there; None where it does not."""
+        if len(self.gone) <= FEW:
+            return None
+        above = Counter(folder_above(path_of(_file_behind(uri)) or b"/") for uri in self.gone)
+        for folder, files in above.most_common():
+            if files > FEW and is_empty(folder):
+                name = os.fsdecode(folder)
+                return f"{files:,} of them were below {name}, which is there but empty, as when a disk is not mounted"
+        return "that is more than half" if 2 * len(self.gone) > self.checked else None
+
+
+def prune(
+    folder: Path, dry_run: bool, force: bool, settings: Settings, report: Callable[[dict[str, Any]], None]
+) -> None:
+    """Remove the points of files that are gone below `folder`; `report` gets the result before the stack goes down.
+
+    {"folder", "checked", "gone", "removed", "unsure", "dry_run", "uris"}; `uris` is filled by a dry run only. Raises
+    WrongUse, with nothing removed, where the folder is not there or empty or too much is gone, unless `force`.
+    """
+    root = folder_to_sweep(folder, force)
+    identity = identity_of(root)
+    with attached(settings) as stack:
+        found = sweep(stack, [bytes(root)])
+        doubt = found.doubt()
+        if doubt and not (force or dry_run):
+            raise WrongUse(
+                f"{len(found.gone):,} of {found.checked:,} files below {root} are gone, and {doubt}. Nothing was "
+                "removed: look at them with --dry-run, and use --force if they are really gone."
+            )
+        report(
+            {
+                "folder": str(root),
+                "checked": found.checked,
+                "gone": len(found.gone),
+                "removed": 0 if dry_run else remove(stack, found.gone, root, identity),
+                "unsure": found.unsure,
+                "dry_run": dry_run,
+                "uris": found.gone if dry_run else [],
+            }
+        )
+
+
+def folder_to_sweep(folder: Path, force: bool = False) -> Path:
+    """The folder as an absolute path; raises WrongUse where it is not there or empty, unless `force`."""
+    if force and not folder.expanduser().exists():
+        return Path(os.path.abspath(folder.expanduser()))
+    root = check_root(folder)
+    if not force and is_empty(bytes(root)):
+        raise WrongUse(
+            f"The folder {root} is empty, as when a disk is not mounted. Nothing was removed: --force removes all that "
+            "the collection holds below it."
+        )
+    return root
+
+
+def sweep(stack: Stack, folders: Sequence[bytes]) -> Sweep:
+    """Look at every file below these folders that the collection holds."""
+    found = Sweep()
+    # "file:///" ends in the slash already.
+    prefixes = tuple(uri_of(folder).rstrip("/") + "/" for folder in folders)
+    roots = wait_for(Question(FACET, field="root", limit=FOLDERS), stack, ANSWER_SECONDS, "storage")
+    places = ((uri, _file_behind(uri).rstrip("/") + "/") for uri, _ in roots)
+    related = [
+        uri for uri, at in places if at.startswith(prefixes) or any(prefix.startswith(at) for prefix in prefixes)
+    ]
+    if not related:
+        return found
+    for page in pages(stack, {"all": [{"field": "root", "in": related}]}, ["uri"]):
+        for payload in page.payloads:
+            at = _file_behind(payload["uri"])
+            path = path_of(at) if at.startswith(prefixes) else None
+            if path is not None:
+                found.look_at(payload["uri"], path)
+    return found
+
+
+def identity_of(folder: Path) -> tuple[int, int] | None:
+    """What tells a folder from another one under its name, such as the place where it was mounted; None for none."""
+    try:
+        facts = folder.stat()
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
+
+
+def remove(stack: Stack, uris: list[str], root: Path, identity: tuple[int, int] | None) -> int:
+    """Delete the points of these files unless a file has come back meanwhile; returns how many points there were.
+
+    Nothing more is deleted once `root` is not the folder any more that it was when they were found to be gone.
+    """
+    removed = 0
+    for start in range(0, len(uris), CHUNK):
+        still = [uri for uri in uris[start : start + CHUNK] if _is_surely_gone(uri)]
+        if still and identity_of(root) == identity:
+            removed += wait_for(Question(DELETE, uris=still), stack, ANSWER_SECONDS, "storage")
+    return removed
+
+
+def is_gone(path: bytes) -> bool:
+    """True where there is no such file, or a folder in its place; raises OSError where that cannot be told."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+
+
+def folder_above(path: bytes) -> bytes:
+    """The nearest folder above a path that is there."""
+    folder = os.path.dirname(path)
+    while len(folder) > 1 and not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def is_empty(folder: bytes) -> bool:
+    """True for a folder that is there, can be listed and has nothing in it."""
+    try:
+        with os.scandir(folder) as listing:
+            return next(listing, None) is None
+    except OSError:
+        return False
+
+
+def _file_behind(uri: str) -> str:
+    """The file that a picture is in: itself, or the archive of a member."""
+    return split(uri)[1]
+
+
+def _is_surely_gone(uri: str) -> bool:
+    path = path_of(_file_behind(uri))
+    try:
+        return path is not None and is_gone(path)
+    except OSError:
+        return False

@@ -1,0 +1,161 @@
+"""Search by words, by a picture and by facts: an embedding from a GPU worker, the nearest points from storage."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pictures.uris import uri_of
+from producer.collection.where import parse_conditions
+from producer.stack import Stack, attached
+from producer.waiting import collection_facts, wait_for
+from settings import Settings
+from settings.errors import WrongUse
+from tasks.checkpoint import PREPROCESSING
+from tasks.queues import BY_CONTENT, EMBED_PICTURE, EMBED_TEXTS, SCROLL, SEARCH
+from tasks.rpc import Question
+
+EMBED_SECONDS = 300.0
+LOOK_UP_SECONDS = 60.0
+# It travels to a worker in one message, which Redis holds in memory.
+MOST_BYTES = 100 * 2**20
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """A file that can be read: its path, its URI, and the SHA-256 of its bytes in hexadecimal."""
+
+    path: Path
+    uri: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """A vector of length one as float32 bytes, and the name of the model that made it."""
+
+    vector: bytes
+    clip_model: str
+
+
+def open_picture(file: Path) -> PictureFile:
+    """Look at the file; raises WrongUse with what is wrong where it is none that can be read."""
+    try:
+        path = Path(os.path.abspath(file.expanduser()))
+        kind = os.stat(path).st_mode
+        if not stat.S_ISREG(kind):
+            raise WrongUse(f"{path} is {'a folder' if stat.S_ISDIR(kind) else 'no regular file'}: name a picture.")
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise WrongUse(f"There is no file {file}.") from None
+    except PermissionError:
+        raise WrongUse(f"{file} cannot be read: you have no permission.") from None
+    except OSError as error:
+        raise WrongUse(f"{file} cannot be read: {error.strerror}.") from None
+    except (RuntimeError, ValueError) as error:  # "~" of a user who is not there, a zero byte
+        raise WrongUse(f"{str(file)!r} names no file: {error}.") from None
+    return PictureFile(path, uri_of(os.fsencode(path)), digest)
+
+
+def embedding(picture: PictureFile, collection: dict[str, Any], stack: Stack) -> Embedding:
+    """The embedding of a picture: the one in the collection where it has these bytes, else a GPU worker makes it.
+
+    `collection` is what `collection_facts` says. Raises WrongUse for a picture that is too large or cannot be decoded.
+    """
+    model = collection["clip_model"]
+    look_up = Question(BY_CONTENT, sha256s=[picture.sha256], clip_model=model, preprocessing=PREPROCESSING)
+    known = wait_for(look_up, stack, LOOK_UP_SECONDS, "storage")
+    if picture.sha256 in known:
+        return Embedding(known[picture.sha256][0], model)
+    if (size := picture.path.stat().st_size) > MOST_BYTES:
+        raise WrongUse(f"{picture.path} has {size:,} bytes, more than {MOST_BYTES:,}: name a smaller copy of it.")
+    question = Question(EMBED_PICTURE, data=picture.path.read_bytes(), name=str(picture.path))
+    made = wait_for(question, stack, EMBED_SECONDS, "gpu")
+    return Embedding(made["vectors"], made["clip_model"])
+
+
+EMBED_SECONDS = 300.0
+SEARCH_SECONDS = 60.0
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Query:
+    """What to look for: words or a picture or neither, and conditions that all must hold."""
+
+    text: str | None = None
+    image: Path | None = None
+    conditions: Sequence[str] = ()
+    limit: int = 10
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found: {"uri", "score", ...facts}, best first; `picture` is the one that was searched by.
+
+    Where neither words nor a picture were asked for there is no score and no order.
+    """
+
+    rows: Rows
+    picture: PictureFile | None = None
+
+
+def search(query: Query, settings: Settings, report: Callable[[Found], None]) -> None:
+    """Report the points nearest to the query, before the stack goes down.
+
+    Raises WrongUse for an empty query, a condition or a picture that cannot be read, or an empty collection, and
+    ServiceMissing when a worker cannot come up.
+    """
+    if query.text is not None and not query.text.strip():
+        raise WrongUse("Say what to search for, in a few words.")
+    where = parse_conditions(query.conditions)
+    picture = open_picture(query.image) if query.image is not None else None
+    with attached(settings) as stack:
+        facts = filled_collection(stack)
+        if picture is not None:
+            rows = nearest(embedding(picture, facts, stack), query.limit, where, stack)
+        elif query.text is not None:
+            made = wait_for(Question(EMBED_TEXTS, texts=[query.text]), stack, EMBED_SECONDS, "gpu")
+            rows = nearest(Embedding(made["vectors"], made["clip_model"]), query.limit, where, stack)
+        else:
+            question = Question(SCROLL, where=where, limit=query.limit)
+            rows = wait_for(question, stack, SEARCH_SECONDS, "storage")["payloads"]
+        report(Found(rows, picture))
+
+
+def similar(
+    file: Path, conditions: Sequence[str], limit: int, copies: bool, settings: Settings, report: Callable[[Found], None]
+) -> None:
+    """Report the points nearest to a picture, never the file itself, and byte-identical copies only with `copies`.
+
+    Raises what `search` raises.
+    """
+    where = parse_conditions(conditions) or {}
+    picture = open_picture(file)
+    if not copies:
+        where = {**where, "none": [*where.get("none", []), {"field": "sha256", "is": picture.sha256}]}
+    with attached(settings) as stack:
+        facts = filled_collection(stack)
+        # One more, because the file itself may be among them: as a copy, or as it was before it was changed.
+        rows = nearest(embedding(picture, facts, stack), limit + 1, where or None, stack)
+        others = [row for row in rows if row["uri"] != picture.uri]
+        report(Found(others[:limit], picture))
+
+
+def filled_collection(stack: Stack) -> dict[str, Any]:
+    """Name, model and size of the collection; raises WrongUse where it is empty."""
+    facts = collection_facts(stack)
+    if not facts["points"]:
+        raise WrongUse(f"The collection {facts['name']!r} is empty: fill it with `python -m producer ingest DIR`.")
+    return facts
+
+
+def nearest(wanted: Embedding, limit: int, where: dict[str, Any] | None, stack: Stack) -> Rows:
+    """The points nearest to an embedding that let `where` through, best first."""
+    question = Question(SEARCH, vector=wanted.vector, clip_model=wanted.clip_model, limit=limit, where=where)
+    found: Rows = wait_for(question, stack, SEARCH_SECONDS, "storage")
+    return found

@@ -1,0 +1,140 @@
+"""What the collection holds: formats, cameras, years, and the words that its captions use most."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from producer.collection.scroll import pages
+from producer.formatting import shown
+from producer.stack import Stack, attached
+from producer.waiting import collection_facts, wait_for
+from settings import Settings
+from settings.errors import WrongUse
+from tasks.queues import COUNTS, FACET
+from tasks.rpc import Question
+
+ANSWER_SECONDS = 120.0
+# The oldest photograph that is left was taken in 1827; dates before it are mistakes, and so are those long after now.
+FIRST_YEAR = 1820
+TOP = 10
+WORDS = 20
+# The words of this many captions say what all of them would.
+CAPTIONS = 100_000
+BAR = 40
+# Articles, prepositions, conjunctions and forms of "to be": they stand in every caption and tell nothing.
+_EMPTY_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        "a an the of and or in on at to by for with from into over under near next it its his her their is are was "
+        "were be being this that these those there some up down out off as",
+    )
+)
+
+
+def stats(settings: Settings, report: Callable[[dict[str, Any]], None]) -> None:
+    """Report what the collection holds, before the stack goes down.
+
+    {"collection", "clip_model", "points", "formats", "cameras", "lenses", "folders", "years", "undated", "words",
+    "captions_read"}; each of the middle ones maps a value to its number of points, the most frequent first, years in
+    order. Raises WrongUse for an empty collection.
+    """
+    with attached(settings) as stack:
+        facts = collection_facts(stack)
+        if not facts["points"]:
+            raise WrongUse(f"The collection {facts['name']!r} is empty: fill it with `python -m producer ingest DIR`.")
+        years = _years(stack)
+        words, read = _words(stack)
+        report(
+            {
+                "collection": facts["name"],
+                "clip_model": facts["clip_model"],
+                "points": facts["points"],
+                "formats": _facet(stack, "format"),
+                "cameras": _facet(stack, "camera"),
+                "lenses": _facet(stack, "lens"),
+                "folders": {shown(uri): count for uri, count in _facet(stack, "root").items()},
+                "years": years,
+                "undated": facts["points"] - sum(years.values()),
+                "words": words,
+                "captions_read": read,
+            }
+        )
+
+
+def count_words(captions: Iterable[str]) -> Counter[str]:
+    """How many of the captions use each word; words that tell nothing are left out."""
+    counted: Counter[str] = Counter()
+    for caption in captions:
+        counted.update(set(re.findall(r"[^\W\d_]{2,}", caption.lower())) - _EMPTY_WORDS)
+    return counted
+
+
+def print_stats(found: dict[str, Any], console: Console) -> None:
+    """A line about the collection, then a small histogram of each kind."""
+    console.print(Text(f"Collection {found['collection']}: {found['points']:,} points, {found['clip_model']}"))
+    undated = f", {found['undated']:,} without a date" if found["undated"] else ""
+    for title, counts in (
+        ("Formats", found["formats"]),
+        (f"Years{undated}", found["years"]),
+        ("Cameras", found["cameras"]),
+        ("Lenses", found["lenses"]),
+        ("Folders", found["folders"]),
+        (f"Words of {found['captions_read']:,} captions", found["words"]),
+    ):
+        if counts:
+            console.print()
+            console.print(Text(title, style="bold"))
+            console.print(histogram(counts))
+
+
+def histogram(counts: Mapping[str, int]) -> Table:
+    """A bar for each value; the longest is BAR characters."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(overflow="fold", max_width=40)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    most = max(counts.values())
+    for value, count in counts.items():
+        table.add_row(Text(value), f"{count:,}", Text("█" * max(1, round(BAR * count / most)), style="cyan"))
+    return table
+
+
+def _facet(stack: Stack, field: str) -> dict[str, int]:
+    found = wait_for(Question(FACET, field=field, limit=TOP), stack, ANSWER_SECONDS, "storage")
+    return {str(value): count for value, count in found}
+
+
+def _years(stack: Stack) -> dict[str, int]:
+    """Year -> points, in order. A date has no facet, so points are counted: decades first, then the years in them."""
+    end = datetime.now(UTC).year + 2
+    decades = [(year, min(year + 10, end)) for year in range(FIRST_YEAR, end, 10)]
+    held = [span for span, count in zip(decades, _between(stack, decades), strict=True) if count]
+    years = [year for start, stop in held for year in range(start, stop)]
+    counts = _between(stack, [(year, year + 1) for year in years])
+    return {str(year): count for year, count in zip(years, counts, strict=True) if count}
+
+
+def _between(stack: Stack, spans: list[tuple[int, int]]) -> list[int]:
+    wheres = [
+        {"all": [{"field": "taken_at", "from": f"{start}-01-01", "to": f"{stop}-01-01"}]} for start, stop in spans
+    ]
+    counts: list[int] = wait_for(Question(COUNTS, wheres=wheres), stack, ANSWER_SECONDS, "storage") if spans else []
+    return counts
+
+
+def _words(stack: Stack) -> tuple[dict[str, int], int]:
+    counted: Counter[str] = Counter()
+    read = 0
+    for page in pages(stack, {"all": [{"field": "caption", "exists": True}]}, ["caption"]):
+        captions = [payload["caption"] for payload in page.payloads]
+        counted.update(count_words(captions))
+        read += len(captions)
+        if read >= CAPTIONS:
+            break
+    return dict(counted.most_common(WORDS)), read

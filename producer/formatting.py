@@ -1,0 +1,65 @@
+"""Names, facts, sizes and times as a person reads them, and commands as a person can paste them."""
+
+import os
+import shlex
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from pictures.uris import split
+
+
+def shown(uri: str) -> str:
+    """The path of a file:// URI, any other address decoded, safe to print whatever bytes it has.
+
+    A member of an archive is shown like a file in a folder: /path/pictures.zip/inner/name.jpg.
+    """
+    try:
+        member, outer = split(uri)
+    except ValueError:
+        return uri
+    parts = urlsplit(outer)
+    address = parts.path if parts.scheme == "file" else outer
+    path = os.fsdecode(unquote_to_bytes(address)) + (f"/{member}" if member else "")
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in path)
+
+
+def brief(uri: str) -> str:
+    """As `shown`, but from the working directory on where the file lies below it."""
+    path = shown(uri)
+    here = os.path.join(os.getcwd(), "")
+    return path.removeprefix(here)
+
+
+def command(*words: str) -> str:
+    """A command of the producer, ready to paste: it reads the same settings file as this one was told to."""
+    settings = os.environ.get("DARKROOM_SETTINGS")
+    named = ["--settings", settings] if settings else []
+    return shlex.join(["python", "-m", "producer", *named, *words])
+
+
+def facts_line(row: Mapping[str, Any]) -> str:
+    """Size, format, day, camera and bytes, as far as they are known: `400 x 300 · JPEG · 2024-05-31 · X100 · 2 MB`."""
+    size = f"{row['width']} x {row['height']}" if row.get("width") and row.get("height") else None
+    day = str(row["taken_at"])[:10] if row.get("taken_at") else None
+    weight = readable_bytes(row["bytes"]) if row.get("bytes") else None
+    return " · ".join(str(part) for part in (size, row.get("format"), day, row.get("camera"), weight) if part)
+
+
+def readable_bytes(count: int) -> str:
+    """A number of bytes as a person reads it, in powers of 1000: "2.1 MB"."""
+    number = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: 1 h 5 m, 1 m 9 s, 9 s."""
+    minutes, rest = divmod(round(max(0.0, seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} m"
+    return f"{minutes} m {rest} s" if minutes else f"{rest} s"

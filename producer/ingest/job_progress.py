@@ -1,0 +1,125 @@
+"""Watching a job: how far it is, whether it moves, and what it waits for when it does not."""
+
+import time
+from typing import cast
+
+import redis
+
+from producer.ingest.window import Window
+from tasks.ledger import Counts, Ledger
+from tasks.queues import FILES, POINTS
+from tasks.registry import faults, ready
+
+READ_SECONDS = 0.1
+QUIET_SECONDS = 5.0
+NOWHERE_SECONDS = 3.0
+STUCK_SECONDS = 20.0
+UNACKED = "unacked"
+
+
+class JobProgress:
+    """Reads the ledger a few times a second and drops finished files from the window."""
+
+    def __init__(self, client: redis.Redis, ledger: Ledger, window: Window, local: bool) -> None:
+        self._client = client
+        self._ledger = ledger
+        self._window = window
+        self._local = local
+        self._read = 0.0
+        self._moved = time.monotonic()
+        self._looked_for_loss = 0.0
+        self._nothing_since: float | None = None
+        self.counts = Counts()
+        self.first_stored: float | None = None
+        self.broker_away_since: float | None = None
+        self.job_is_lost = False
+
+    def look(self, at_once: bool = False) -> None:
+        """Read the ledger, at most every READ_SECONDS unless `at_once`; a broker that is away is noted."""
+        now = time.monotonic()
+        if now - self._read < READ_SECONDS and not at_once:
+            return
+        try:
+            # In this order: whatever has left the window is in the counts.
+            self._window.forget_finished()
+            counts = self._ledger.counts()
+            # Asked last: counts that were read before a job was lost are right.
+            self.job_is_lost = not self._ledger.is_open()
+            self.broker_away_since = None
+        except redis.exceptions.RedisError:
+            self.broker_away_since = self.broker_away_since or now
+            return
+        finally:
+            self._read = time.monotonic()
+        if self.job_is_lost:
+            return
+        if counts != self.counts:
+            self._moved = self._read
+            if counts.stored and self.first_stored is None:
+                self.first_stored = self._read
+        self.counts = counts
+
+    @property
+    def quiet_seconds(self) -> float:
+        """Seconds since the counts last changed or the window was last empty."""
+        if not self._window.under_way:
+            self._moved = time.monotonic()
+        return time.monotonic() - self._moved
+
+    def reconcile(self) -> int:
+        """Publish again what the broker has lost: nothing moves, nothing is queued or held, and yet files are missing.
+
+        Returns how many files were published again.
+        """
+        now = time.monotonic()
+        if self.quiet_seconds < QUIET_SECONDS or now - self._looked_for_loss < 0.5:
+            return 0
+        self._looked_for_loss = now
+        if any(self.queued()):
+            self._nothing_since = None
+            return 0
+        # Between the pop of a message and the note that a worker holds it lies a moment in which it is nowhere to be
+        # seen, so one look proves nothing.
+        self._nothing_since = self._nothing_since or now
+        if now - self._nothing_since < NOWHERE_SECONDS:
+            return 0
+        self._nothing_since = None
+        return self._window.publish_again()
+
+    def queued(self) -> tuple[int, int, int]:
+        """Messages in `files`, in `points`, and in the hands of workers."""
+        pipe = self._client.pipeline(transaction=False)
+        pipe.llen(FILES)
+        pipe.llen(POINTS)
+        pipe.hlen(UNACKED)
+        return cast(tuple[int, int, int], tuple(pipe.execute()))
+
+    def what_it_waits_for(self) -> str | None:
+        """A sentence about a job that does not move, or None while it does."""
+        if self.broker_away_since is not None:
+            where = " (if it does not come back, see stack.log in logs below data.dir)" if self._local else ""
+            since = time.monotonic() - self.broker_away_since
+            return f"Redis does not answer since {since:.0f} s; waiting for it{where}"
+        if self.quiet_seconds < STUCK_SECONDS:
+            return None
+        known = faults(self._client)
+        if known:
+            return "; ".join(f"{name}: {sentence}" for name, sentence in sorted(known.items()))
+        files, points, held = self.queued()
+        workers = ready(self._client)
+        if files and not any(name.startswith("gpu") for name in workers):
+            if self._local:
+                return "the GPU worker is loading its models"
+            return f"{files} messages wait in `{FILES}` and no GPU worker is up: start `python -m workers gpu`"
+        if points and not any(name.startswith("storage") for name in workers):
+            return f"{points} messages wait in `{POINTS}`, no storage worker is up: start `python -m workers storage`"
+        counts = f"{files} queued, {held} in work, {points} to be written"
+        if points:
+            return (
+                f"the storage worker has written nothing for {self.quiet_seconds:.0f} s ({counts}): "
+                "if it lasts, see storage.log in logs below data.dir and start that worker anew"
+            )
+        return (
+            f"nothing finished for {self.quiet_seconds:.0f} s ({counts}): "
+            "slow models may take that long; if it lasts, see the gpu logs in logs below data.dir"
+        )

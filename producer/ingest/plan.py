@@ -1,0 +1,62 @@
+"""Which files need work: ask the storage worker what the collection already holds unchanged."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from producer.ingest.scan import FileRef
+from settings import Settings
+from tasks.checkpoint import checkpoint_name
+from tasks.queues import PLAN
+from tasks.rpc import Question
+
+# Small beside what an answer takes to come, and so is the memory of the two chunks that are under way.
+CHUNK = 1000
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A file with its number in the job."""
+
+    number: int
+    file: FileRef
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A stretch of the scan: what needs work, and the numbers of what is there already."""
+
+    work: list[Numbered]
+    unchanged: list[int]
+
+
+def plan(files: Iterable[FileRef], settings: Settings, answer: Callable[[Question], bytes]) -> Iterator[Planned]:
+    """Number the files and sort them, a chunk at a time; while one chunk is used the next one is asked about.
+
+    `answer` waits for the storage worker. Raises WrongUse when the collection holds another model's embeddings.
+    """
+    clip_model = checkpoint_name(settings.models.clip)
+    blip_model = checkpoint_name(settings.models.blip) if settings.models.captions else None
+    stream = (Numbered(number, file) for number, file in enumerate(files))
+    asked: tuple[list[Numbered], Question] | None = None
+    while chunk := list(islice(stream, CHUNK)):
+        question = Question(
+            PLAN,
+            clip_model=clip_model,
+            blip_model=blip_model,
+            uris=[entry.file.uri for entry in chunk],
+            sizes=[entry.file.bytes for entry in chunk],
+            mtimes=[entry.file.mtime for entry in chunk],
+        )
+        if asked is not None:
+            yield _sorted_out(asked[0], answer(asked[1]))
+        asked = chunk, question
+    if asked is not None:
+        yield _sorted_out(asked[0], answer(asked[1]))
+
+
+def _sorted_out(chunk: list[Numbered], unchanged: bytes) -> Planned:
+    return Planned(
+        work=[entry for entry, same in zip(chunk, unchanged, strict=True) if not same],
+        unchanged=[entry.number for entry, same in zip(chunk, unchanged, strict=True) if same],
+    )

@@ -1,0 +1,119 @@
+"""The pictures of a bucket, of a zip archive or at one address of a web server, as the scan of a folder yields them."""
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, cast
+
+from pictures.formats import PICTURE_EXTENSIONS, has_picture_extension
+from pictures.paths import NotAllowed, Paths, paths_of
+from pictures.remote import filesystem, modified, modified_member, what_happened
+from pictures.uris import Place, address, file_path, member, place, split
+from producer.ingest.scan import FileRef
+from settings import Settings
+from settings.errors import DarkroomError, ServiceMissing, WrongUse
+
+# What macOS adds to an archive beside each file; none of it is a picture.
+RESOURCE_FORKS = "__MACOSX/"
+
+
+def scan_other(uri: str, settings: Settings, unreadable: list[str]) -> Iterator[FileRef]:
+    """Every picture at `uri`, an address as `find_root` makes it, by its extension and in the order of the names.
+
+    One listing of a bucket's folder, or the directory of an archive, is in memory at a time. Folders that cannot be
+    listed are added to `unreadable`. Raises WrongUse for a place that is not there, ServiceMissing for one that is
+    away.
+    """
+    archive, outer = split(uri)
+    if archive is not None:
+        return _members(outer, settings)
+    if outer.startswith(("http://", "https://")):
+        return _one(outer, settings)
+    return _bucket(place(outer), settings, unreadable)
+
+
+def _bucket(root: Place, settings: Settings, unreadable: list[str]) -> Iterator[FileRef]:
+    system = filesystem(root.scheme, settings.ingest.load_seconds)
+    waiting = [f"{root.host}/{root.path}".rstrip("/")]
+    first = True
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with _explained(f"{root.scheme}://{folder}"):
+                listing: list[dict[str, Any]] = system.ls(folder, detail=True)
+        except WrongUse:
+            if first:
+                raise
+            unreadable.append(f"{root.scheme}://{folder}")
+            continue
+        first = False
+        folders = sorted(entry["name"] for entry in listing if entry["type"] == "directory")
+        for entry in sorted(listing, key=lambda entry: str(entry["name"])):
+            # A bucket may hold an empty object in the place of a folder.
+            if entry["type"] == "file" and has_picture_extension(entry["name"].encode(errors="surrogateescape")):
+                yield FileRef(address(root.scheme, entry["name"]), int(entry["size"]), modified(entry))
+        waiting.extend(name for name in reversed(folders) if name != folder)
+
+
+def _one(uri: str, settings: Settings) -> Iterator[FileRef]:
+    if not has_picture_extension(place(uri).path.encode(errors="surrogateescape")):
+        raise WrongUse(
+            f"{uri} is no picture by its name: a web server has no list of its files, so name one picture "
+            f"({', '.join(sorted(PICTURE_EXTENSIONS))}) or a .zip."
+        )
+    with _explained(uri):
+        info = _web(settings).info(uri)
+    yield FileRef(uri, -1 if info["size"] is None else int(info["size"]), modified(info))
+
+
+def _members(archive: str, settings: Settings) -> Iterator[FileRef]:
+    with _explained(archive), _opened(archive, settings) as stream, zipfile.ZipFile(stream) as whole:
+        # By name, and so each name once, as whoever reads it will find it.
+        members = sorted(whole.NameToInfo.values(), key=lambda found: found.filename)
+    for found in members:
+        name = found.filename
+        if has_picture_extension(name.encode(errors="surrogateescape")) and not name.startswith(RESOURCE_FORKS):
+            yield FileRef(member(archive, name), found.file_size, modified_member(found))
+
+
+def _opened(uri: str, settings: Settings) -> BinaryIO:
+    if uri.startswith("file://"):
+        return open(file_path(uri), "rb")
+    where = place(uri)
+    if where.scheme in ("http", "https"):
+        return cast(BinaryIO, _web(settings).open(uri, "rb"))
+    system = filesystem(where.scheme, settings.ingest.load_seconds)
+    return cast(BinaryIO, system.open(f"{where.host}/{where.path}", "rb"))
+
+
+def _web(settings: Settings) -> Any:
+    return filesystem("http", settings.ingest.load_seconds, lambda address: _may_follow(paths_of(settings), address))
+
+
+def _may_follow(paths: Paths, uri: str) -> bool:
+    try:
+        paths.allowed_place(uri)
+    except NotAllowed:
+        return False
+    return True
+
+
+@contextmanager
+def _explained(where: str) -> Iterator[None]:
+    """Turn what a library raises into a sentence."""
+    try:
+        yield
+    except DarkroomError:
+        raise
+    except Exception as error:
+        if isinstance(error, zipfile.BadZipFile | ValueError):
+            raise WrongUse(f"{where} is no zip archive that can be read here.") from None
+        match what_happened(error, where.partition("://")[0]):
+            case "gone":
+                raise WrongUse(f"There is no {where}.") from None
+            case "locked":
+                raise WrongUse(f"{where} may not be read: the environment has no credentials for it.") from None
+            case "sent on":
+                raise WrongUse(f"{where} sends on to an address that is not in paths.allowed: name that one.") from None
+            case _:
+                raise ServiceMissing(f"{where} does not answer ({type(error).__name__}).") from None

@@ -1,0 +1,202 @@
+"""One job under way: numbered, planned, enqueued and watched until the last confirmed write."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from redis.exceptions import RedisError
+from rich.console import Console
+
+from producer.ingest.interrupts import Interrupts
+from producer.ingest.job_progress import JobProgress
+from producer.ingest.outcome import Outcome, resume_command
+from producer.ingest.plan import Numbered, plan
+from producer.ingest.progress_bar import ProgressBar
+from producer.ingest.roots import Files, OtherRoot, root_uri
+from producer.ingest.scan import FileRef
+from producer.ingest.window import Window
+from producer.jobs.events import JobEvents
+from producer.jobs.lease import JobLease
+from producer.jobs.listing import JobListing
+from producer.stack import Stack
+from producer.waiting import BROKER_SECONDS, raise_faults, restart_if_ended, wait_for, with_retries
+from settings import Settings
+from settings.errors import ServiceMissing
+from tasks.app import app
+from tasks.broker import redis_client
+from tasks.ledger import Ledger, new_job_id
+from tasks.rpc import Question
+
+ANSWER_SECONDS = 120.0
+LISTED_FAILURES = 20
+STEP_SECONDS = 0.02
+T = TypeVar("T")
+
+
+class IngestRun:
+    """One job: the files of a source, numbered, planned, enqueued and watched until the last confirmed write.
+
+    `files` yields the files and adds what it cannot enter to the list that it is given.
+    """
+
+    def __init__(
+        self,
+        root: Path | OtherRoot,
+        files: Files,
+        settings: Settings,
+        console: Console,
+        stack: Stack,
+        interrupts: Interrupts,
+        begin: float,
+    ) -> None:
+        self.root = root
+        self.settings = settings
+        self.stack = stack
+        self.interrupts = interrupts
+        self.begin = begin
+        self.client = redis_client(settings)
+        self.ledger = Ledger(self.client, new_job_id())
+        uri = root_uri(root)
+        self.window = Window(self.ledger, uri, settings.ingest.window, settings.ingest.files_per_task)
+        self.progress = JobProgress(self.client, self.ledger, self.window, stack.is_local)
+        self.bar = ProgressBar(console)
+        self._insist(lambda: self.ledger.open(uri, collection=settings.qdrant.collection))
+        self.events = JobEvents(app, self.ledger.job, str(root))
+        self.files = files
+        self.listing = JobListing(stack.local.data, self.ledger.job)
+        self.unreadable: list[str] = []
+        self.counted: int | None = None
+        self.numbered = 0
+        self._told_to_stop = False
+        self._all_enqueued = False
+        self._checked_faults = time.monotonic()
+
+    def run(self, count: bool = True) -> Outcome:
+        """Bring the job to its end, or to where Ctrl-C leaves it; `count` asks the source twice, for the total."""
+        if count:
+            threading.Thread(target=self._count, name="count", daemon=True).start()
+        with JobLease(self.ledger):
+            with self.bar:
+                self._enqueue_all()
+                while self.window.under_way and not self.interrupts.leaving:
+                    self._step()
+                self.progress.look(at_once=True)
+                self._check_job()
+                while self.progress.broker_away_since is not None and not self.interrupts.leaving:
+                    self._step()
+            return self._outcome()
+
+    def _enqueue_all(self) -> None:
+        for planned in plan(self._scan(), self.settings, self._answer):
+            self.listing.flush()
+            self._insist(partial(self.ledger.skipped, planned.unchanged))
+            self._look()
+            waiting: list[Numbered] = planned.work
+            while waiting and not self.interrupts.stopping:
+                taken, waiting = waiting[: self.window.room], waiting[self.window.room :]
+                if taken:
+                    # Part of it may have arrived when this fails; publishing a file twice does no harm.
+                    self._insist(partial(self.window.enqueue, taken))
+                self._step()
+            if self.interrupts.stopping:
+                return
+        if self.interrupts.stopping:  # it may have cut the scan short before there was anything to plan
+            return
+        self._all_enqueued = True
+        self.counted = self.numbered
+        self._insist(lambda: self.ledger.note(total=self.numbered))
+
+    def _scan(self) -> Iterator[FileRef]:
+        for file in self.files(self.unreadable):
+            if self.interrupts.stopping:
+                return
+            self.numbered += 1
+            self.listing.add(file.uri)
+            yield file
+
+    def _answer(self, question: Question) -> bytes:
+        return bytes(wait_for(question, self.stack, ANSWER_SECONDS, "storage", lambda: self.interrupts.leaving))
+
+    def _insist(self, work: Callable[[], T]) -> T:
+        return with_retries(work, self.stack, self.bar.say)
+
+    def _step(self) -> None:
+        time.sleep(STEP_SECONDS)
+        self._look()
+
+    def _look(self) -> None:
+        self.progress.look()
+        self._check_job()
+        self.bar.show(self.progress.counts, self.counted, self._health())
+        self.events.progress(self.bar.text)
+        if self.interrupts.stopping and not self._told_to_stop:
+            self._told_to_stop = True
+            self.bar.say(
+                f"Stopped enqueuing. {len(self.window.under_way):,} files in flight are being finished; press Ctrl-C "
+                f"again to leave them in the queue. Resume with: {resume_command(self.root)}"
+            )
+
+    def _check_job(self) -> None:
+        if self.progress.job_is_lost:
+            raise ServiceMissing(
+                "Redis has lost its data, and with it the record of this job. What was stored is stored; "
+                f"the rest is done by: {resume_command(self.root)}"
+            )
+
+    def _health(self) -> str | None:
+        if check := time.monotonic() - self._checked_faults > 0.5:
+            self._checked_faults = time.monotonic()
+            restart_if_ended(self.stack, self.bar.say)
+        if (away := self.progress.broker_away_since) is not None:
+            if time.monotonic() - away > BROKER_SECONDS:
+                raise ServiceMissing(
+                    f"Redis is away for {BROKER_SECONDS:.0f} s. What was stored is stored; when it is back: "
+                    f"{resume_command(self.root)}"
+                )
+            return self.progress.what_it_waits_for()
+        try:
+            if again := self.progress.reconcile():
+                self.bar.say(f"Published {again:,} files again that a killed process had taken with it.")
+            waits_for = self.progress.what_it_waits_for()
+            # Before it is shown: what ends the command is said once, as its error.
+            if self.stack.is_local and (check or waits_for):
+                raise_faults(self.stack, "gpu")
+            return waits_for
+        except RedisError:
+            return None
+
+    def _count(self) -> None:
+        # A second, quick walk beside the first: it tells the total early, and so the time left.
+        counted = sum(1 for _ in self.files([]))
+        if self.counted is None:
+            self.counted = counted
+            with suppress(RedisError):  # only for those who look on
+                self.ledger.note(counted=counted)
+
+    def _outcome(self) -> Outcome:
+        self.listing.close()
+        left = len(self.window.under_way)
+        interrupted = self.interrupts.stopping and (left > 0 or not self._all_enqueued)
+        facts = {"state": "interrupted" if interrupted else "done", "total": self.numbered, "finished": time.time()}
+        self._insist(lambda: self.ledger.note(**facts))
+        self.bar.show(self.progress.counts, self.numbered, None)
+        self.events.end(self.bar.text, time.monotonic() - self.begin)
+        if left:
+            self.stack.leave_now()
+        first = self.progress.first_stored
+        return Outcome(
+            job=self.ledger.job,
+            root=str(self.root),
+            total=self.numbered,
+            counts=self.progress.counts,
+            seconds=time.monotonic() - self.begin,
+            first_stored_seconds=first - self.begin if first is not None else None,
+            listed=self._insist(lambda: self.ledger.failures(LISTED_FAILURES)) if self.progress.counts.failed else [],
+            unreadable=self.unreadable,
+            interrupted=interrupted,
+            in_flight=left,
+        )

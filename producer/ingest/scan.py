@@ -1,0 +1,87 @@
+"""Walk a folder: a stream of picture files in a fixed order, holding the names of one folder at a time."""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pictures.formats import has_picture_extension
+from pictures.uris import uri_of
+from settings.errors import WrongUse
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """A file as the scan saw it: its URI, its size in bytes, its modification time in nanoseconds."""
+
+    uri: str
+    bytes: int
+    mtime: int
+
+
+def check_root(root: Path) -> Path:
+    """The folder to ingest as an absolute path; raises WrongUse when it is none that can be read."""
+    try:
+        root = Path(os.path.abspath(root.expanduser()))
+        if not stat.S_ISDIR(os.stat(root).st_mode):
+            raise WrongUse(f"{root} is a file: name the folder it is in.")
+        with os.scandir(root):
+            return root
+    except FileNotFoundError:
+        raise WrongUse(f"There is no folder {root}.") from None
+    except PermissionError:
+        raise WrongUse(f"The folder {root} cannot be read: you have no permission.") from None
+    except OSError as error:
+        raise WrongUse(f"The folder {root} cannot be read: {error.strerror}.") from None
+    except (RuntimeError, ValueError) as error:  # "~" of a user who is not there, a zero byte
+        raise WrongUse(f"{str(root)!r} names no folder: {error}.") from None
+
+
+def scan(root: Path, unreadable: list[str] | None = None) -> Iterator[FileRef]:
+    """Every picture below `root` by its extension, in the order of the names.
+
+    Links to files are followed and keep the link's name; links to folders are not, so that a loop cannot hold the walk.
+    A file that cannot be looked at (a broken link, a named pipe) is yielded all the same: the loader says
+    why it fails. Folders that cannot be entered are added to `unreadable` and passed over.
+    """
+    waiting = [os.fsencode(root)]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as listing:
+                pictures, folders = _sorted_out(listing)
+        except OSError:
+            if unreadable is not None:
+                unreadable.append(os.fsdecode(folder))
+            continue
+        for name in pictures:
+            yield file_ref(os.path.join(folder, name))
+        waiting.extend(os.path.join(folder, name) for name in reversed(folders))
+
+
+def _sorted_out(listing: "Iterable[os.DirEntry[bytes]]") -> tuple[list[bytes], list[bytes]]:
+    """The names of the pictures and of the folders in a folder, both in order."""
+    pictures, folders = [], []
+    for entry in listing:
+        if entry.is_dir(follow_symlinks=False):
+            folders.append(entry.name)
+        elif has_picture_extension(entry.name) and not _is_link_to_folder(entry):
+            pictures.append(entry.name)
+    return sorted(pictures), sorted(folders)
+
+
+def file_ref(path: bytes) -> FileRef:
+    """A file as it is now; size and time are -1 for one that cannot be looked at."""
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return FileRef(uri_of(path), -1, -1)
+    return FileRef(uri_of(path), facts.st_size, facts.st_mtime_ns)
+
+
+def _is_link_to_folder(entry: "os.DirEntry[bytes]") -> bool:
+    try:
+        return entry.is_symlink() and entry.is_dir()
+    except OSError:
+        return False

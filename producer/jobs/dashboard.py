@@ -1,0 +1,150 @@
+"""`status --watch`: the terminal's dashboard, drawn anew every second until a key is pressed."""
+
+import os
+import select
+import sys
+import termios
+import time
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from producer.formatting import duration
+from producer.jobs.view import JobView
+from settings.errors import WrongUse
+
+OVER = ("done", "interrupted", "abandoned")
+
+
+def watch(view: JobView, console: Console, interval: float, until_over: bool) -> None:
+    """Draw until q or Ctrl-C, or with `until_over` until the job is; raises WrongUse where nothing can be drawn."""
+    if not console.is_terminal:
+        raise WrongUse("status --watch draws on a terminal: add --json where there is none.")
+    with single_keys(), Live(console=console, screen=False, auto_refresh=False, transient=False) as live:
+        _repeat(
+            view,
+            lambda found, away: live.update(drawn(found, away), refresh=True),
+            lambda: pressed("qQ", interval),
+            until_over,
+        )
+
+
+def stream(view: JobView, show: Callable[[dict[str, Any]], None], interval: float, until_over: bool) -> None:
+    """Hand every look to `show`, until Ctrl-C, or with `until_over` until the job is over."""
+
+    def pause() -> bool:
+        time.sleep(interval)
+        return False
+
+    _repeat(view, lambda found, away: show({**found, "redis": not away}), pause, until_over)
+
+
+def drawn(found: dict[str, Any], away: bool = False) -> RenderableType:
+    """One look as the terminal shows it."""
+    parts: list[RenderableType] = [_heading(found, away)]
+    parts += [Text(f"{name}: {sentence}", style="yellow") for name, sentence in sorted(found.get("faults", {}).items())]
+    parts += [Text(""), _queues(found), Text("")]
+    parts.append(_jobs(found["jobs"]) if found.get("jobs") else Text("No jobs yet."))
+    parts.append(Text("\nq or Ctrl-C ends", style="dim"))
+    return Group(*parts)
+
+
+def _repeat(
+    view: JobView, show: Callable[[dict[str, Any], bool], None], pause: Callable[[], bool], until_over: bool
+) -> None:
+    found: dict[str, Any] = {}
+    try:
+        while True:
+            away = False
+            try:
+                found = view.look()
+            except redis.RedisError:
+                away = True
+            show(found, away)
+            if until_over and found and all(job["state"] in OVER for job in found["jobs"]):
+                return
+            if pause():
+                return
+    except KeyboardInterrupt:
+        return
+    finally:
+        view.close()
+
+
+def _heading(found: dict[str, Any], away: bool) -> Text:
+    if away:
+        return Text("Redis does not answer; waiting for it.", style="bold red")
+    collection = found.get("collection")
+    workers = ", ".join(found["workers"]) or "none has answered yet"
+    points = f"{collection['name']}: {collection['points']:,} points" if collection else "the collection: no answer yet"
+    return Text.assemble(("Darkroom  ", "bold"), time.strftime("%H:%M:%S"), f"  {points}\nWorkers: {workers}")
+
+
+def _queues(found: dict[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    queues = {**found.get("queues", {}), "in work": found.get("in_work", 0)}
+    for name in queues:
+        table.add_column(name, justify="right", min_width=8)
+    table.add_row(*(f"{length:,}" for length in queues.values()))
+    return table
+
+
+def _jobs(jobs: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
+    table.add_column("job", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    table.add_column("", ratio=1, min_width=8)
+    table.add_column("files", justify="right", no_wrap=True)
+    table.add_column("failed", justify="right", no_wrap=True)
+    table.add_column("rate", justify="right", no_wrap=True)
+    table.add_column("left", justify="right", no_wrap=True)
+    table.add_column("folder", ratio=1, overflow="ellipsis", no_wrap=True)
+    for job in jobs:
+        finished, total = job["stored"] + job["failed"] + job["skipped"], job["total"]
+        running = job["state"] == "running"
+        table.add_row(
+            job["job"],
+            job["state"],
+            ProgressBar(total=total or None, completed=finished, pulse=running and total is None),
+            f"{finished:,}/{total:,}" if total is not None else f"{finished:,}/?",
+            Text(f"{job['failed']:,}", style="red" if job["failed"] else ""),
+            f"{job['rate']:,.1f}/s" if running else "",
+            duration(job["seconds_left"]) if running and job["seconds_left"] is not None else "",
+            Text(job["root"]),
+        )
+    return table
+
+
+@contextmanager
+def single_keys() -> Iterator[None]:
+    """Let keys arrive one by one and unseen; Ctrl-C works as ever. Without a terminal nothing changes."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    tty.setcbreak(descriptor)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def pressed(wanted: str, seconds: float) -> bool:
+    """Wait for at most `seconds`; True as soon as one of the `wanted` keys is pressed."""
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        if not sys.stdin.isatty():
+            time.sleep(left)
+            return False
+        if select.select([sys.stdin], [], [], left)[0] and os.read(sys.stdin.fileno(), 1).decode("latin-1") in wanted:
+            return True
+    return False

@@ -1,0 +1,105 @@
+"""What became of every file of a job: a row a file, told from the ledger, the list of its files and the collection."""
+
+import csv
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from producer.jobs.listing import listed_uris
+from producer.jobs.view import job_status
+from producer.output_file import written
+from producer.stack import Stack, attached
+from producer.waiting import wait_for
+from settings import Settings
+from tasks.broker import redis_client
+from tasks.ledger import Ledger
+from tasks.queues import FACTS
+from tasks.rpc import Question
+
+ANSWER_SECONDS = 120.0
+CHUNK = 1000
+COLUMNS = ("uri", "outcome", "reason", "caption")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One file of a job; `outcome` is stored, reused, skipped, failed or unfinished."""
+
+    uri: str
+    outcome: str
+    reason: str = ""
+    caption: str = ""
+
+
+def report(job: str, target: str | None, settings: Settings, tell: Callable[[dict[str, Any]], None]) -> None:
+    """Write the rows of a job to `target` as CSV, "-" for the standard output, and tell what they are.
+
+    Tells {"job", "files", "outcomes": {outcome: files}, "reasons": {reason: files}} before the stack goes down.
+
+    Raises WrongUse for an unknown job, for one that another machine has listed, and for a `target` that cannot be
+    written.
+    """
+    with attached(settings) as stack:
+        client = redis_client(settings)
+        job_status(client, job)
+        outcomes: Counter[str] = Counter()
+        reasons: Counter[str] = Counter()
+
+        def counted(rows: Iterable[Row]) -> Iterator[Row]:
+            for row in rows:
+                outcomes[row.outcome] += 1
+                if row.reason:
+                    reasons[row.reason] += 1
+                yield row
+
+        told = counted(rows_of(Ledger(client, job), stack, with_captions=target is not None))
+        if target is None:
+            for _ in told:
+                pass
+        elif target == "-":
+            _write(told, sys.stdout)
+        else:
+            with written(Path(target)) as path, path.open("w", newline="", encoding="utf-8") as file:
+                _write(told, file)
+        tell(
+            {
+                "job": job,
+                "files": outcomes.total(),
+                "outcomes": dict(outcomes.most_common()),
+                "reasons": dict(reasons.most_common(20)),
+            }
+        )
+
+
+def rows_of(ledger: Ledger, stack: Stack, with_captions: bool) -> Iterator[Row]:
+    """The rows of a job in the order of its files; captions are those that the collection holds now."""
+    uris = enumerate(listed_uris(stack.local.data, ledger.job))
+    bits = {name: ledger.bitmap(name) for name in ("reused", "stored", "skipped", "failed")}
+    reasons = {failure.number: f"{failure.stage}: {failure.reason}" for failure in ledger.failures()}
+    while chunk := list(islice(uris, CHUNK)):
+        rows = [Row(uri, _outcome(bits, number), reasons.get(number, "")) for number, uri in chunk]
+        yield from _with_captions(rows, stack) if with_captions else rows
+
+
+def _outcome(bits: dict[str, bytes], number: int) -> str:
+    place, mask = number // 8, 128 >> number % 8
+    return next((name for name, row in bits.items() if place < len(row) and row[place] & mask), "unfinished")
+
+
+def _with_captions(rows: list[Row], stack: Stack) -> Iterator[Row]:
+    held = [row.uri for row in rows if row.outcome in ("stored", "reused", "skipped")]
+    question = Question(FACTS, uris=held, fields=["caption"])
+    facts = dict(zip(held, wait_for(question, stack, ANSWER_SECONDS, "storage"), strict=True))
+    for row in rows:
+        caption = (facts.get(row.uri) or {}).get("caption") or ""
+        yield Row(row.uri, row.outcome, row.reason, caption)
+
+
+def _write(rows: Iterable[Row], file: Any) -> None:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows((row.uri, row.outcome, row.reason, row.caption) for row in rows)

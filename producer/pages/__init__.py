@@ -1,0 +1,1 @@
+"""Pages of HTML: contact sheets and the map."""

@@ -1,0 +1,118 @@
+"""Embeddings laid out on a plane, pictures that look alike close together, in clusters with a label each."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from producer.collection.stats import count_words
+
+WORDS = 3
+# A word that fewer of the cluster's captions use says little about it.
+LEAST_SHARE = 0.2
+
+
+def cluster_labels(captions: Sequence[str], clusters: Sequence[int]) -> list[str]:
+    """A label for each cluster, numbered from 0: the words that its captions use much more often than all do.
+
+    Empty for a cluster whose captions say nothing of their own, or that has none.
+    """
+    count = max(clusters, default=-1) + 1
+    words: list[Counter[str]] = [Counter() for _ in range(count)]
+    sizes = [0] * count
+    for caption, cluster in zip(captions, clusters, strict=True):
+        if caption:
+            words[cluster].update(count_words([caption]))
+            sizes[cluster] += 1
+    overall: Counter[str] = Counter()
+    for each in words:
+        overall.update(each)
+    return [_label(each, size, overall, sum(sizes)) for each, size in zip(words, sizes, strict=True)]
+
+
+def _label(words: Counter[str], size: int, overall: Counter[str], captions: int) -> str:
+    def weight(word: str) -> float:
+        # How much more often than everywhere, for words that are also frequent here.
+        share = words[word] / size
+        return share * (share / (overall[word] / captions))
+
+    telling = [word for word, count in words.items() if count >= LEAST_SHARE * size]
+    if size < captions:
+        telling = [word for word in telling if words[word] / size > 1.2 * overall[word] / captions]
+    return ", ".join(sorted(telling, key=lambda word: (-weight(word), word))[:WORDS])
+
+
+COMPONENTS = 50
+# t-SNE takes seconds for so many points and minutes for ten times as many; the others find their place among these.
+LANDMARKS = 1500
+NEIGHBOURS = 5
+ITERATIONS = 400
+CHUNK = 4096
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """`places` float32 (n, 2), each axis from 0 to 1; `clusters` int (n,), numbered from 0, the largest first."""
+
+    places: NDArray[np.float32]
+    clusters: NDArray[np.int64]
+
+
+def layout(vectors: NDArray[np.float32]) -> Layout:
+    """Lay out L2-normalised vectors, float32 (n, dim), whose order is random: the first ones stand for all.
+
+    The first LANDMARKS are placed by t-SNE, every other one at the mean of its nearest landmarks, weighted by likeness.
+    The same vectors give the same layout.
+    """
+    from sklearn.cluster import MiniBatchKMeans
+    from sklearn.decomposition import PCA
+
+    count = len(vectors)
+    if count < 4:
+        places = np.linspace(0.1, 0.9, count, dtype=np.float32)
+        return Layout(np.stack([places, np.full(count, 0.5, np.float32)], axis=1), np.zeros(count, np.int64))
+    pca = PCA(min(COMPONENTS, count, vectors.shape[1]), random_state=SEED).fit(vectors[: 20 * LANDMARKS])
+    reduced = pca.transform(vectors).astype(np.float32)
+    landmarks = _landmarks(reduced[:LANDMARKS])
+    places = np.concatenate([landmarks, _among(landmarks, reduced[:LANDMARKS], reduced[LANDMARKS:])])
+    low, high = places.min(axis=0), places.max(axis=0)
+    k = int(np.clip(np.sqrt(count / 8), 2, 24))
+    clusters = MiniBatchKMeans(k, random_state=SEED, n_init=3).fit_predict(reduced)
+    order = np.argsort(-np.bincount(clusters, minlength=k), kind="stable")
+    return Layout(
+        ((places - low) / np.maximum(high - low, 1e-9)).astype(np.float32), np.argsort(order)[clusters].astype(np.int64)
+    )
+
+
+def _landmarks(reduced: NDArray[np.float32]) -> NDArray[np.float32]:
+    from sklearn.manifold import TSNE
+
+    # About how many pictures belong together: few of a small collection, but never as many as there are.
+    perplexity = min(30.0, max(3.0, len(reduced) / 15), (len(reduced) - 1) / 3)
+    start = reduced[:, :2] / max(float(reduced[:, 0].std()), 1e-9) * 1e-4
+    return np.asarray(
+        TSNE(perplexity=perplexity, init=start, max_iter=ITERATIONS, random_state=SEED).fit_transform(reduced),
+        np.float32,
+    )
+
+
+def _among(
+    places: NDArray[np.float32], landmarks: NDArray[np.float32], others: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The places of points among the landmarks that are nearest to them, moved a little so that none hides another."""
+    found = np.empty((len(others), 2), np.float32)
+    spread = np.random.default_rng(SEED).normal(0, 0.004 * float(np.ptp(places)), found.shape)
+    squares = np.sum(landmarks**2, axis=1)
+    for start in range(0, len(others), CHUNK):
+        rows = others[start : start + CHUNK]
+        distances = squares - 2 * rows @ landmarks.T + np.sum(rows**2, axis=1)[:, None]
+        nearest = np.argpartition(distances, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+        near = np.maximum(np.take_along_axis(distances, nearest, axis=1), 1e-6)
+        # The nearest one counts most: between two groups lies nothing.
+        weights = (near.min(axis=1, keepdims=True) / near) ** 2
+        weights /= weights.sum(axis=1, keepdims=True)
+        found[start : start + CHUNK] = np.einsum("nk,nkd->nd", weights, places[nearest])
+    return (found + spread).astype(np.float32)

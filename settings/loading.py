@@ -1,0 +1,181 @@
+"""Loads the settings: environment variables (`DARKROOM__SECTION__KEY`) win over settings.toml, the file over defaults.
+
+Everything that is wrong with them is told in one sentence that names the file or the variable, the key and what is
+allowed, and never shows the value of a secret.
+"""
+
+import difflib
+import json
+import os
+import tomllib
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from settings.errors import WrongUse
+from settings.sections import Broker, Data, Flower, Gpu, Ingest, Metrics, Models, Paths, Qdrant, Section
+
+ROOT = Path(__file__).resolve().parent.parent
+PREFIX = "DARKROOM__"
+# Never shown, also when they are refused: an address that is no good may still hold a password.
+SECRETS = {"broker.url", "qdrant.url", "qdrant.api_key", "flower.basic_auth", "paths.allowed"}
+
+
+class Settings(BaseSettings):
+    """All sections; `load_settings` is the way to get one."""
+
+    # An empty variable counts as unset: that is what a compose file passes on for what nobody has set.
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+    )
+
+    broker: Broker = Broker()
+    qdrant: Qdrant = Qdrant()
+    data: Data = Data()
+    models: Models = Models()
+    gpu: Gpu = Gpu()
+    ingest: Ingest = Ingest()
+    flower: Flower = Flower()
+    metrics: Metrics = Metrics()
+    paths: Paths = Paths()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
+
+
+def settings_file() -> Path | None:
+    """The file in force: $DARKROOM_SETTINGS, else ./settings.toml, else the one beside this module, else none."""
+    named = os.environ.get("DARKROOM_SETTINGS")
+    if named:
+        return Path(named).expanduser().absolute()
+    return next((path for path in (Path.cwd() / "settings.toml", ROOT / "settings.toml") if path.is_file()), None)
+
+
+@lru_cache(maxsize=1)
+def load_settings() -> Settings:
+    """The settings in force, read once for each process; raises WrongUse where one of them is wrong.
+
+    `data.dir` is absolute in the result, and so is a model that names an existing local folder.
+    """
+    file = settings_file()
+    if file and not file.is_file():
+        raise WrongUse(
+            f"The settings file {file} does not exist: set DARKROOM_SETTINGS to an existing file or unset it."
+        )
+    _check_names_of_variables()
+    try:
+        settings = Settings()
+    except SettingsError:
+        # `from None`: the original error may quote a secret.
+        raise WrongUse(_not_json()) from None
+    except tomllib.TOMLDecodeError as error:
+        raise WrongUse(f"{file} is not valid TOML: {str(error)[:1].lower()}{str(error)[1:]}.") from None
+    except UnicodeDecodeError:
+        raise WrongUse(f"{file} is not valid TOML: it must be text in UTF-8.") from None
+    except OSError as error:
+        raise WrongUse(f"The settings file {file} cannot be read: {error.strerror}.") from None
+    except ValidationError as error:
+        # `from None`: the original error may quote a secret.
+        raise WrongUse(_sentence(error, file)) from None
+    return _with_places(settings, file.parent if file else Path.cwd())
+
+
+def _with_places(settings: Settings, base: Path) -> Settings:
+    """The settings with relative folders made absolute; a name that is no local folder stays: it is a hub's id."""
+
+    def model(name: str) -> str:
+        folders = (start / Path(name).expanduser() for start in (Path.cwd(), base, ROOT))
+        return next((os.path.abspath(folder) for folder in folders if folder.is_dir()), name)
+
+    data = Path(os.path.abspath(base / settings.data.dir.expanduser()))
+    models = {"clip": model(settings.models.clip), "blip": model(settings.models.blip)}
+    return settings.model_copy(
+        update={
+            "data": settings.data.model_copy(update={"dir": data}),
+            "models": settings.models.model_copy(update=models),
+        }
+    )
+
+
+def _check_names_of_variables() -> None:
+    # pydantic-settings ignores a variable whose section it does not know, so a misspelt one would go unnoticed.
+    for variable in sorted(os.environ):
+        if variable.upper().startswith(PREFIX):
+            section, _, key = variable[len(PREFIX) :].lower().partition("__")
+            if section not in Settings.model_fields:
+                raise WrongUse(_unknown(variable, section, Settings.model_fields))
+            if key not in _section(section).model_fields:
+                raise WrongUse(_unknown(variable, key, _section(section).model_fields, section))
+
+
+def _not_json() -> str:
+    """The sentence about the variable that should hold a list or a table, and is not valid JSON."""
+    for variable in sorted(os.environ):
+        section, _, key = variable.upper().removeprefix(PREFIX).lower().partition("__")
+        if variable.upper().startswith(PREFIX) and isinstance(_section(section).model_fields[key].default, list | dict):
+            try:
+                json.loads(os.environ[variable] or "null")
+            except ValueError:
+                return f"{variable} must be {_section(section).model_fields[key].description}, written as JSON."
+    return "A variable that holds a list or a table is not valid JSON."
+
+
+def _section(name: str) -> type[Section]:
+    annotation = Settings.model_fields[name].annotation
+    assert isinstance(annotation, type)
+    assert issubclass(annotation, Section)
+    return annotation
+
+
+def _sentence(error: ValidationError, file: Path | None) -> str:
+    """The first of the errors as one sentence."""
+    first = error.errors(include_url=False)[0]
+    section, *rest = (str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known: Iterable[str] = _section(section).model_fields if rest else Settings.model_fields
+        return _unknown(str(file), rest[0] if rest else section, known, section if rest else None)
+    if not rest:
+        return f"{file}: {section} must be a table: write [{section}] on a line of its own and its keys below it."
+    name = f"{section}.{rest[0]}"
+    variable = next((v for v in os.environ if v.upper() == f"{PREFIX}{section}__{rest[0]}".upper()), None)
+    allowed = _section(section).model_fields[rest[0]].description
+    origin = f"{variable} ({name})" if variable and os.environ[variable] else f"{file}: {name}"
+    value = "" if name in SECRETS else f", not {_shown(first['input'])}"
+    return f"{origin} must be {allowed}{value}."
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _unknown(origin: str, name: str, known: Iterable[str], section: str | None = None) -> str:
+    prefix = f"{section}." if section else ""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    meant = f" (did you mean {prefix}{close[0]}?)" if close else ""
+    what = f"the keys of [{section}]" if section else "the sections"
+    return f"{origin}: {prefix}{name or '(no key)'} is unknown{meant}; {what} are {', '.join(known)}."

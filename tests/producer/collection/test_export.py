@@ -1,0 +1,85 @@
+"""The forms of an export, written from points and read back."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from producer.collection.export import COLUMNS, _csv, _jsonl, _parquet, export, row_of
+from producer.collection.scroll import Page
+from settings import load_settings
+from settings.errors import WrongUse
+
+FULL: dict[str, Any] = {
+    "uri": "file:///p/%C3%A4.jpg",
+    "name": "ä.jpg",
+    "bytes": 2**40,
+    "mtime": 1_700_000_000_000_000_001,
+    "width": 10,
+    "exposure": 0.004,
+    "aperture": 8,
+    "gps": {"lat": 52.5, "lon": 13.4},
+    "keywords": ["sea", "two words"],
+    "caption": 'a "red", large circle',
+    "schema": 1,
+}
+POOR: dict[str, Any] = {"uri": "file:///p/b.png", "width": "wide", "keywords": [], "lens": None}
+
+
+def page(first: int) -> Page:
+    vectors = np.arange(8, dtype="<f4").reshape(2, 4) + first
+    return Page([f"id{first}", f"id{first + 1}"], [FULL, POOR], vectors.tobytes(), 4)
+
+
+def test_a_row_has_every_column_and_loses_nothing() -> None:
+    row = row_of("id", FULL)
+    assert list(row) == list(COLUMNS)
+    assert (row["id"], row["latitude"], row["longitude"], row["keywords"]) == ("id", 52.5, 13.4, ["sea", "two words"])
+    assert json.loads(row["other"]) == {"schema": 1}
+    poor = row_of("id", POOR)
+    assert (poor["width"], poor["lens"], json.loads(poor["other"])) == (None, None, {"width": "wide"})
+
+
+def test_parquet_has_the_vectors_and_typed_columns(tmp_path: Path) -> None:
+    with _parquet(tmp_path / "a.parquet") as write:
+        write(page(0))
+        write(page(2))
+    table = pyarrow.parquet.read_table(tmp_path / "a.parquet")
+    assert str(table.schema.field("vector").type) == "fixed_size_list<element: float>[4]"
+    assert {str(table.schema.field(name).type) for name in ("bytes", "mtime", "iso")} == {"int64"}
+    rows = table.to_pylist()
+    assert [row["vector"] for row in rows] == [[0, 1, 2, 3], [4, 5, 6, 7], [2, 3, 4, 5], [6, 7, 8, 9]]
+    assert {name: rows[0][name] for name in ("mtime", "aperture", "keywords", "caption")} == {
+        "mtime": FULL["mtime"],
+        "aperture": 8.0,
+        "keywords": FULL["keywords"],
+        "caption": FULL["caption"],
+    }
+
+
+def test_csv_has_a_line_a_point(tmp_path: Path) -> None:
+    with _csv(tmp_path / "a.csv") as write:
+        write(page(0))
+        write(page(2))
+    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == ["id0", "id1", "id2", "id3"]
+    assert (rows[0]["caption"], rows[0]["keywords"], rows[1]["camera"]) == (FULL["caption"], "sea; two words", "")
+
+
+def test_json_lines_are_the_payloads(tmp_path: Path) -> None:
+    with _jsonl(tmp_path / "a.jsonl") as write:
+        write(page(0))
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert lines == [{"id": "id0", **FULL}, {"id": "id1", **POOR}]
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a", "a.parquet.gz"])
+def test_another_form_is_refused_in_one_sentence_before_anything_starts(tmp_path: Path, name: str) -> None:
+    with pytest.raises(WrongUse, match=r"ends in \.parquet, \.csv, \.jsonl"):
+        export(tmp_path / name, None, load_settings(), lambda found: None)
+    assert list(tmp_path.iterdir()) == []

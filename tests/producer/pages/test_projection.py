@@ -1,0 +1,56 @@
+"""The layout of embeddings on a plane."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import producer.pages.projection
+from producer.pages.projection import layout
+
+
+def groups(count: int, seed: int = 1) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Unit vectors (count, 32) around four directions, and which of them each belongs to."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(4, 32))
+    own = rng.integers(0, 4, count)
+    vectors = centres[own] + 0.3 * rng.normal(size=(count, 32))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), own
+
+
+def nearest_share(places: NDArray[np.float32], own: NDArray[np.int64]) -> float:
+    """How many points have a nearest neighbour of their own group."""
+    distances = np.sum((places[:, None] - places[None]) ** 2, axis=2)
+    np.fill_diagonal(distances, np.inf)
+    return float(np.mean(own[distances.argmin(axis=1)] == own))
+
+
+def test_what_is_alike_lies_close_together_also_what_is_placed_among_the_landmarks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(producer.pages.projection, "LANDMARKS", 60)
+    monkeypatch.setattr(producer.pages.projection, "ITERATIONS", 250)
+    vectors, own = groups(200)
+    laid = layout(vectors)
+    assert (laid.places.shape, laid.clusters.shape) == ((200, 2), (200,))
+    assert laid.places.dtype == np.float32
+    assert (laid.places.min(), laid.places.max()) == (0.0, 1.0)
+    assert nearest_share(laid.places, own) > 0.97
+    sizes = np.bincount(laid.clusters)
+    assert list(sizes) == sorted(sizes, reverse=True)
+    again = layout(vectors)
+    np.testing.assert_array_equal(laid.places, again.places)
+    np.testing.assert_array_equal(laid.clusters, again.clusters)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 12])
+def test_small_collections_have_a_layout_too(count: int) -> None:
+    laid = layout(groups(count)[0])
+    assert laid.places.shape == (count, 2)
+    assert np.isfinite(laid.places).all()
+    assert laid.clusters.min() == 0
+
+
+def test_copies_of_one_picture_have_a_layout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(producer.pages.projection, "LANDMARKS", 20)
+    laid = layout(np.repeat(groups(1)[0], 30, axis=0))
+    assert np.isfinite(laid.places).all()

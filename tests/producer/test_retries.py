@@ -1,0 +1,71 @@
+"""Waiting: what a killed worker or an absent Redis took away is asked for again."""
+
+from pathlib import Path
+
+import pytest
+import redis
+
+import producer.waiting
+from producer.stack import Stack
+from producer.waiting import raise_faults, wait_for, with_retries
+from settings import load_settings
+from settings.errors import ServiceMissing
+from tasks.queues import FILES
+from tasks.registry import announce, report_fault
+from tasks.rpc import Question
+from tests.tasks.tiny_worker import ECHO
+from tests.tasks.workers import workers_on
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """A stack that runs elsewhere, on the Redis of the tests."""
+    stack = Stack(load_settings())
+    monkeypatch.setattr(stack, "is_local", False)
+    return stack
+
+
+def test_a_question_that_died_with_its_worker_is_asked_again(
+    client: redis.Redis, redis_process: str, stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(producer.waiting, "ASK_AGAIN_SECONDS", 0.5)
+    question = Question(ECHO, value="still here")
+    assert client.delete(FILES) == 1
+    with workers_on(redis_process, tmp_path) as workers:
+        workers.start("answering")
+        assert wait_for(question, stack, 60, "storage") == "still here"
+
+
+def test_what_fails_while_redis_is_away_is_done_when_it_is_back(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(producer.waiting, "AWAY_STEP_SECONDS", 0.01)
+    answers = [redis.exceptions.ConnectionError(), redis.exceptions.TimeoutError(), OSError()]
+    said: list[str] = []
+
+    def work() -> str:
+        if answers:
+            raise answers.pop()
+        return "done"
+
+    assert with_retries(work, stack, said.append) == "done"
+    assert said == ["Redis does not answer; waiting for it."]
+
+
+def test_a_redis_that_stays_away_is_a_missing_service(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(producer.waiting, "BROKER_SECONDS", 0.0)
+
+    def work() -> None:
+        raise redis.exceptions.ConnectionError("refused")
+
+    with pytest.raises(ServiceMissing, match=r"^Redis is away for 0 s \(refused\)\.$"):
+        with_retries(work, stack, print)
+
+
+def test_a_fault_is_raised_unless_another_worker_of_its_kind_works(client: redis.Redis, stack: Stack) -> None:
+    report_fault(client, "gpu0@broken", "The GPU has no memory left.")
+    report_fault(client, "storage@broken", "Qdrant is away.")
+    announce(client, "storage@working")
+    raise_faults(stack, "storage")
+    with pytest.raises(ServiceMissing, match=r"^The GPU has no memory left\.$"):
+        raise_faults(stack, "gpu")
+    announce(client, "gpu0@working")
+    raise_faults(stack, "gpu")

@@ -1,0 +1,35 @@
+"""Which workers are up, and what keeps others from coming up."""
+
+import os
+
+import redis
+
+from tasks.registry import announce, clear_fault, faults, ready, report_fault
+
+
+def test_nobody_is_there_at_first(client: redis.Redis) -> None:
+    assert ready(client) == {}
+    assert faults(client) == {}
+
+
+def test_who_is_ready_is_known_by_name_and_process(client: redis.Redis) -> None:
+    announce(client, "gpu0")
+    announce(client, "storage")
+    assert ready(client) == {"gpu0": os.getpid(), "storage": os.getpid()}
+
+
+def test_a_fault_keeps_its_words_until_it_is_over(client: redis.Redis) -> None:
+    report_fault(client, "storage", "Qdrant antwortet nicht: größer als erlaubt.")
+    report_fault(client, "gpu0", "No memory.")
+    report_fault(client, "gpu0", "No memory left.")
+    assert faults(client) == {"gpu0": "No memory left.", "storage": "Qdrant antwortet nicht: größer als erlaubt."}
+    clear_fault(client, "gpu0")
+    clear_fault(client, "gpu0")
+    assert list(faults(client)) == ["storage"]
+
+
+def test_who_announces_itself_has_no_fault_any_more_and_leaves_the_others_theirs(client: redis.Redis) -> None:
+    report_fault(client, "gpu0", "No memory left.")
+    report_fault(client, "gpu1", "No such device.")
+    announce(client, "gpu0")
+    assert faults(client) == {"gpu1": "No such device."}

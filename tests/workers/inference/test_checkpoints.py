@@ -1,0 +1,133 @@
+"""A checkpoint that cannot be had ends in one sentence of the right class."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import torch
+
+from settings.errors import DarkroomError, ServiceMissing, WrongUse
+from tests.conftest import ROOT
+from workers.inference.blip import Blip
+from workers.inference.clip import Clip
+
+CPU = torch.device("cpu")
+
+# Loaded in a process of its own: where the hub is, its client reads once, when it is imported.
+ASK = """
+import json, sys, torch
+from settings.errors import DarkroomError
+from workers.inference.blip import Blip
+from workers.inference.clip import Clip
+answers = []
+for load in (lambda model: Clip(model, torch.device("cpu"), "float32", 1),
+             lambda model: Blip(model, torch.device("cpu"), "float32", 1, 10)):
+    for model in sys.argv[1:]:
+        try:
+            load(model)
+        except DarkroomError as error:
+            answers.append([type(error).__name__, str(error)])
+print(json.dumps(answers))
+"""
+
+
+class Hub(BaseHTTPRequestHandler):
+    """A hub that has nothing: `empty/...` are repositories without a file, any other is none at all."""
+
+    def do_HEAD(self) -> None:
+        self.send_response(404)
+        self.send_header("X-Error-Code", "EntryNotFound" if self.path.startswith("/empty/") else "RepoNotFound")
+        self.send_header("X-Error-Message", "not found")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_HEAD
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Say nothing among the tests' own lines."""
+
+
+@pytest.fixture
+def hub() -> Iterator[str]:
+    """The address of a hub that has nothing."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def ask_a_hub(address: str, home: Path, *models: str) -> list[list[str]]:
+    """Class and sentence of the errors that CLIP, then BLIP, end with when `models` are asked of a hub."""
+    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    environment |= {"HF_ENDPOINT": address, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", ASK, *models], env=environment, capture_output=True, text=True, check=True
+    )
+    return [list(answer) for answer in json.loads(done.stdout)]
+
+
+def refusal(folder: Path | str, kind: str = "clip") -> DarkroomError:
+    """The error that loading a checkpoint ends with."""
+    with pytest.raises(DarkroomError) as caught:
+        Clip(str(folder), CPU, "float32", 1) if kind == "clip" else Blip(str(folder), CPU, "float32", 1, 10)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+@pytest.mark.parametrize("kind", ["clip", "blip"])
+def test_a_folder_that_is_not_there_is_wrong_use(tmp_path: Path, kind: str) -> None:
+    error = refusal(tmp_path / "nowhere", kind)
+    assert isinstance(error, WrongUse)
+    assert str(error) == f"models.{kind} = {str(tmp_path / 'nowhere')!r}: there is no such folder."
+
+
+@pytest.mark.parametrize("kind", ["clip", "blip"])
+def test_a_folder_without_a_checkpoint_is_wrong_use(tmp_path: Path, kind: str) -> None:
+    error = refusal(tmp_path, kind)
+    assert isinstance(error, WrongUse)
+    assert str(error).startswith(f"The checkpoint in {tmp_path} (models.{kind}) cannot be loaded: ")
+
+
+@pytest.mark.parametrize("damage", ["weights cut off", "no weights", "no tokenizer", "config is no JSON"])
+def test_a_damaged_checkpoint_is_wrong_use(tmp_path: Path, clip_folder: Path, damage: str) -> None:
+    folder = shutil.copytree(clip_folder, tmp_path / "clip")
+    weights = folder / "model.safetensors"
+    if damage == "weights cut off":
+        weights.write_bytes(weights.read_bytes()[:100_000])
+    elif damage == "no weights":
+        weights.unlink()
+    elif damage == "no tokenizer":
+        for path in [*folder.glob("tokenizer*"), *folder.glob("*processor*")]:
+            path.unlink()
+    else:
+        (folder / "config.json").write_text("{")
+    error = refusal(folder)
+    assert isinstance(error, WrongUse)
+    assert str(error).startswith(f"The checkpoint in {folder} (models.clip) cannot be loaded: ")
+
+
+@pytest.mark.parametrize("kind", ["clip", "blip"])
+def test_a_hub_out_of_reach_is_a_missing_service_and_the_sentence_says_what_to_do(kind: str) -> None:
+    error = refusal("nobody/never-downloaded", kind)
+    assert isinstance(error, ServiceMissing)
+    assert "the Hugging Face hub cannot be reached: connect once" in str(error)
+    assert f"set models.{kind} to a local folder" in str(error)
+
+
+def test_a_hub_that_knows_no_such_model_is_wrong_use(hub: str, tmp_path: Path) -> None:
+    answers = ask_a_hub(hub, tmp_path, "nobody/nothing", "empty/repository")
+    assert [kind for kind, _ in answers] == ["WrongUse"] * 4
+    for setting, (_, nothing), (_, empty) in (("clip", *answers[:2]), ("blip", *answers[2:])):
+        assert nothing == (
+            f"The Hugging Face hub has no model 'nobody/nothing' for you (models.{setting}): check its name or log in."
+        )
+        assert "'empty/repository'" in empty
+        assert f"models.{setting}" in empty
+        assert "cannot be reached" not in empty

@@ -1,0 +1,12 @@
+"""A worker with the tiny tasks and a lane for questions; run by `python -m tests.workers.interactive_worker NAME`."""
+
+import sys
+
+import tests.tasks.tiny_worker  # noqa: F401, its import registers the tasks
+from tasks.queues import FILES, QUERIES
+from workers.consume import consume
+
+PLACES_FOR_FILES = 2
+
+if __name__ == "__main__":
+    consume(sys.argv[1], [FILES], PLACES_FOR_FILES, interactive=QUERIES)

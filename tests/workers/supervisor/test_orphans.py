@@ -1,0 +1,55 @@
+"""What a killed supervisor left is ended by the next; real processes, and no stranger is hit."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tasks.stack_paths import StackPaths
+from tests.until import files_below
+from workers.supervisor import processes
+from workers.supervisor.processes import ChildSpec, spawn
+
+
+@contextmanager
+def orphan(local: StackPaths, script: str) -> Iterator[subprocess.Popen[bytes]]:
+    process = spawn(ChildSpec("kid", (sys.executable, "-c", script)), local.logs / "kid.log", pid_file(local))
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def pid_file(local: StackPaths) -> Path:
+    return local.runtime / "kid.pid"
+
+
+def test_an_orphan_is_asked_to_end(local: StackPaths) -> None:
+    with orphan(local, "import time; time.sleep(600)") as process:
+        processes.end_orphans(local.runtime)
+        assert process.wait(timeout=60) == -15
+    assert files_below(local.runtime) == []
+
+
+def test_an_orphan_that_does_not_listen_is_killed(local: StackPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "GRACE_SECONDS", 0.5)
+    script = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); "
+    with orphan(local, script + "time.sleep(600)") as process:
+        while not (local.logs / "kid.log").read_text():
+            assert process.poll() is None
+        processes.end_orphans(local.runtime)
+        assert process.wait(timeout=60) == -9
+    assert files_below(local.runtime) == []
+
+
+def test_a_stranger_with_the_process_id_of_a_dead_child_lives_on(local: StackPaths) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True) as stranger:
+        pid_file(local).write_text(str(stranger.pid))
+        processes.end_orphans(local.runtime)
+        stranger.communicate(b"\n")
+    assert stranger.returncode == 0
+    assert files_below(local.runtime) == []

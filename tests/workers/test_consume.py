@@ -1,0 +1,42 @@
+"""A question beside a worker that is full: it is answered while all the long work still runs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import redis
+
+from tasks.app import app
+from tasks.queues import FILES, QUERIES
+from tasks.registry import READY
+from tests.conftest import ROOT
+from tests.tasks.tiny_worker import ECHO, SLOW
+from tests.until import until
+from tests.workers.interactive_worker import PLACES_FOR_FILES
+
+LONGER_THAN_THE_TEST = 600.0
+
+
+def test_a_question_is_answered_while_the_worker_is_full_and_takes_no_place_of_a_file(
+    client: redis.Redis, redis_process: str, tmp_path: Path
+) -> None:
+    env = {**os.environ, "DARKROOM__BROKER__URL": redis_process, "PYTHONPATH": str(ROOT)}
+    with (tmp_path / "log").open("wb") as log:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "tests.workers.interactive_worker", "one"], cwd=ROOT, env=env, stdout=log, stderr=log
+        )
+    try:
+        until(lambda: client.hget(READY, "one") == str(worker.pid).encode(), "the worker to be ready")
+        for _ in range(2 * PLACES_FOR_FILES):
+            app.send_task(SLOW, kwargs={"name": "long", "seconds": LONGER_THAN_THE_TEST}, queue=FILES)
+        until(lambda: client.llen("begun:long") == PLACES_FOR_FILES, "the worker to be full")
+        for question in range(5):
+            asked = app.send_task(ECHO, kwargs={"value": question}, queue=QUERIES, ignore_result=False)
+            assert asked.get(timeout=60) == {"value": question}
+        assert client.llen("begun:long") == PLACES_FOR_FILES
+        assert client.llen("done:long") == 0
+        assert client.llen(FILES) == PLACES_FOR_FILES
+    finally:
+        worker.kill()
+        worker.wait()

@@ -1,0 +1,1 @@
+"""The catalog on the embedded Qdrant engine."""

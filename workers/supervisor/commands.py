@@ -1,0 +1,43 @@
+"""The commands of this package as children to supervise."""
+
+import sys
+
+from settings import Settings
+from tasks.stack_paths import StackPaths
+from workers.supervisor.devices import devices
+from workers.supervisor.flower import flower_spec
+from workers.supervisor.processes import ChildSpec
+from workers.supervisor.redis_server import redis_spec
+from workers.supervisor.stack import StackSpec
+
+STORAGE = "storage"
+INGEST = "ingest"
+
+
+def storage_spec() -> ChildSpec:
+    """The storage worker."""
+    return ChildSpec(STORAGE, (sys.executable, "-m", "workers", "storage", "--one"))
+
+
+def ingest_spec() -> ChildSpec:
+    """The worker that ingests folders for other programs."""
+    return ChildSpec(INGEST, (sys.executable, "-m", "workers", "ingest", "--one"))
+
+
+def gpu_specs(wanted: str) -> list[ChildSpec]:
+    """One GPU worker for each device that `wanted` ("auto", "cpu", "0,1", "all") names; raises ServiceMissing."""
+    return [
+        ChildSpec(device.name, (sys.executable, "-m", "workers", "gpu", "--one", device.name), env=device.env)
+        for device in devices(wanted)
+    ]
+
+
+def stack_spec(settings: Settings, local: StackPaths, flower_port: int | None = None) -> StackSpec:
+    """The stack that these settings ask for, with Flower if it gets a port; raises WrongUse or ServiceMissing."""
+    return StackSpec(
+        redis=redis_spec(local) if settings.broker.url == "embedded" else None,
+        storage=storage_spec(),
+        gpus=gpu_specs(settings.gpu.devices),
+        # Other programs ask through Flower, so without it nobody would.
+        front=[flower_spec(settings, local, flower_port), ingest_spec()] if flower_port is not None else [],
+    )

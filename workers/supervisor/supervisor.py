@@ -1,0 +1,111 @@
+"""Keeps children running: one thread, short steps, and an orderly end."""
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+from tasks.registry import node_name
+from workers.logs import as_json, json_line
+from workers.supervisor.broker_view import BrokerState, BrokerView
+from workers.supervisor.child import Child
+
+STEP_SECONDS = 0.1
+GRACE_SECONDS = 10.0
+
+
+def say(text: str) -> None:
+    """One line for the person, or the log, that follows the supervisor."""
+    line = json_line("INFO", node_name("supervisor"), text) if as_json() else text
+    print(line, file=sys.stderr, flush=True)
+
+
+class Supervisor:
+    """Starts its children once they are wanted, restarts the dead with back-off, names them, and stops all at the end.
+
+    `stages` are in the order of the start; they are stopped in the opposite order.
+    """
+
+    def __init__(self, stages: Sequence[Sequence[Child]], broker: BrokerView) -> None:
+        self.children = [child for stage in stages for child in stage]
+        self._stages = stages
+        self._broker = broker
+        self._faults: dict[str, str] = {}
+        self._unsaid: dict[str, str | None] = {}
+        self._ready: dict[str, int | None] = {}
+        self._signals = 0
+
+    def run(self, step: Callable[[BrokerState | None], bool], closing: Callable[[], None] = lambda: None) -> None:
+        """Tend the children until SIGTERM, Ctrl-C or until `step`, called with each state at Redis, returns False.
+
+        `closing` runs before the children are stopped. A second signal kills them at once.
+        """
+        with self._counting_signals():
+            try:
+                while not self._signals:
+                    self.tend()
+                    state = self._broker.state()
+                    self._settle(state)
+                    if not step(state):
+                        break
+                    time.sleep(STEP_SECONDS)
+                closing()
+            finally:
+                self._stop()
+
+    def tend(self) -> None:
+        """Start the children that are due, and name those that have ended."""
+        for child in self.children:
+            ended = child.tend()
+            if ended:
+                say(str(ended))
+                if ended.fault:
+                    self._faults[child.name] = self._unsaid[child.spec.full_name] = ended.fault
+
+    def _settle(self, state: BrokerState | None) -> None:
+        """Take back the faults of children that work again, and the readiness of those that have died."""
+        if state is None:
+            return
+        for child in self.children:
+            if not child.settled(state.ready.get(child.spec.full_name)):
+                continue
+            self._ready[child.name] = child.pid
+            if child.name in self._faults:
+                del self._faults[child.name]
+                self._unsaid[child.spec.full_name] = None
+                say(f"{child.name} works again.")
+        if self._unsaid and self._broker.report(self._unsaid):
+            self._unsaid = {}
+        unsaid = [c for c in self.children if c.spec.announces and c.spec.full_name not in state.ready]
+        lost = {c.spec.full_name: c.pid for c in unsaid if c.pid and c.pid == self._ready.get(c.name)}
+        if lost:
+            self._broker.announce(lost)
+        # In a shared Redis the same name may be that of another worker, which this supervisor knows nothing of.
+        gone = [c.name for c in self.children if not c.spec.host and state.ready.get(c.name) not in (None, c.pid)]
+        if gone:
+            self._broker.withdraw(gone)
+
+    def _stop(self) -> None:
+        for stage in reversed(self._stages):
+            for child in stage:
+                child.ask_to_stop()
+            deadline = time.monotonic() + GRACE_SECONDS
+            while running := [child for child in stage if not child.has_stopped()]:
+                if self._signals > 1 or time.monotonic() > deadline:
+                    for child in running:
+                        child.kill()
+                time.sleep(0.02)
+
+    @contextmanager
+    def _counting_signals(self) -> Iterator[None]:
+        def count(_number: int, _frame: FrameType | None) -> None:
+            self._signals += 1
+
+        before = {number: signal.signal(number, count) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
