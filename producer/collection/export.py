@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from producer.collection.scroll import Page, pages
-from producer.output_file import written
+from producer.output_file import check_output, replacing
 from producer.stack import attached
 from producer.waiting import collection_facts
 from settings import Settings
@@ -64,12 +64,13 @@ def export(
         raise WrongUse(f"{target.name!r} says no form that is known: name a file that ends in {', '.join(_WRITERS)}.")
     if target.suffix.lower() == ".parquet":
         _require_pyarrow()
+    check_output(target)
     with attached(settings) as stack:
         facts = collection_facts(stack)
         if not facts["points"]:
             raise WrongUse(f"The collection {facts['name']!r} is empty: fill it with `python -m producer ingest DIR`.")
         points = 0
-        with written(target) as path:
+        with replacing(target) as path:
             with writer(path) as write:
                 for page in pages(stack, where, with_vectors=writer is _parquet):
                     if page.ids:

@@ -11,7 +11,7 @@ from typing import Any
 
 from producer.jobs.listing import listed_uris
 from producer.jobs.view import job_status
-from producer.output_file import written
+from producer.output_file import check_output, replacing
 from producer.stack import Stack, attached
 from producer.waiting import wait_for
 from settings import Settings
@@ -43,6 +43,8 @@ def report(job: str, target: str | None, settings: Settings, tell: Callable[[dic
     Raises WrongUse for an unknown job, for one that another machine has listed, and for a `target` that cannot be
     written.
     """
+    if target is not None and target != "-":
+        check_output(Path(target))
     with attached(settings) as stack:
         client = redis_client(settings)
         job_status(client, job)
@@ -63,7 +65,7 @@ def report(job: str, target: str | None, settings: Settings, tell: Callable[[dic
         elif target == "-":
             _write(told, sys.stdout)
         else:
-            with written(Path(target)) as path, path.open("w", newline="", encoding="utf-8") as file:
+            with replacing(Path(target)) as path, path.open("w", newline="", encoding="utf-8") as file:
                 _write(told, file)
         tell(
             {
