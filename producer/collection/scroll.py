@@ -1,11 +1,14 @@
 """The points of the collection, a page at a time: what the commands that look at all of it share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
+from producer.records import Point
 from producer.stack import Stack
 from producer.waiting import wait_for
+from settings.extras import require
 from tasks.queues import SCROLL
 from tasks.rpc import Question
 
@@ -41,3 +44,16 @@ def pages(
         following = found.pop("next")
         asked = Question(SCROLL, after=following, **wanted) if following is not None else None
         yield Page(**found)
+
+
+def points(stack: Stack, where: dict[str, Any] | None, fields: list[str] | None, with_vectors: bool) -> Iterator[Point]:
+    """The same points one by one; with vectors each has its own as float32 of (dim,)."""
+    if with_vectors:
+        require("numpy", "export", "Vectors as arrays need numpy")
+    for page in pages(stack, where, fields, with_vectors):
+        vectors: Iterable[Any] = repeat(None)
+        if with_vectors:
+            import numpy as np
+
+            vectors = np.frombuffer(page.vectors, dtype="<f4").reshape(-1, page.dim)
+        yield from map(Point, page.ids, page.payloads, vectors)

@@ -16,7 +16,7 @@ from producer.collection.prune import identity_of
 from producer.formatting import brief, command
 from producer.ingest.interrupts import Interrupts
 from producer.ingest.roots import find_root
-from producer.stack import Stack, attached
+from producer.stack import Stack
 from producer.waiting import collection_facts
 from settings import Settings
 from settings.errors import WrongUse
@@ -41,21 +41,27 @@ NOTHING: dict[str, Any] = {
 Tell = Callable[[dict[str, Any]], None]
 
 
-def watch_folder(folder: Path, poll: bool, settle: float, settings: Settings, console: Console, tell: Tell) -> None:
-    """Bring the collection up to date with a folder, then follow its changes until Ctrl-C.
-
-    `tell` gets {"event": "watching" | "change" | "away", ...} as it happens. A change waits until its files have been
-    at rest for `settle` seconds. Raises WrongUse for a folder that cannot be watched, ServiceMissing when a part of the
-    stack cannot come up.
-    """
+def check_watched(folder: Path, settings: Settings) -> Path:
+    """The folder as an absolute path; raises WrongUse where it cannot be watched, ServiceMissing without watchfiles."""
     root, _ = find_root(str(folder), settings)
     if not isinstance(root, Path):
         raise WrongUse(f"{root} cannot be watched: name a folder of this machine.")
-    _require_watchfiles()
-    with attached(settings) as stack:
-        collection_facts(stack)
-        with Interrupts() as interrupts:
-            _Watcher(root, poll, settle, settings, stack, console, interrupts, tell).run()
+    require("watchfiles", "watch", "Watching needs watchfiles")
+    return root
+
+
+def watch_folder(
+    root: Path, poll: bool, settle: float, settings: Settings, stack: Stack, console: Console, tell: Tell
+) -> None:
+    """Bring the collection up to date with a folder, then follow its changes until Ctrl-C.
+
+    `root` is a folder as `check_watched` makes it. `tell` gets {"event": "watching" | "change" | "away", ...} as it
+    happens. A change waits until its files have been at rest for `settle` seconds. Raises ServiceMissing when a part of
+    the stack cannot come up.
+    """
+    collection_facts(stack)
+    with Interrupts() as interrupts:
+        _Watcher(root, poll, settle, settings, stack, console, interrupts, tell).run()
 
 
 class _Watcher:
@@ -143,10 +149,6 @@ class _Watcher:
 
 def _renamed(path: str, real: str, named: str) -> str:
     return named + path[len(real) :] if real != named and path.startswith(real) else path
-
-
-def _require_watchfiles() -> None:
-    require("watchfiles", "watch", "Watching needs watchfiles")
 
 
 def lines_of(found: dict[str, Any]) -> Iterator[str]:

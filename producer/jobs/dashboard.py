@@ -65,7 +65,7 @@ def _repeat(
         while True:
             away = False
             try:
-                found = view.look()
+                found = view.read()
             except redis.RedisError:
                 away = True
             show(found, away)
