@@ -208,8 +208,8 @@ class Darkroom:
 
     def errors(self, job: str) -> Records[FailedFile]:
         """Every failed file of a job with its reason, in the order of the scan."""
-        with self._stack():
-            return failed_files(redis_client(self.settings), job)
+        with self._stack() as stack:
+            return failed_files(redis_client(self.settings), job, stack.local.data)
 
     def report(self, job: str, csv: str | None = None) -> Report:
         """What became of every file of a job; with `csv` a row a file is written there, "-" for the standard output."""

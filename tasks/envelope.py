@@ -9,21 +9,35 @@ import json
 import os
 import socket
 from base64 import b64encode
+from collections.abc import Iterable
 from itertools import count
 from typing import Any
 from uuid import uuid4
 
 import msgpack
 
-_ID, _BODY, _SHOWN = "\x01id\x01", "\x01body\x01", "\x01shown\x01"
+_ID, _BODY, _SHOWN, _FILES = "\x01id\x01", "\x01body\x01", "\x01shown\x01", "\x01files\x01"
+# The header by which whoever looks for a file finds its message in a queue.
+FILES_HEADER = "darkroom-files"
 # What follows args and kwargs in the body: nothing is called back, chained or grouped.
 _EMBED: dict[str, None] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+
+
+def files_header(job: str, numbers: Iterable[int]) -> dict[str, str]:
+    """The header of a message about these files of a job."""
+    return {FILES_HEADER: f"{job}:{','.join(map(str, numbers))}"}
+
+
+def header_text(job: str) -> str:
+    """What stands in a message of this job before the numbers of its files, as JSON writes it."""
+    return f"{json.dumps(FILES_HEADER)}: {json.dumps(f'{job}:')[:-1]}"
 
 
 class Envelope:
     """Builds the messages of one task for one queue, all children of the task `parent`."""
 
     def __init__(self, task: str, queue: str, parent: str) -> None:
+        self._parent = parent
         template = {
             "body": _BODY,
             "content-encoding": "binary",
@@ -40,6 +54,7 @@ class Envelope:
                 "argsrepr": _SHOWN,
                 "kwargsrepr": "{}",
                 "origin": f"gen{os.getpid()}@{socket.gethostname()}",
+                FILES_HEADER: _FILES,
             },
             "properties": {
                 "correlation_id": _ID,
@@ -51,15 +66,24 @@ class Envelope:
             },
         }
         text = json.dumps(template).replace("%", "%%")
-        for part, name in ((_ID, "id"), (_BODY, "body"), (_SHOWN, "shown")):
+        for part, name in ((_ID, "id"), (_BODY, "body"), (_SHOWN, "shown"), (_FILES, "files")):
             text = text.replace(json.dumps(part), f"%({name})s")
         self._text = text
         # One random number for all, and a count behind it: as unique as a random one for each.
         self._common = str(uuid4())[:23]
         self._count = count()
 
-    def message(self, arguments: dict[str, Any], shown: str) -> str:
-        """The message that calls the task with these keyword arguments; Flower shows `shown` in their place."""
+    def message(self, arguments: dict[str, Any], shown: str, numbers: Iterable[int]) -> str:
+        """The message that calls the task with these keyword arguments about these files of the job `parent`.
+
+        Flower shows `shown` in the place of the arguments.
+        """
         body = b64encode(msgpack.packb([(), arguments, _EMBED])).decode()
         identity = f"{self._common}-{next(self._count):012x}"
-        return self._text % {"id": f'"{identity}"', "body": f'"{body}"', "shown": json.dumps(shown)}
+        files = files_header(self._parent, numbers)[FILES_HEADER]
+        return self._text % {
+            "id": f'"{identity}"',
+            "body": f'"{body}"',
+            "shown": json.dumps(shown),
+            "files": json.dumps(files),
+        }

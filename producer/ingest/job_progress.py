@@ -24,7 +24,7 @@ class JobProgress:
         self._local = local
         self._read = 0.0
         self._moved = time.monotonic()
-        self._reconciler = Reconciler(client, window)
+        self._reconciler = Reconciler(client, ledger, window)
         self.counts = Counts()
         self.first_stored: float | None = None
         self.broker_away_since: float | None = None
@@ -64,7 +64,7 @@ class JobProgress:
 
     def reconcile(self) -> int:
         """Publish again what the broker has lost; returns how many files that were. See `Reconciler`."""
-        return self._reconciler.publish_missing(time.monotonic(), self.quiet_seconds)
+        return self._reconciler.publish_missing(time.monotonic())
 
     def what_it_waits_for(self) -> str | None:
         """A sentence about a job that does not move, or None while it does."""

@@ -15,6 +15,7 @@ from producer.ingest.rebuild import rebuild_collection
 from producer.ingest.roots import Files, OtherRoot, find_root
 from producer.ingest.run import IngestRun
 from producer.ingest.scan import FileRef, file_ref
+from producer.jobs.listing import with_names
 from producer.jobs.view import job_status
 from producer.stack import Stack
 from producer.waiting import collection_facts
@@ -63,7 +64,8 @@ def retry(job: str, settings: Settings, stack: Stack, console: Console, begin: f
     client = redis_client(settings)
     job_status(client, job)
     ledger = Ledger(client, job)
-    uris = [failure.uri for failure in ledger.failures()]
+    failures = with_names(ledger.iterate_failures(), stack.local.data, job)
+    uris = [failure.uri for failure in failures if "://" in failure.uri]
     if not uris:
         return None
 

@@ -83,7 +83,7 @@ def rows_of(ledger: Ledger, stack: Stack, with_captions: bool) -> Iterator[Row]:
     """The rows of a job in the order of its files; captions are those that the collection holds now."""
     uris = enumerate(listed_uris(stack.local.data, ledger.job))
     bits = {name: ledger.bitmap(name) for name in ("reused", "stored", "skipped", "failed")}
-    reasons = {failure.number: f"{failure.stage}: {failure.reason}" for failure in ledger.failures()}
+    reasons = {failure.number: f"{failure.stage}: {failure.reason}" for failure in ledger.iterate_failures()}
     while chunk := list(islice(uris, CHUNK)):
         rows = [Row(uri, _outcome(bits, number), reasons.get(number, "")) for number, uri in chunk]
         yield from _with_captions(rows, stack) if with_captions else rows

@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -12,6 +13,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from producer.formatting import shown
+from producer.jobs.listing import with_names
 from producer.records import FailedFile, Job, Records
 from settings.errors import DarkroomError, WrongUse
 from tasks.ledger import Ledger, jobs
@@ -60,10 +62,13 @@ def job_list(client: redis.Redis, limit: int) -> Records[Job]:
     return Records(job_status(client, job) for job in jobs(client, limit))
 
 
-def failed_files(client: redis.Redis, job: str) -> Records[FailedFile]:
-    """The failed files of a job in the order of their numbers; raises WrongUse for a job that Redis does not know."""
+def failed_files(client: redis.Redis, job: str, data: Path) -> Records[FailedFile]:
+    """The failed files of a job in the order of their numbers; `data` is where this machine keeps the lists of jobs.
+
+    Raises WrongUse for a job that Redis does not know.
+    """
     job_status(client, job)
-    failures = Ledger(client, job).failures()
+    failures = with_names(Ledger(client, job).iterate_failures(), data, job)
     return Records(FailedFile(failure.uri, failure.stage, failure.reason) for failure in failures)
 
 

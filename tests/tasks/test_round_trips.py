@@ -23,7 +23,7 @@ def push(client: redis.Redis, count: int) -> None:
     envelope = Envelope(PROCESS_FILES, FILES, parent="job")
     for number in range(count):
         wire = FilesMessage("job", "file:///r", [FileItem(number, f"file:///r/{number}.jpg")]).to_wire()
-        client.lpush(FILES, envelope.message(wire, f"{number}.jpg"))
+        client.lpush(FILES, envelope.message(wire, f"{number}.jpg", [number]))
 
 
 @pytest.fixture
