@@ -31,10 +31,10 @@ COUNT = 600
 @pytest.fixture
 def source(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EdgeCatalog]:
     """The embedded collection of this storage worker."""
-    own = EdgeCatalog(folder, "pictures")
-    monkeypatch.setattr(process, "_catalog", own)
-    yield own
-    own.close()
+    catalog = EdgeCatalog(folder, "pictures")
+    monkeypatch.setattr(process, "_catalog", catalog)
+    yield catalog
+    catalog.close()
 
 
 @pytest.fixture
@@ -49,9 +49,9 @@ def filled(source: EdgeCatalog) -> EdgeCatalog:
 def target(monkeypatch: pytest.MonkeyPatch) -> Catalog:
     """The collection on the server, which does not exist yet."""
     client: Any = OneAtATime(QdrantClient(":memory:"))
-    own = ServerCatalog(client, "pictures", URL)
-    monkeypatch.setattr(worker_move, "_targets", {URL: own})
-    return own
+    catalog = ServerCatalog(client, "pictures", URL)
+    monkeypatch.setattr(worker_move, "_targets", {URL: catalog})
+    return catalog
 
 
 @pytest.fixture
