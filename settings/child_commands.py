@@ -14,9 +14,10 @@ def child_command(module: str, *arguments: str) -> tuple[str, ...]:
 def child_environment() -> dict[str, str]:
     """The environment of this process, in which a child finds the same packages as this one.
 
-    With -P it would not find those of a checkout that is not installed, and those of another one where that is.
+    With -P it would not find those of a checkout that is not installed, and those of another one where that is. An
+    empty part of PYTHONPATH is the working directory once more, and is left out.
     """
-    if not is_checkout():
-        return dict(os.environ)
-    others = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder not in ("", str(ROOT))]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *others])}
+    folders = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder not in ("", str(ROOT))]
+    if is_checkout():
+        folders.insert(0, str(ROOT))
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
