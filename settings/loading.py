@@ -13,7 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from platformdirs import user_config_path
+from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -46,7 +47,7 @@ class Settings(BaseSettings):
 
     broker: Broker = Broker()
     qdrant: Qdrant = Qdrant()
-    data: Data = Data()
+    data: Data = Field(default_factory=Data)
     models: Models = Models()
     gpu: Gpu = Gpu()
     ingest: Ingest = Ingest()
@@ -67,12 +68,21 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
 
 
+def is_checkout() -> bool:
+    """True where the packages lie in the project's folder, False where they are installed among others."""
+    return (ROOT / "pyproject.toml").is_file()
+
+
 def settings_file() -> Path | None:
-    """The file in force: $DARKROOM_SETTINGS, else ./settings.toml, else the one beside this module, else none."""
+    """The file in force: $DARKROOM_SETTINGS, else the user's own, else the one of the checkout, else none.
+
+    Never one of the working directory: a settings.toml there may be that of another program.
+    """
     named = os.environ.get("DARKROOM_SETTINGS")
     if named:
         return Path(named).expanduser().absolute()
-    return next((path for path in (Path.cwd() / "settings.toml", ROOT / "settings.toml") if path.is_file()), None)
+    places = [user_config_path("darkroom", appauthor=False), *([ROOT] if is_checkout() else [])]
+    return next((place / "settings.toml" for place in places if (place / "settings.toml").is_file()), None)
 
 
 @lru_cache(maxsize=1)
@@ -111,7 +121,12 @@ def _with_places(settings: Settings, base: Path) -> Settings:
         folders = (start / Path(name).expanduser() for start in (Path.cwd(), base, ROOT))
         return next((os.path.abspath(folder) for folder in folders if folder.is_dir()), name)
 
-    data = Path(os.path.abspath(base / settings.data.dir.expanduser()))
+    try:
+        data = Path(os.path.abspath(base / settings.data.dir.expanduser()))
+    except RuntimeError:
+        raise WrongUse(
+            f"data.dir is {settings.data.dir}, and there is no such home folder: name another one."
+        ) from None
     models = {"clip": model(settings.models.clip), "blip": model(settings.models.blip)}
     return settings.model_copy(
         update={

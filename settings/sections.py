@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
+from platformdirs import user_data_path
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -52,6 +53,11 @@ def _login(secret: SecretStr | None) -> SecretStr | None:
     if secret and not re.fullmatch(r"[^:]+:.+", secret.get_secret_value()):
         raise ValueError
     return secret
+
+
+def _own_data_folder() -> Path:
+    """Where this system keeps the data of this user's programs."""
+    return user_data_path("darkroom", appauthor=False)
 
 
 Count = Annotated[int, Field(ge=1, description="a whole number of at least 1")]
@@ -130,7 +136,9 @@ class Qdrant(Service):
 class Data(Section):
     """[data]: what the local stack keeps on disk."""
 
-    dir: Path = Field(Path("data"), description="a folder")
+    dir: Annotated[Path, BeforeValidator(lambda value: _own_data_folder() if value == "" else value)] = Field(
+        default_factory=_own_data_folder, description="a folder, or empty for the user's data folder"
+    )
 
 
 class Models(Section):

@@ -1,6 +1,11 @@
 """The Celery app that both sides share."""
 
+import importlib
+from types import ModuleType
+from typing import Any
+
 from celery import Celery
+from celery.loaders.app import AppLoader
 from kombu.transport import TRANSPORT_ALIASES
 
 from settings import Settings, load_settings
@@ -13,6 +18,14 @@ _SILENT = {task: {"send_events": False} for task in INTERNAL}
 TRANSPORT_ALIASES.update(redis="tasks.transport:Transport", rediss="tasks.transport:Transport")
 
 
+class Loader(AppLoader):
+    """Celery's own loader, without its look into the working directory, where modules of others may lie."""
+
+    def import_from_cwd(self, module: str, imp: Any = None, package: str | None = None) -> ModuleType:
+        """Import a module, and never from the working directory."""
+        return importlib.import_module(module, package)
+
+
 def make_app(settings: Settings) -> Celery:
     """A Celery app for these settings: msgpack only, late acks, short leases, results kept for RPC tasks alone."""
     url = redis_url(settings)
@@ -20,7 +33,8 @@ def make_app(settings: Settings) -> Celery:
     if url.startswith("rediss://") and "ssl_cert_reqs=" not in url:
         # redis-py checks the certificate unless told not to; kombu would not, and the result backend refuses to guess.
         celery_url += f"{'&' if '?' in url else '?'}ssl_cert_reqs=required"
-    app = Celery("darkroom", broker=celery_url, backend=celery_url)
+    # No fixups: the only one puts the working directory on the path, wherever the environment names settings of Django.
+    app = Celery("darkroom", broker=celery_url, backend=celery_url, loader="tasks.app:Loader", fixups=[])
     app.conf.update(
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,

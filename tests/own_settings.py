@@ -12,7 +12,7 @@ def own_settings(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str = "") 
     for variable in ("DARKROOM__DATA__DIR", "DARKROOM__BROKER__URL", "CUDA_VISIBLE_DEVICES"):
         monkeypatch.delenv(variable, raising=False)
     file = folder / "settings.toml"
-    file.write_text(text, encoding="utf-8")
+    file.write_text(text if "[data]" in text else f'{text}\n[data]\ndir = "data"\n', encoding="utf-8")
     monkeypatch.setenv("DARKROOM_SETTINGS", str(file))
     load_settings.cache_clear()
     return load_settings()

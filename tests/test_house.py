@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "tasks": {"settings"},
     "producer": {"tasks", "pictures", "settings"},
     "workers": {"tasks", "pictures", "settings"},
+    "darkroom": {"producer", "workers", "tasks", "settings"},
 }
 ROOMS = tuple(MAY_IMPORT)
 # What reads pictures runs wherever pictures lie, with no queue and no model.

@@ -1,21 +1,19 @@
-"""`python -m workers`: the commands, with every error that a person can mend told in one sentence."""
+"""`python -m workers`: the commands of the machines."""
 
+import os
 import sys
 
-from settings.errors import DarkroomError
-from tasks.registry import node_name
-from workers.cli import cli
-from workers.logs import as_json, json_line
+# Before any other import: no module of the working directory may be taken for one of ours or of a library's.
+OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path[:] = [folder for folder in sys.path if folder == OURS or folder not in ("", os.getcwd())]
+
+from settings.command_line import run  # noqa: E402, see above
+from workers.cli import cli, tell  # noqa: E402, see above
 
 
 def main() -> None:
-    """Run the command line; ends the process with the exit code of the error, if there is one."""
-    try:
-        cli(prog_name="python -m workers")
-    except DarkroomError as error:
-        line = json_line("ERROR", node_name("workers"), f"error: {error}") if as_json() else f"error: {error}"
-        print(line, file=sys.stderr)
-        sys.exit(error.exit_code)
+    """Run the command line, and end the process with its exit code."""
+    run(cli, "python -m workers", tell)
 
 
 if __name__ == "__main__":

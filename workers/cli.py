@@ -135,14 +135,20 @@ def ingest(one: bool) -> None:
 
 @cli.command()
 @click.option("--port", type=click.IntRange(1, 65535), help="By default flower.port.")
-def flower(port: int | None) -> None:
+@click.option("--one", is_flag=True, help="Be Flower itself, not its supervisor.")
+def flower(port: int | None, one: bool) -> None:
     """Run Flower alone, for a cluster or a stack that is up."""
-    from workers.supervisor.fleet import run_fleet
-    from workers.supervisor.flower import flower_spec
+    from workers.supervisor.flower import flower_spec, run
 
     settings = load_settings()
     local = stack_paths(settings)
-    run_fleet(settings, local, [flower_spec(settings, local, port or settings.flower.port)])
+    port = port or settings.flower.port
+    if one:
+        run(settings, local, port)
+        return
+    from workers.supervisor.fleet import run_fleet
+
+    run_fleet(settings, local, [flower_spec(settings, port)])
 
 
 @cli.command()
@@ -169,6 +175,13 @@ def check(load: bool, as_json: bool) -> None:
         click.echo(json.dumps({"ok": not bad, "checks": [finding.as_json() for finding in found]}))
     if bad:
         raise SystemExit(ServiceMissing.exit_code)
+
+
+def tell(sentence: str) -> None:
+    """Print the sentence of an error, with --log-json as one JSON object."""
+    from workers.logs import as_json, json_line
+
+    click.echo(json_line("ERROR", node_name("workers"), sentence) if as_json() else sentence, err=True)
 
 
 def _log_as(name: str) -> None:

@@ -1,6 +1,7 @@
 """File names as a person reads them, whatever is in them."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,8 @@ def test_a_command_to_paste_names_the_settings_file_that_this_one_read(monkeypat
     assert command("ingest", "/my pictures") == "python -m producer ingest '/my pictures'"
     monkeypatch.setenv("DARKROOM_SETTINGS", "/etc/my settings.toml")
     assert command("errors", "job") == "python -m producer --settings '/etc/my settings.toml' errors job"
+
+
+def test_a_command_to_paste_is_one_of_the_program_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/home/me/.local/bin/darkroom", "ingest", "/p"])
+    assert command("errors", "job") == "darkroom errors job"

@@ -251,6 +251,6 @@ def test_a_machine_for_the_producer_alone_is_told_what_to_install(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     monkeypatch.setenv("PATH", "")
-    expected = r"packages that are not installed \(workers, .*\): run `pip install '\.\[gpu,stack,storage\]'` in"
+    expected = r"packages that are not installed \(workers, .*\): run `pip install '\.\[gpu,storage\]'` in"
     with pytest.raises(ServiceMissing, match=expected), attached(settings):
         pass

@@ -7,46 +7,82 @@ from pathlib import Path
 
 import pytest
 
+import settings.loading
 from settings import Settings, load_settings, settings_file
 from settings.loading import ROOT
-from tests.settings.conftest import Write
+from tests.settings.conftest import Write, refusal
 
 
-def test_the_shipped_file_holds_every_key_with_its_default_and_a_comment() -> None:
+def test_the_shipped_file_holds_every_key_with_its_default_and_a_comment(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = (ROOT / "settings.toml").read_text()
     shipped = tomllib.loads(text)
-    defaults = Settings.model_construct()
-    assert set(shipped) == set(Settings.model_fields)
-    for section, keys in shipped.items():
-        model = getattr(defaults, section)
-        assert set(keys) == set(type(model).model_fields)
-        for key, value in keys.items():
-            default = getattr(model, key)
-            assert value == ("" if default is None else str(default) if isinstance(default, Path) else default)
+    sections = Settings.model_fields
+    assert {section: set(keys) for section, keys in shipped.items()} == {
+        section: set(type(getattr(Settings.model_construct(), section)).model_fields) for section in sections
+    }
+    write(text)
+    from_the_file = load_settings()
+    write("")
+    load_settings.cache_clear()
+    assert load_settings() == from_the_file
     blocks = [block.strip().splitlines() for block in text.split("\n[")[1:]]
     for block in blocks:
         assert block[1].startswith("#"), f"[{block[0]} begins with a key that no comment explains"
 
 
-def test_a_file_that_is_named_wins_over_the_one_in_the_working_directory(
-    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the user's own settings, empty."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    folder = tmp_path / "config" / "darkroom"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_a_file_that_is_named_wins_over_the_users_own_and_that_over_the_one_of_the_checkout(
+    write: Write, config: Path
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    here = tmp_path / "settings.toml"
-    here.write_text("[ingest]\nwindow = 7\n")
+    assert settings_file() == ROOT / "settings.toml"
+    own = config / "settings.toml"
+    own.write_text("[ingest]\nwindow = 7\n")
+    assert settings_file() == own
     assert load_settings().ingest.window == 7
     load_settings.cache_clear()
-    assert settings_file() == here
     write("[ingest]\nwindow = 8\n")
     assert load_settings().ingest.window == 8
 
 
-def test_without_any_other_file_the_one_beside_the_module_counts(
+def test_a_settings_file_in_the_working_directory_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "settings.toml").write_text('[default]\nname = "of another program"\n')
+    monkeypatch.chdir(tmp_path)
+    assert settings_file() == ROOT / "settings.toml"
+    assert load_settings().ingest.window == 1000
+
+
+def test_where_the_packages_are_installed_a_settings_file_beside_them_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "settings.toml").write_text('[default]\nname = "of another program"\n')
+    monkeypatch.setattr(settings.loading, "ROOT", tmp_path)
+    assert settings_file() is None
+
+
+def test_data_lie_in_the_users_data_folder_wherever_the_command_is_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert settings_file() == ROOT / "settings.toml"
-    assert load_settings().data.dir == ROOT / "data"
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    assert load_settings().data.dir == tmp_path / "share" / "darkroom"
+    load_settings.cache_clear()
+    monkeypatch.setenv("DARKROOM__DATA__DIR", str(tmp_path / "elsewhere"))
+    assert load_settings().data.dir == tmp_path / "elsewhere"
+
+
+def test_a_home_that_is_not_there_is_told(write: Write) -> None:
+    write('[data]\ndir = "~nobody-has-this-name/data"\n')
+    assert refusal() == "data.dir is ~nobody-has-this-name/data, and there is no such home folder: name another one."
 
 
 def test_a_variable_wins_over_the_file_and_the_file_over_the_default(

@@ -1,9 +1,13 @@
 """The Celery app for every kind of broker address: always the project's own transport, never pickle."""
 
 import ssl
+import sys
+import warnings
+from pathlib import Path
 
 import pytest
 from celery import Celery
+from celery.utils.imports import import_from_cwd
 
 from settings import Settings, load_settings
 from tasks.app import make_app
@@ -49,3 +53,18 @@ def test_a_message_can_carry_data_and_no_code() -> None:
     conf = app_on("embedded").conf
     assert (conf.task_serializer, conf.result_serializer) == ("msgpack", "msgpack")
     assert not {"pickle", "yaml"} & {*conf.accept_content, *conf.result_accept_content}
+
+
+def test_no_module_of_the_working_directory_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "module_of_somebody_else.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert import_from_cwd("module_of_somebody_else")
+    del sys.modules["module_of_somebody_else"]
+    with pytest.raises(ModuleNotFoundError):
+        app_on("embedded").loader.import_task_module("module_of_somebody_else")
+
+
+def test_settings_of_django_in_the_environment_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "settings")
+    with warnings.catch_warnings(action="error"):
+        app_on("embedded")

@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -23,6 +22,7 @@ from celery.signals import worker_shutting_down
 
 from pictures.paths import NotAllowed, paths_of
 from settings import load_settings
+from settings.child_commands import child_command, child_environment
 from settings.errors import DarkroomError, ServiceMissing, WrongUse
 from tasks.app import app
 from tasks.ledger import JOB_VARIABLE, new_job_id
@@ -72,8 +72,8 @@ def run_producer(directory: str, job: str, folder: Path, is_aborted: Callable[[]
     out, err = folder / "out", folder / "err"
     with out.open("wb") as to_out, err.open("wb") as to_err:
         child = subprocess.Popen(
-            [sys.executable, "-m", "producer", "ingest", "--json", "--", directory],
-            env={**os.environ, JOB_VARIABLE: job},
+            child_command("producer", "ingest", "--json", "--", directory),
+            env={**child_environment(), JOB_VARIABLE: job},
             stdin=subprocess.DEVNULL,
             stdout=to_out,
             stderr=to_err,

@@ -1,8 +1,7 @@
 """The commands of this package as children to supervise."""
 
-import sys
-
 from settings import Settings
+from settings.child_commands import child_command
 from tasks.stack_paths import StackPaths
 from workers.supervisor.devices import devices
 from workers.supervisor.flower import flower_spec
@@ -16,18 +15,18 @@ INGEST = "ingest"
 
 def storage_spec() -> ChildSpec:
     """The storage worker."""
-    return ChildSpec(STORAGE, (sys.executable, "-m", "workers", "storage", "--one"))
+    return ChildSpec(STORAGE, child_command("workers", "storage", "--one"))
 
 
 def ingest_spec() -> ChildSpec:
     """The worker that ingests folders for other programs."""
-    return ChildSpec(INGEST, (sys.executable, "-m", "workers", "ingest", "--one"))
+    return ChildSpec(INGEST, child_command("workers", "ingest", "--one"))
 
 
 def gpu_specs(wanted: str) -> list[ChildSpec]:
     """One GPU worker for each device that `wanted` ("auto", "cpu", "0,1", "all") names; raises ServiceMissing."""
     return [
-        ChildSpec(device.name, (sys.executable, "-m", "workers", "gpu", "--one", device.name), env=device.env)
+        ChildSpec(device.name, child_command("workers", "gpu", "--one", device.name), env=device.env)
         for device in devices(wanted)
     ]
 
@@ -39,5 +38,5 @@ def stack_spec(settings: Settings, local: StackPaths, flower_port: int | None = 
         storage=storage_spec(),
         gpus=gpu_specs(settings.gpu.devices),
         # Other programs ask through Flower, so without it nobody would.
-        front=[flower_spec(settings, local, flower_port), ingest_spec()] if flower_port is not None else [],
+        front=[flower_spec(settings, flower_port), ingest_spec()] if flower_port is not None else [],
     )

@@ -1,10 +1,11 @@
 """Flower, the web page that shows workers and tasks, as a supervised child."""
 
 import ipaddress
+import os
 import socket
-import sys
 
 from settings import Settings
+from settings.child_commands import child_command
 from settings.errors import ServiceMissing, WrongUse
 from tasks.stack_paths import StackPaths
 from workers.supervisor.processes import ChildSpec
@@ -14,26 +15,50 @@ COLUMNS = "name,args,state,result,exception,received"
 SAVE_MILLISECONDS = 60_000
 
 
-def flower_spec(settings: Settings, local: StackPaths, port: int) -> ChildSpec:
+def flower_spec(settings: Settings, port: int) -> ChildSpec:
     """Flower on `flower.address` and `port`.
 
     Raises WrongUse when it would be open to other machines without a password, ServiceMissing when the port is taken.
     """
-    address, login = settings.flower.address, settings.flower.basic_auth
-    if login is None and not is_loopback(address):
-        raise WrongUse(f'flower.address {address} is open to other machines: set flower.basic_auth to "user:password".')
-    require_free(address, port)
-    # By the environment, because everybody on the machine can read the arguments of a process. Without a password only
-    # the pages are served: an open interface could be called by every web page that a browser on this machine shows.
-    env = {"FLOWER_BASIC_AUTH": login.get_secret_value()} if login else {}
-    argv = [
-        sys.executable, "-m", "celery", "-A", "workers.flower_app", "flower",
-        f"--address={address}", f"--port={port}", f"--max_tasks={settings.flower.max_tasks}",
+    require_password(settings)
+    require_free(settings.flower.address, port)
+    return ChildSpec("flower", child_command("workers", "flower", "--one", "--port", str(port)), announces=False)
+
+
+def run(settings: Settings, local: StackPaths, port: int) -> None:
+    """Be Flower, until SIGTERM.
+
+    Not by the command `celery -A`: that one imports modules of the working directory.
+    """
+    from workers.flower_app import app
+
+    require_password(settings)
+    app.start(["flower", *options(settings, local, port)])
+
+
+def options(settings: Settings, local: StackPaths, port: int) -> list[str]:
+    """What Flower is told. This stays within its process: everybody on the machine can read a process's arguments."""
+    own = settings.flower
+    told = [
+        f"--address={own.address}", f"--port={port}", f"--max_tasks={own.max_tasks}",
         "--purge_offline_workers=600", f"--tasks_columns={COLUMNS}",
+        # Else Flower runs a flowerconfig.py of the working directory.
+        f"--conf={os.environ.get('FLOWER_CONF', os.devnull)}",
     ]  # fmt: skip
-    if settings.flower.persistent:
-        argv += ["--persistent=True", f"--state_save_interval={SAVE_MILLISECONDS}", f"--db={local.data / 'flower.db'}"]
-    return ChildSpec("flower", tuple(argv), env=env, announces=False)
+    if own.basic_auth is not None:
+        # Without a password only the pages are served: an open interface could be called by every web page that a
+        # browser on this machine shows.
+        told.append(f"--basic_auth={own.basic_auth.get_secret_value()}")
+    if own.persistent:
+        told += ["--persistent=True", f"--state_save_interval={SAVE_MILLISECONDS}", f"--db={local.data / 'flower.db'}"]
+    return told
+
+
+def require_password(settings: Settings) -> None:
+    """Raise WrongUse when Flower would be open to other machines without a password."""
+    address = settings.flower.address
+    if settings.flower.basic_auth is None and not is_loopback(address):
+        raise WrongUse(f'flower.address {address} is open to other machines: set flower.basic_auth to "user:password".')
 
 
 def is_loopback(address: str) -> bool:

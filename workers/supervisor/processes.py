@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from settings.child_commands import child_environment
 from settings.errors import ServiceMissing
 from tasks.locks import acquire, is_held, read_note
 from tasks.registry import WORKER
@@ -61,7 +62,7 @@ def spawn(spec: ChildSpec, log: Path, lock_file: Path) -> subprocess.Popen[bytes
         try:
             process = subprocess.Popen(
                 spec.argv,
-                env={**os.environ, **spec.env},
+                env={**child_environment(), **spec.env},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

