@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from celery import Celery
 
+from tasks.envelope import files_header
 from tasks.ledger import Failure
 from tasks.messages import FilesMessage
 from tasks.queues import PROCESS_FILES, files_of_worker
@@ -81,8 +82,8 @@ def worker_list(app: Celery) -> Callable[[], set[str]]:
 def worker_publisher(app: Celery) -> Callable[[FilesMessage, str], None]:
     """A function that publishes files for one worker, to that worker's own queue.
 
-    If the worker dies meanwhile, its next process has the same name and takes them; until then the producer notices
-    that nothing moves and publishes the files for all workers again.
+    If the worker dies meanwhile, its next process has the same name and takes them; until then the producer sees
+    them in that queue.
     """
 
     def publish(message: FilesMessage, worker: str) -> None:
@@ -93,6 +94,7 @@ def worker_publisher(app: Celery) -> Callable[[FilesMessage, str], None]:
             root_id=message.job,
             argsrepr=message.files[0].uri,
             kwargsrepr="{}",
+            headers=files_header(message.job, [item.number for item in message.files]),
         )
 
     return publish

@@ -16,6 +16,7 @@ from pictures.picture import LoadError
 from pictures.uris import name_of
 from settings.errors import WrongUse
 from tasks.app import app
+from tasks.envelope import files_header
 from tasks.ledger import Failure, Ledger
 from tasks.messages import FilesMessage, UnknownSchema
 from tasks.queues import EMBED_PICTURE, EMBED_TEXTS, PROCESS_FILES
@@ -78,7 +79,14 @@ def _requeue(wire: dict[str, Any], redelivered: bool, job: str) -> None:
     if redelivered:
         raise Reject("this worker is stopping", requeue=True)
     # Published as a new message: a rejected one counts as redelivered, as if these files had killed this worker.
-    app.send_task(PROCESS_FILES, kwargs=wire, root_id=job, argsrepr=wire["files"][0][1], kwargsrepr="{}")
+    app.send_task(
+        PROCESS_FILES,
+        kwargs=wire,
+        root_id=job,
+        argsrepr=wire["files"][0][1],
+        kwargsrepr="{}",
+        headers=files_header(job, [number for number, _ in wire["files"]]),
+    )
 
 
 @app.task(name=EMBED_TEXTS, ignore_result=False, acks_late=False)

@@ -18,6 +18,7 @@ from settings import Settings, load_settings
 from settings.errors import DarkroomError, WrongUse
 from tasks.app import app
 from tasks.checkpoint import PREPROCESSING, null_model
+from tasks.envelope import files_header
 from tasks.ledger import Ledger
 from tasks.messages import PointsMessage
 from tasks.queues import BY_CONTENT, EMBED, ENSURE, FILES, STORE_POINTS, files_of_worker
@@ -112,7 +113,8 @@ def _log_retry(retry_state: RetryCallState) -> None:
 )
 def _publish(message: PointsMessage) -> None:
     summary = f"{len(message.numbers)} files of {message.job}"
-    app.send_task(STORE_POINTS, kwargs=message.to_wire(), argsrepr=summary, kwargsrepr="{}")
+    header = files_header(message.job, message.numbers)
+    app.send_task(STORE_POINTS, kwargs=message.to_wire(), argsrepr=summary, kwargsrepr="{}", headers=header)
 
 
 def _count_computed(job: str, embedded: int, captioned: int) -> None:

@@ -30,7 +30,7 @@ def test_every_template_that_is_named_is_there_and_every_one_there_is_named() ->
 
 def test_every_template_is_a_part_of_the_package() -> None:
     tool = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
-    patterns = tool["setuptools"]["package-data"]["producer.pages"]
+    patterns = tool["setuptools"]["package-data"]["*"]
     for file in FILES:
         assert any(fnmatch(str(file.relative_to(PAGES)), pattern) for pattern in patterns), file
 
