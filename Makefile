@@ -6,6 +6,7 @@
 # make chaos   kill processes in the middle of ingests, feed them deadly files, kill writers of the catalog, and count what
 #              is lost (20 rounds, DARKROOM_CHAOS_ROUNDS=n for others)
 # make cluster three hosts in network namespaces, and a cable that is cut in the middle of a job (Linux, root)
+# make commands-page  write docs/commands.md anew from the commands
 # make lock    write requirements.lock anew from pyproject.toml, keeping the versions that still fit
 # make clean   remove caches, build results and the demo's data (make distclean: .venv as well)
 #
@@ -67,6 +68,11 @@ chaos: setup
 
 cluster: setup
 	@$(BIN)/python -m tests.cluster
+
+# The page of all commands, which a test holds equal to what this writes.
+.PHONY: commands-page
+commands-page: setup
+	@$(BIN)/python -m tests.commands_page
 
 # Three corrections after pip-compile: a CPU build of PyTorch carries a local version that no other machine finds; a
 # CUDA build pins NVIDIA's packages, which a CPU machine does not want, and pip follows PyTorch's own pins for them; the

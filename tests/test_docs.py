@@ -1,0 +1,235 @@
+"""The docs say what the code has, and nothing that it has not: commands, options, keys, figures, exit codes, links."""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import click
+import pytest
+
+from settings import Settings
+from settings.errors import DarkroomError, ServiceMissing, WrongUse
+from tests.commands_page import PAGE, commands, groups, page
+from tests.conftest import ROOT
+from tests.test_house import ROOMS, files_of
+
+TEXTS = sorted(
+    [
+        *(ROOT / "docs").glob("*.md"),
+        ROOT / "models" / "README.md",
+        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "settings.toml")),
+        *(ROOT / name for name in ("examples/settings.toml", "docker-compose.yml", "Dockerfile", "Makefile")),
+    ]
+)
+# Options of other programs that the docs tell of.
+OF_OTHERS = {"--profile"}
+# What looks like section.key and is the name of a file, or stands for any key.
+NO_KEYS = {"flower.db", "section.key", "settings.toml"}
+PROCESSES = {"producer", "GPU worker", "storage worker", "ingest worker", "supervisor", "Flower"}
+# Who runs the code of a room: whoever reads a key there must be named beside the key.
+RUNS = {
+    "producer": "producer",
+    "workers/gpu": "GPU worker",
+    "workers/inference": "GPU worker",
+    "workers/storage": "storage worker",
+}
+
+each_text = pytest.mark.parametrize("text", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+@cache
+def content(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def all_commands() -> dict[str, click.Command]:
+    """What a person types, as `python -m producer ingest` -> the command."""
+    return {
+        f"{start} {name}": command for start, group in groups().items() for name, command in commands(group).items()
+    }
+
+
+def options_of(command: click.Command) -> set[str]:
+    found = {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
+    return {name for name in found if name.startswith("-")} | {"-h", "--help"}
+
+
+@cache
+def known_options() -> set[str]:
+    """Every long option of a command, and of the scripts of benchmarks, models and tests."""
+    found = set().union(*(options_of(command) for command in [*groups().values(), *all_commands().values()]))
+    for room in ("benchmarks", "models", "tests"):
+        for file in (ROOT / room).rglob("*.py"):
+            found |= set(re.findall(r'(?:add_argument|click\.option)\(\s*"(--[a-z-]+)"', content(file)))
+    return found
+
+
+@cache
+def strings_of_the_code() -> list[tuple[Path, str]]:
+    """Every text in the code of the rooms: messages, help and docstrings."""
+    return [
+        (file, node.value)
+        for room in ROOMS
+        for file in files_of(room)
+        for node in ast.walk(ast.parse(content(file)))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+
+
+def calls(text: str) -> Iterator[tuple[str, str, str]]:
+    """What is called, the command, and the rest of its line, wherever a text tells of a command."""
+    started = re.findall(
+        r"-m (producer|workers)(?: --settings \S+)?\s+([a-z][a-z-]*)\b([^`\n#|]*)",
+        text,
+    )
+    for package, name, rest in started:
+        yield f"python -m {package}", name, rest
+    # In other places the word is the project's name.
+    for span in re.findall(r"`(darkroom [^`\n]+)`", text):
+        if called := re.match(r"darkroom ([a-z][a-z-]*)([^#|]*)", span):
+            yield "darkroom", called[1], called[2]
+
+
+def test_the_page_of_commands_is_what_the_commands_say() -> None:
+    assert content(PAGE) == page(), "run make commands-page"
+
+
+@each_text
+def test_every_command_in_a_text_exists_and_has_the_options_that_it_is_shown_with(text: Path) -> None:
+    for start, name, rest in calls(content(text)):
+        command = all_commands().get(f"{start} {name}")
+        assert command is not None, f"there is no {start} {name}"
+        unknown = set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", rest)) - options_of(command) - {"-"}
+        assert unknown == set(), f"{start} {name} has no {unknown}"
+
+
+def test_every_command_in_a_message_of_the_code_exists() -> None:
+    named = [call for _file, text in strings_of_the_code() for call in calls(text)]
+    assert len(named) > 20
+    assert {f"{start} {name}" for start, name, _rest in named} - set(all_commands()) == set()
+
+
+@each_text
+def test_every_option_in_a_text_exists(text: Path) -> None:
+    named = set(re.findall(r"`(--[a-z][a-z-]*)", content(text)))
+    assert named - known_options() - OF_OTHERS == set()
+
+
+@cache
+def keys() -> set[str]:
+    """Every key as section.key."""
+    sections = {name: type(getattr(Settings.model_construct(), name)) for name in Settings.model_fields}
+    return {f"{name}.{key}" for name, section in sections.items() for key in section.model_fields}
+
+
+def keys_in(text: str) -> set[str]:
+    sections = "|".join(Settings.model_fields)
+    dotted = re.findall(rf"(?<![\w./-])((?:{sections})\.[a-z_]+)\b(?![./(])", text)
+    variables = re.findall(r"\bDARKROOM__([A-Z]+)__([A-Z_]+)", text)
+    return {*dotted, *(f"{section}.{key}".lower() for section, key in variables)} - NO_KEYS
+
+
+@pytest.mark.parametrize(
+    "text", [text for text in TEXTS if text.suffix == ".md"], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_every_key_in_the_docs_exists(text: Path) -> None:
+    spans = re.findall(r"`([^`\n]+)`|^    (.+)$", content(text), flags=re.MULTILINE)
+    named = set().union(*(keys_in(span or line) for span, line in spans if " -m " not in span + line))
+    assert named - keys() == set()
+
+
+def test_every_key_in_a_message_of_the_code_exists() -> None:
+    named = {key for _file, text in strings_of_the_code() for key in keys_in(text)}
+    assert len(named) > 20
+    assert named - keys() == set()
+
+
+def test_settings_toml_says_for_every_key_which_processes_read_it() -> None:
+    readers = read_by()
+    assert set(readers) == keys()
+    for key, names in readers.items():
+        assert len(set(names)) == len(names), f"{key} names a process twice"
+        assert names == ["all"] or set(names) <= PROCESSES, f"{key} is read by {names}"
+
+
+def test_whoever_reads_a_key_in_the_code_is_named_in_settings_toml() -> None:
+    readers, found = read_by(), 0
+    for folder, process in RUNS.items():
+        for file in (ROOT / folder).rglob("*.py"):
+            for key in re.findall(r"\bsettings\.((?:\w+)\.(?:\w+))\b", content(file)):
+                if key in readers:
+                    found += 1
+                    assert readers[key] == ["all"] or process in readers[key], f"{file} reads {key}"
+    assert found > 20
+
+
+def read_by() -> dict[str, list[str]]:
+    """section.key -> the processes in the last line of the comment above it, which may explain several keys."""
+    found: dict[str, list[str]] = {}
+    section, names = "", list[str]()
+    for line in content(ROOT / "settings.toml").splitlines():
+        if heading := re.fullmatch(r"\[(\w+)\]", line):
+            section, names = heading[1], []
+        elif told := re.fullmatch(r"# Read by: (.+)\.", line):
+            names = told[1].split(", ")
+        elif line.startswith("#"):
+            names = []
+        elif key := re.match(r"(\w+) = ", line):
+            assert names, f"{section}.{key[1]}: no line says which processes read it"
+            found[f"{section}.{key[1]}"] = names
+    return found
+
+
+def figures() -> set[str]:
+    """Every figure for Prometheus that a worker serves, by the name that it has there."""
+    text = content(ROOT / "workers" / "metrics.py")
+    counters = {f"{name}_total" for name in re.findall(r'Counter\("(darkroom_\w+)"', text)}
+    seconds = {f"darkroom_{name}_seconds" for name in re.findall(r'= seconds\(\s*"(\w+)"', text)}
+    others = set(re.findall(r'(?:Histogram|GaugeMetricFamily)\("(darkroom_\w+)"', text))
+    return counters | seconds | others
+
+
+def test_every_figure_for_prometheus_stands_in_the_docs_and_no_other() -> None:
+    told = set(re.findall(r"\bdarkroom_[a-z_]+\b", content(ROOT / "docs" / "scaling.md")))
+    assert told == figures()
+
+
+def test_the_dashboards_ask_for_figures_that_exist() -> None:
+    drawn = set()
+    for file in (ROOT / "deploy").iterdir():
+        drawn |= set(re.findall(r"\bdarkroom_[a-z_]+\b", content(file)))
+    assert drawn
+    assert {re.sub(r"_(bucket|count|sum)$", "", name) for name in drawn} - figures() == set()
+
+
+def test_the_exit_codes_are_told_in_one_place() -> None:
+    section = content(ROOT / "docs" / "operations.md").partition("## Exit codes")[2].partition("\n## ")[0]
+    told = {int(code): meaning for code, meaning in re.findall(r"^\| (\d+) \| ([^|]+) \|", section, flags=re.MULTILINE)}
+    known = {error.exit_code for error in (DarkroomError, WrongUse, ServiceMissing)}
+    ended = {
+        code for room in ROOMS for file in files_of(room) for code in re.findall(r"sys\.exit\((\d+)\)", content(file))
+    }
+    assert set(told) == {0, *known, *map(int, ended)}
+
+
+@pytest.mark.parametrize(
+    "text", [text for text in TEXTS if text.suffix == ".md"], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_every_link_within_the_project_leads_to_something(text: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", content(text).replace("\n", " ")):
+        if "://" in target:
+            continue
+        file, _, heading = target.partition("#")
+        linked = (text.parent / file).resolve() if file else text
+        assert linked.exists(), target
+        if heading:
+            assert heading in anchors(linked), target
+
+
+def anchors(page: Path) -> set[str]:
+    """The addresses of the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", content(page), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
