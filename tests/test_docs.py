@@ -40,6 +40,9 @@ RUNS = {
     "workers/storage": "storage worker",
 }
 
+each_page = pytest.mark.parametrize(
+    "text", [text for text in TEXTS if text.suffix == ".md"], ids=lambda path: str(path.relative_to(ROOT))
+)
 each_text = pytest.mark.parametrize("text", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
 
 
@@ -136,9 +139,7 @@ def keys_in(text: str) -> set[str]:
     return {*dotted, *(f"{section}.{key}".lower() for section, key in variables)} - NO_KEYS
 
 
-@pytest.mark.parametrize(
-    "text", [text for text in TEXTS if text.suffix == ".md"], ids=lambda path: str(path.relative_to(ROOT))
-)
+@each_page
 def test_every_key_in_the_docs_exists(text: Path) -> None:
     spans = re.findall(r"`([^`\n]+)`|^    (.+)$", content(text), flags=re.MULTILINE)
     named = set().union(*(keys_in(span or line) for span, line in spans if " -m " not in span + line))
@@ -219,9 +220,7 @@ def test_the_exit_codes_are_told_in_one_place() -> None:
     assert set(told) == {0, *known, *map(int, ended)}
 
 
-@pytest.mark.parametrize(
-    "text", [text for text in TEXTS if text.suffix == ".md"], ids=lambda path: str(path.relative_to(ROOT))
-)
+@each_page
 def test_every_link_within_the_project_leads_to_something(text: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", content(text).replace("\n", " ")):
         if "://" in target:
@@ -231,6 +230,15 @@ def test_every_link_within_the_project_leads_to_something(text: Path) -> None:
         assert linked.exists(), target
         if heading:
             assert heading in anchors(linked), target
+
+
+@each_page
+def test_every_module_in_the_docs_exists(text: Path) -> None:
+    modules = {
+        str(file.relative_to(ROOT)) for room in (*ROOMS, "benchmarks", "models", "tests") for file in files_of(room)
+    }
+    named = set(re.findall(r"`([a-z_/]+\.py)`", content(text)))
+    assert {name for name in named if not any(f"/{module}".endswith(f"/{name}") for module in modules)} == set()
 
 
 def anchors(page: Path) -> set[str]:
