@@ -1,6 +1,6 @@
 """What a worker counts for Prometheus; where `metrics.port` is 0, nothing is counted and nothing is imported.
 
-Names, units and labels are listed in docs/scaling.md; deploy/grafana.json draws them.
+Names, units and labels are listed in docs/operations.md; deploy/grafana.json draws them.
 """
 
 import re
