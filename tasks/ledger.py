@@ -1,8 +1,8 @@
-"""The ledger of a job: one bit a file and outcome in Redis, so that counting twice counts once.
+"""The ledger of a job in Redis: one bit for each file and outcome, so that a repeated message counts once.
 
 Every file of a job has a number. `stored`, `failed`, `skipped` and `reused` are bitmaps over those numbers, `errors`
-is a hash from number to what went wrong. A file stands in at most one of stored, failed and skipped, and a
-confirmed write always wins: a file that failed once and was stored by a later delivery is stored.
+is a hash from number to the reason. A file is in at most one of stored, failed and skipped, and a confirmed write
+always wins: a file that failed once and was stored by a later delivery is stored.
 """
 
 import os
@@ -19,7 +19,7 @@ __all__ = ["JOBS", "JOB_VARIABLE", "KEEP_SECONDS", "OUTCOMES", "Counts", "Failur
 
 JOBS = "darkroom:jobs"
 KEEP_SECONDS = 30 * 24 * 3600
-# Whoever starts a producer for somebody else names the job, so as to find it again.
+# A program that starts a producer sets the id of its job by this variable.
 JOB_VARIABLE = "DARKROOM_JOB"
 
 # KEYS: stored, failed, errors; ARGV: number, error, number, error, ...
@@ -32,7 +32,7 @@ for i = 1, #ARGV, 2 do
 end
 """
 
-# One command for thousands of bits: building a command for each took longer than all else about a stored file.
+# One command for thousands of bits: a command for each took longer than everything else for a stored file.
 # KEYS: stored, failed, errors, reused; ARGV: number, 1 where it was reused, number, ...
 _STORE = """
 for i = 1, #ARGV, 2 do
@@ -46,7 +46,7 @@ _SET = "for i = 1, #ARGV do redis.call('SETBIT', KEYS[1], ARGV[i], 1) end"
 
 
 def new_job_id() -> str:
-    """A name that sorts by time and does not repeat: 20260131-142501-9f3a; or what $DARKROOM_JOB names it."""
+    """An id that sorts by time and does not repeat: 20260131-142501-9f3a; or the value of $DARKROOM_JOB."""
     return os.environ.get(JOB_VARIABLE) or f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}"
 
 
@@ -79,28 +79,28 @@ class Ledger:
 
     def meta(self) -> dict[str, str]:
         """All facts about the job; empty for a job that does not exist."""
-        found = cast(dict[bytes, bytes], self.client.hgetall(self.key("meta")))
-        return {key.decode(): value.decode(errors="replace") for key, value in found.items()}
+        facts = cast(dict[bytes, bytes], self.client.hgetall(self.key("meta")))
+        return {key.decode(): value.decode(errors="replace") for key, value in facts.items()}
 
     def is_open(self) -> bool:
-        """True from `open` on, for as long as Redis keeps the job: a Redis that lost its data has no such job."""
+        """True after `open`, as long as Redis keeps the job: after Redis has lost its data it is False."""
         return bool(self.client.hexists(self.key("meta"), "started"))
 
     def hold(self, seconds: int) -> None:
-        """Say that the producer of the job lives, for `seconds` from now."""
+        """Note that the producer of the job lives, for the next `seconds`."""
         self.client.set(self.key("producer"), 1, ex=seconds)
 
     def release(self) -> None:
-        """Say that the producer of the job has left it."""
+        """Note that the producer of the job has ended."""
         self.client.delete(self.key("producer"))
 
     def is_held(self) -> bool:
-        """True while the producer of the job says that it lives."""
+        """True while the producer of the job lives."""
         return bool(self.client.exists(self.key("producer")))
 
     def stored(self, numbers: Sequence[int], reused: Sequence[bool]) -> None:
-        """Tick files whose write is confirmed."""
-        arguments = [each for pair in zip(numbers, map(int, reused), strict=True) for each in pair]
+        """Count files as stored, after their write is confirmed."""
+        arguments = [value for pair in zip(numbers, map(int, reused), strict=True) for value in pair]
         if arguments:
             keys = [self.key(part) for part in ("stored", "failed", "errors", "reused")]
             pipe = self.client.pipeline(transaction=True)
@@ -109,7 +109,7 @@ class Ledger:
             pipe.execute()
 
     def failed(self, failures: Iterable[Failure]) -> None:
-        """Tick files that failed, with their reasons; a file that is stored stays stored."""
+        """Count files as failed, with their reasons; a file that is stored stays stored."""
         arguments: list[Any] = []
         for failure in failures:
             arguments += [failure.number, msgpack.packb([failure.uri, failure.stage, failure.reason])]
@@ -120,13 +120,13 @@ class Ledger:
             self._keep(self.client)
 
     def computed(self, embedded: int, captioned: int) -> None:
-        """Count files that a model embedded and captioned; one that a worker had to do twice counts twice."""
+        """Count files that a model embedded and captioned; a file that was computed twice counts twice."""
         for name, files in (("embedded", embedded), ("captioned", captioned)):
             if files:
                 self.client.hincrby(self.key("meta"), name, files)
 
     def skipped(self, numbers: Sequence[int]) -> None:
-        """Tick files that the collection already holds unchanged."""
+        """Count files as skipped: the collection holds them unchanged."""
         if numbers:
             pipe = self.client.pipeline(transaction=False)
             self.client.register_script(_SET)(keys=[self.key("skipped")], args=list(numbers), client=pipe)
@@ -134,18 +134,18 @@ class Ledger:
             pipe.execute()
 
     def counts(self) -> Counts:
-        """How many files ended how, by now."""
+        """The number of files with each outcome so far."""
         pipe = self.client.pipeline(transaction=True)
         for outcome in OUTCOMES:
             pipe.bitcount(self.key(outcome))
         return Counts(*pipe.execute())
 
     def bitmap(self, outcome: str) -> bytes:
-        """Which files ended in one of OUTCOMES: a bit a file, by number, the most significant of a byte first."""
+        """The files with one of OUTCOMES: a bit a file, by number, the most significant bit of a byte first."""
         return cast(bytes | None, self.client.get(self.key(outcome))) or b""
 
     def forget(self) -> None:
-        """Remove the job and all that is known of it."""
+        """Remove the job and everything about it."""
         pipe = self.client.pipeline()
         pipe.delete(*(self.key(part) for part in ("meta", "errors", "attempts", *OUTCOMES)))
         pipe.zrem(JOBS, self.job)
@@ -157,36 +157,36 @@ class Ledger:
             return set()
         pipe = self.client.pipeline(transaction=False)
         first, last = min(numbers) // 8, max(numbers) // 8
-        # The window of a job spans few bytes; asking for the stretch beats one GETBIT a file.
+        # The window of a job is a few bytes; one GETRANGE is faster than a GETBIT for each file.
         for outcome in ("stored", "failed", "skipped"):
             pipe.getrange(self.key(outcome), first, last)
-        stretches = [bytes(stretch) for stretch in pipe.execute()]
-        return {number for number in numbers if any(has_bit(stretch, number - 8 * first) for stretch in stretches)}
+        bitmaps = [bytes(part) for part in pipe.execute()]
+        return {number for number in numbers if any(has_bit(bitmap, number - 8 * first) for bitmap in bitmaps)}
 
     def failures(self, limit: int | None = None) -> list[Failure]:
         """The failed files in the order of their numbers, at most `limit`."""
-        found = []
+        failures = []
         for number, packed in self.client.hscan_iter(self.key("errors"), count=1000):
             uri, stage, reason = msgpack.unpackb(packed)
-            found.append(Failure(int(number), uri, stage, reason))
-        found.sort(key=lambda failure: failure.number)
-        return found[:limit]
+            failures.append(Failure(int(number), uri, stage, reason))
+        failures.sort(key=lambda failure: failure.number)
+        return failures[:limit]
 
     def attempts(self, numbers: Sequence[int]) -> dict[int, int]:
-        """How often each of these files has been tried alone without an end: its worker died over it, or is at it."""
+        """How often each of these files was tried alone without an end: its worker has died, or still works on it."""
         if not numbers:
             return {}
-        noted = cast(list[bytes | None], self.client.hmget(self.key("attempts"), [str(number) for number in numbers]))
-        return {number: int(count or 0) for number, count in zip(numbers, noted, strict=True)}
+        counts = cast(list[bytes | None], self.client.hmget(self.key("attempts"), [str(number) for number in numbers]))
+        return {number: int(count or 0) for number, count in zip(numbers, counts, strict=True)}
 
     def count_attempt(self, number: int) -> int:
-        """Note that a redelivered file is being tried once more; returns how often it has been, this time included."""
+        """Note that a redelivered file is tried once more; returns how often it was tried, this time included."""
         attempts = self.client.hincrby(self.key("attempts"), str(number), 1)
         self.client.expire(self.key("attempts"), KEEP_SECONDS)
         return attempts
 
     def forget_attempt(self, number: int) -> None:
-        """Take back the note of one attempt: the worker has lived through it."""
+        """Remove the note of one attempt, which the worker has survived."""
         self.client.hincrby(self.key("attempts"), str(number), -1)
 
     def _keep(self, client: Any) -> None:
@@ -195,6 +195,6 @@ class Ledger:
 
 
 def jobs(client: redis.Redis, limit: int = 100) -> list[str]:
-    """The names of the jobs, newest first."""
-    kept = client.zrevrangebyscore(JOBS, "+inf", time.time() - KEEP_SECONDS, start=0, num=limit)
-    return [name.decode() for name in cast(list[bytes], kept)]
+    """The ids of the jobs, newest first."""
+    ids = client.zrevrangebyscore(JOBS, "+inf", time.time() - KEEP_SECONDS, start=0, num=limit)
+    return [id_.decode() for id_ in cast(list[bytes], ids)]

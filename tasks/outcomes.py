@@ -1,4 +1,4 @@
-"""How files end: why one failed, how many of a job ended how, and the bit that says it."""
+"""The outcomes of files: why a file failed, how many files have which outcome, and their bitmaps."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ OUTCOMES = ("stored", "failed", "skipped", "reused")
 
 @dataclass(frozen=True)
 class Failure:
-    """Why one file failed: at which stage, and the reason in words."""
+    """Why a file failed: the stage, and the reason as a sentence."""
 
     number: int
     uri: str
@@ -17,7 +17,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many files ended how; `reused` is a part of `stored`."""
+    """The number of files with each outcome; `reused` is a part of `stored`."""
 
     stored: int = 0
     failed: int = 0
@@ -30,8 +30,8 @@ class Counts:
         return self.stored + self.failed + self.skipped
 
 
-def has_bit(stretch: bytes, offset: int) -> bool:
-    """Whether a bit of a stretch of a bitmap is set; beyond its end none is."""
+def has_bit(bitmap: bytes, offset: int) -> bool:
+    """Whether a bit of a bitmap is set; beyond its end none is."""
     # Redis numbers the bits of a byte from the most significant one.
-    place = offset // 8
-    return place < len(stretch) and bool(stretch[place] >> (7 - offset % 8) & 1)
+    index = offset // 8
+    return index < len(bitmap) and bool(bitmap[index] >> (7 - offset % 8) & 1)
