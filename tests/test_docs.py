@@ -181,8 +181,8 @@ def test_the_example_in_python_runs(tmp_path: Path) -> None:
         "36 stored, 1 failed",
         "corrupt.jpg failed: the picture is cut off: its data end too early",
         f"{sentence.replace(' a ', ' ').replace(' ', '-')}-on-white.jpg - a {sentence} on a white background",
-        "192 x 192",
-        "192 x 192",
-        "12 vectors of 64 float32",
+        "256 x 256",
+        "256 x 256",
+        "12 vectors of 128 float32",
         "0 copies; ['job', 'root', 'state']",
     ]
