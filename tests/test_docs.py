@@ -114,6 +114,7 @@ def test_every_setting_that_is_named_exists(file: Path) -> None:
         }
     files = {
         "data.dir",
+        "flower.app",
         "models.evaluate",
         "models.train",
         "models.scenes",
