@@ -1,4 +1,4 @@
-"""The ledger of a job: one bit a file and outcome in Redis, so that counting twice counts once.
+"""The ledger of a job in Redis: one bit for each file and outcome, so that a repeated message counts once.
 
 Every file of a job has a number. `stored`, `failed`, `skipped` and `reused` are bitmaps over those numbers. Why a file
 failed takes two bytes, the number of a reason that stands once; the first failures keep their URIs beside it. A file
@@ -34,7 +34,7 @@ ENDS = ("stored", "failed", "skipped")
 GAP_BYTES = 1024
 JOBS = "darkroom:jobs"
 KEEP_SECONDS = 30 * 24 * 3600
-# Whoever starts a producer for somebody else names the job, so as to find it again.
+# A program that starts a producer sets the id of its job by this variable.
 JOB_VARIABLE = "DARKROOM_JOB"
 
 # One command for thousands of bits: building a command for each took longer than all else about a stored file.
@@ -92,28 +92,28 @@ class Ledger:
 
     def meta(self) -> dict[str, str]:
         """All facts about the job; empty for a job that does not exist."""
-        found = cast(dict[bytes, bytes], self.client.hgetall(self.key("meta")))
-        return {key.decode(): value.decode(errors="replace") for key, value in found.items()}
+        facts = cast(dict[bytes, bytes], self.client.hgetall(self.key("meta")))
+        return {key.decode(): value.decode(errors="replace") for key, value in facts.items()}
 
     def is_open(self) -> bool:
-        """True from `open` on, for as long as Redis keeps the job: a Redis that lost its data has no such job."""
+        """True after `open`, as long as Redis keeps the job: after Redis has lost its data it is False."""
         return bool(self.client.hexists(self.key("meta"), "started"))
 
     def hold(self, seconds: int) -> None:
-        """Say that the producer of the job lives, for `seconds` from now."""
+        """Note that the producer of the job lives, for the next `seconds`."""
         self.client.set(self.key("producer"), 1, ex=seconds)
 
     def release(self) -> None:
-        """Say that the producer of the job has left it."""
+        """Note that the producer of the job has ended."""
         self.client.delete(self.key("producer"))
 
     def is_held(self) -> bool:
-        """True while the producer of the job says that it lives."""
+        """True while the producer of the job lives."""
         return bool(self.client.exists(self.key("producer")))
 
     def stored(self, numbers: Sequence[int], reused: Sequence[bool]) -> None:
-        """Tick files whose write is confirmed."""
-        arguments = [each for pair in zip(numbers, map(int, reused), strict=True) for each in pair]
+        """Count files as stored, after their write is confirmed."""
+        arguments = [value for pair in zip(numbers, map(int, reused), strict=True) for value in pair]
         if arguments:
             keys = [self.key(part) for part in ("stored", "failed", "uris", "reused")]
             pipe = self.client.pipeline(transaction=True)
@@ -132,13 +132,13 @@ class Ledger:
             pipe.execute()
 
     def computed(self, embedded: int, captioned: int) -> None:
-        """Count files that a model embedded and captioned; one that a worker had to do twice counts twice."""
+        """Count files that a model embedded and captioned; a file that was computed twice counts twice."""
         for name, files in (("embedded", embedded), ("captioned", captioned)):
             if files:
                 self.client.hincrby(self.key("meta"), name, files)
 
     def skipped(self, numbers: Sequence[int]) -> None:
-        """Tick files that the collection already holds unchanged."""
+        """Count files as skipped: the collection holds them unchanged."""
         if numbers:
             pipe = self.client.pipeline(transaction=False)
             self.client.register_script(_SET)(keys=[self.key("skipped")], args=list(numbers), client=pipe)
@@ -146,18 +146,18 @@ class Ledger:
             pipe.execute()
 
     def counts(self) -> Counts:
-        """How many files ended how, by now."""
+        """The number of files with each outcome so far."""
         pipe = self.client.pipeline(transaction=True)
         for outcome in OUTCOMES:
             pipe.bitcount(self.key(outcome))
         return Counts(*pipe.execute())
 
     def bitmap(self, outcome: str) -> bytes:
-        """Which files ended in one of OUTCOMES: a bit a file, by number, the most significant of a byte first."""
+        """The files with one of OUTCOMES: a bit a file, by number, the most significant bit of a byte first."""
         return cast(bytes | None, self.client.get(self.key(outcome))) or b""
 
     def forget(self) -> None:
-        """Remove the job and all that is known of it."""
+        """Remove the job and everything about it."""
         last = self.client.strlen(self.key("failed")) * 8
         pipe = self.client.pipeline()
         pipe.delete(*(self.key(part) for part in (*PARTS, "attempts")))
@@ -196,20 +196,20 @@ class Ledger:
         return read_failures(self.client, keys, after, limit)
 
     def attempts(self, numbers: Sequence[int]) -> dict[int, int]:
-        """How often each of these files has been tried alone without an end: its worker died over it, or is at it."""
+        """How often each of these files was tried alone without an end: its worker has died, or still works on it."""
         if not numbers:
             return {}
-        noted = cast(list[bytes | None], self.client.hmget(self.key("attempts"), [str(number) for number in numbers]))
-        return {number: int(count or 0) for number, count in zip(numbers, noted, strict=True)}
+        counts = cast(list[bytes | None], self.client.hmget(self.key("attempts"), [str(number) for number in numbers]))
+        return {number: int(count or 0) for number, count in zip(numbers, counts, strict=True)}
 
     def count_attempt(self, number: int) -> int:
-        """Note that a redelivered file is being tried once more; returns how often it has been, this time included."""
+        """Note that a redelivered file is tried once more; returns how often it was tried, this time included."""
         attempts = self.client.hincrby(self.key("attempts"), str(number), 1)
         self.client.expire(self.key("attempts"), KEEP_SECONDS)
         return attempts
 
     def forget_attempt(self, number: int) -> None:
-        """Take back the note of one attempt: the worker has lived through it."""
+        """Remove the note of one attempt, which the worker has survived."""
         self.client.hincrby(self.key("attempts"), str(number), -1)
 
     def _keep(self, client: Any) -> None:
@@ -229,6 +229,6 @@ def _stretches(numbers: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def jobs(client: redis.Redis, limit: int = 100) -> list[str]:
-    """The names of the jobs, newest first."""
-    kept = client.zrevrangebyscore(JOBS, "+inf", time.time() - KEEP_SECONDS, start=0, num=limit)
-    return [name.decode() for name in cast(list[bytes], kept)]
+    """The ids of the jobs, newest first."""
+    ids = client.zrevrangebyscore(JOBS, "+inf", time.time() - KEEP_SECONDS, start=0, num=limit)
+    return [id_.decode() for id_ in cast(list[bytes], ids)]

@@ -55,7 +55,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many files ended how; `reused` is a part of `stored`."""
+    """The number of files with each outcome; `reused` is a part of `stored`."""
 
     stored: int = 0
     failed: int = 0
@@ -68,11 +68,11 @@ class Counts:
         return self.stored + self.failed + self.skipped
 
 
-def has_bit(stretch: bytes, offset: int) -> bool:
-    """Whether a bit of a stretch of a bitmap is set; beyond its end none is."""
+def has_bit(bitmap: bytes, offset: int) -> bool:
+    """Whether a bit of a bitmap is set; beyond its end none is."""
     # Redis numbers the bits of a byte from the most significant one.
     place = offset // 8
-    return place < len(stretch) and bool(stretch[place] >> (7 - offset % 8) & 1)
+    return place < len(bitmap) and bool(bitmap[place] >> (7 - offset % 8) & 1)
 
 
 def bits_of(stretch: bytes, first: int = 0) -> Iterator[int]:

@@ -73,7 +73,7 @@ def test_ten_million_files_take_little_more_than_a_bit_each(client: redis.Redis)
     assert size < 2_100_000
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from(["stored", "failed"])), max_size=80))
 def test_in_any_order_of_deliveries_every_file_stands_in_one_bitmap(
     client: redis.Redis, events: list[tuple[int, str]]

@@ -94,6 +94,7 @@ def test_progress_goes_to_the_end_and_a_stop_is_obeyed() -> None:
     assert near_groups(np.repeat(vectors[:1], 5, axis=0), 0.5, parts.append, lambda: True) == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=60))
 def test_groups_are_the_connected_parts(pairs: list[tuple[int, int]]) -> None:
     groups = Groups(31)

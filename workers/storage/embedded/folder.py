@@ -158,7 +158,7 @@ class WriteAheadLog:
     4 ms for one. Syncing only the log is as durable, and takes a few milliseconds; a Qdrant server does the same.
 
     The engine has no call for this, so the names of the log's files are known here: "open-*" is a segment that may
-    still be written; any other visible name is one that is complete.
+    still be written; any other file is synced once. docs/architecture.md lists the names.
     """
 
     def __init__(self, folder: Path) -> None:
