@@ -6,6 +6,7 @@
 # make chaos   kill processes in the middle of ingests, feed them deadly files, kill writers of the catalog, and count what
 #              is lost (20 rounds, DARKROOM_CHAOS_ROUNDS=n for others)
 # make cluster three hosts in network namespaces, and a cable that is cut in the middle of a job (Linux, root)
+# make commands-page   write docs/commands.md anew from the commands themselves
 # make lock    write requirements.lock anew from pyproject.toml, keeping the versions that still fit
 # make clean   remove caches, build results and the demo's data (make distclean: .venv as well)
 #
@@ -20,7 +21,7 @@ STAMP := .venv/.installed
 # All extras but `gs`, which no test of the project can use.
 EXTRAS := gpu storage stack redis pictures export map watch s3 http dev
 
-.PHONY: setup demo test lint bench chaos cluster lock clean distclean
+.PHONY: commands-page setup demo test lint bench chaos cluster lock clean distclean
 
 setup: $(STAMP)
 

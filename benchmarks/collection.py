@@ -154,4 +154,4 @@ def _compared_all(vectors: NDArray[np.float32]) -> list[list[int]]:
         near = vectors[start : start + 1000] @ vectors[start:].T >= THRESHOLD
         for row, column in np.argwhere(np.triu(near, 1)).tolist():
             groups.link(start + row, start + column)
-    return groups.found()
+    return groups.as_lists()

@@ -20,7 +20,7 @@ from benchmarks.material import MP_03, MP_2, MP_12, pictures, random_blip_base, 
 from pictures.decode import decode
 from pictures.preprocessing import ModelInput
 from pictures.reading import read
-from workers.inference.greedy import Greedy
+from workers.inference.greedy import GreedyDecoder
 from workers.inference.hardware import CPU_BATCH_BLIP, CPU_BATCH_CLIP
 from workers.inference.towers import trim_blip, trim_clip
 
@@ -77,7 +77,7 @@ def _blip(checkpoint: Path, step: Step) -> None:
     trim_blip(model.vision_model)
     step("BLIP base, vision tower as we run it", lambda: model.vision_model(pixel_values=one), 1)
     seen = model.vision_model(pixel_values=one).last_hidden_state.repeat(CPU_BATCH_BLIP, 1, 1)
-    greedy = Greedy(model.text_decoder)
+    greedy = GreedyDecoder(model.text_decoder)
     step("BLIP base, 1 word as we run it", lambda: greedy(seen, 1), CPU_BATCH_BLIP)
     step("BLIP base, 20 words as we run it", lambda: greedy(seen, 20), CPU_BATCH_BLIP)
 

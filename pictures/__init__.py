@@ -1,1 +1,1 @@
-"""From an address to pixels, facts and thumbnails: reading, formats, decoding, colour, RAW files, metadata."""
+"""Pictures, from an address to pixels and facts: reading, decoding, colour, RAW files, metadata and thumbnails."""

@@ -1,4 +1,4 @@
-"""Reads members of zip archives; the latest few archives stay open, for reading a directory anew is slow."""
+"""Reads members of zip archives; the last few archives stay open, because reading their directories is slow."""
 
 import hashlib
 import threading
@@ -11,28 +11,28 @@ from typing import BinaryIO
 from pictures.picture import Content, FileGone, LoadError
 from pictures.remote import modified_member
 
-KEPT = 4
+MAX_OPEN = 4
 
 
 class Archives:
-    """Zip archives by name and state; safe to call from many threads."""
+    """Zip archives by address and state; safe to call from many threads."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._open: OrderedDict[tuple[str, Hashable], zipfile.ZipFile] = OrderedDict()
 
-    def read(self, archive: str, state: Hashable, opened: Callable[[], BinaryIO], name: str) -> Content:
-        """Read the member `name` of an archive, which is opened again when its `state` has changed.
+    def read(self, archive: str, state: Hashable, open_archive: Callable[[], BinaryIO], name: str) -> Content:
+        """Read the member `name` of an archive; the archive is opened again when its `state` has changed.
 
-        Raises LoadError with the reason when it cannot be read.
+        Raises LoadError with the reason if it cannot be read.
         """
         try:
-            whole = self._archive(archive, state, opened)
+            zip_file = self._archive(archive, state, open_archive)
         except (zipfile.BadZipFile, EOFError, ValueError):
             raise LoadError("read", "the archive is damaged or no zip file") from None
         try:
-            member = whole.getinfo(name)
+            member = zip_file.getinfo(name)
         except KeyError:
             raise FileGone("the file is gone from the archive") from None
         if member.file_size == 0:
@@ -42,8 +42,8 @@ class Archives:
         if member.flag_bits & 1:
             raise LoadError("read", "it is encrypted in the archive")
         try:
-            # zipfile stops at the size that the archive announces, so no member unpacks to more.
-            with whole.open(member) as stream:
+            # zipfile never unpacks more bytes than the size in the archive's directory.
+            with zip_file.open(member) as stream:
                 data = stream.read()
         except NotImplementedError:
             raise LoadError("read", "it is compressed in a way that is not supported") from None
@@ -53,14 +53,14 @@ class Archives:
             raise LoadError("read", f"not enough memory to read its {member.file_size:,} bytes") from None
         return Content(data, hashlib.sha256(data).hexdigest(), modified_member(member))
 
-    def _archive(self, archive: str, state: Hashable, opened: Callable[[], BinaryIO]) -> zipfile.ZipFile:
-        # Under the lock, so that many threads that want one archive do not all read its directory.
+    def _archive(self, archive: str, state: Hashable, open_archive: Callable[[], BinaryIO]) -> zipfile.ZipFile:
+        # Under the lock, so that threads that need the same archive do not all read its directory.
         with self._lock:
-            found = self._open.get((archive, state))
-            if found is None:
-                found = self._open[archive, state] = zipfile.ZipFile(opened())
-                while len(self._open) > KEPT:
-                    # Not closed here: others may be reading from it. The last of them lets go of the file.
+            zip_file = self._open.get((archive, state))
+            if zip_file is None:
+                zip_file = self._open[archive, state] = zipfile.ZipFile(open_archive())
+                while len(self._open) > MAX_OPEN:
+                    # Not closed, because other threads may read from it; it is closed when the last one is done.
                     self._open.popitem(last=False)
             self._open.move_to_end((archive, state))
-            return found
+            return zip_file

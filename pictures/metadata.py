@@ -1,4 +1,4 @@
-"""The facts that a file tells of its picture, as payload fields: EXIF, and what people wrote into XMP or IPTC."""
+"""The metadata of a picture as payload fields: facts from EXIF, titles and keywords from XMP or IPTC."""
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -14,20 +14,20 @@ _GPS = ExifTags.GPS
 
 
 def exif_of(image: Image.Image) -> Image.Exif:
-    """The EXIF of an opened picture, as much as can be read; empty where there is none."""
+    """The EXIF of an opened picture, as much as can be read; empty if there is none."""
     for _ in range(2):
-        # Where Pillow fails over a part, it hands out the rest when it is asked again.
+        # If Pillow fails on a part, a second call returns the rest.
         with suppress(Exception):
             return image.getexif()
     return Image.Exif()
 
 
 def facts_of(exif: Image.Exif) -> dict[str, Any]:
-    """The facts that EXIF tells, under the names they have in the payload.
+    """The facts in EXIF, under their names in the payload.
 
-    taken_at (ISO 8601, with offset where the camera gave one), camera, lens, exposure (seconds), aperture (f-number),
-    iso, focal_length (millimetres, of the lens itself) and gps {"lat", "lon"} (degrees). What is missing is left out,
-    and so is what cannot be read or cannot be: broken EXIF is no reason to lose a picture.
+    taken_at (ISO 8601, with the offset if the camera wrote one), camera, lens, exposure (seconds), aperture (f-number),
+    iso, focal_length (millimetres, of the lens itself) and gps {"lat", "lon"} (degrees). A fact that is
+    missing, unreadable or impossible is left out: broken EXIF is no reason to refuse a picture.
     """
     if not exif:
         return {}
@@ -43,17 +43,17 @@ def facts_of(exif: Image.Exif) -> dict[str, Any]:
     }
     facts = {}
     for name, reader in readers.items():
-        # Pillow decodes a tag when it is asked for, so each fact may fail by itself.
+        # Pillow decodes a tag when it is read, so each fact may fail alone.
         with suppress(Exception):
             facts[name] = reader(_detail(exif))
     return {name: value for name, value in facts.items() if value}
 
 
 def orientation_of(exif: Image.Exif) -> int:
-    """The EXIF orientation, 1 (upright) where there is none or it makes no sense."""
+    """The EXIF orientation, 1 (upright) if there is none or it is invalid."""
     try:
         value = exif.get(_BASE.Orientation, 1)
-    except Exception:  # any error here is the broken EXIF of one picture
+    except Exception:  # broken EXIF may raise anything
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
@@ -61,16 +61,16 @@ def orientation_of(exif: Image.Exif) -> int:
 def _detail(exif: Image.Exif) -> Mapping[int, Any]:
     try:
         return exif.get_ifd(_IFD.Exif)
-    except Exception:  # the camera's name and the place lie elsewhere and may be sound
+    except Exception:  # the camera and the position are in other directories, which may be sound
         return {}
 
 
-def _number(value: Any, most: float) -> float | None:
-    """A number above 0 and up to `most`, rounded to what a camera can mean; None for what is none."""
+def _number(value: Any, maximum: float) -> float | None:
+    """A number above 0 and up to `maximum`, rounded to six digits; None for any other."""
     if isinstance(value, tuple):
         value = value[0]
     number = float(value)
-    return float(f"{number:.6g}") if 0 < number <= most else None
+    return float(f"{number:.6g}") if 0 < number <= maximum else None
 
 
 def _text(value: object) -> str:
@@ -90,8 +90,8 @@ def _taken_at(detail: Mapping[int, Any], exif: Mapping[int, Any]) -> str | None:
     text = _text(original or exif.get(_BASE.DateTime))
     if len(text) < 19 or not text[:4].isdigit() or text.startswith("0000"):
         return None
-    moment = f"{text[:10].replace(':', '-')}T{text[11:19]}"
-    for candidate in (moment + offset, moment):
+    time = f"{text[:10].replace(':', '-')}T{text[11:19]}"
+    for candidate in (time + offset, time):
         with suppress(ValueError):
             return datetime.fromisoformat(candidate).isoformat()
     return None
@@ -113,7 +113,7 @@ def _degrees(parts: Any) -> float:
     return degrees + minutes / 60 + seconds / 3600
 
 
-# A packet of a megabyte holds years of editing history; reading a larger one would cost more than the picture.
+# A megabyte holds years of editing history; reading a larger packet could cost more than the picture.
 MAX_XMP_BYTES = 1_000_000
 MAX_TITLE, MAX_DESCRIPTION, MAX_KEYWORD, MAX_KEYWORDS = 300, 3000, 100, 200
 
@@ -128,22 +128,21 @@ _UTF8 = b"\x1b%G"
 def description_of(image: Image.Image) -> dict[str, Any]:
     """title, description (both str) and keywords (list of str) of an opened picture.
 
-    What is missing is left out, and so is what cannot be read or is hostile: it is no reason to lose a picture. Each
-    field is taken from XMP where that has it, else from IPTC.
+    A field that is missing, unreadable or hostile is left out: it is no reason to refuse a picture. XMP wins over IPTC.
     """
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     sources: tuple[Callable[[], dict[str, Any]], ...] = (
         lambda: _from_iptc(image),
         lambda: from_xmp(image.info.get("xmp")),
     )
     for source in sources:
         with suppress(Exception):
-            found |= source()
-    return found
+            fields |= source()
+    return fields
 
 
 def from_xmp(packet: object) -> dict[str, Any]:
-    """The same of an XMP packet; raises whatever the parser raises over one that is broken or declares entities."""
+    """The same fields of an XMP packet; raises what the parser raises if it is broken or declares entities."""
     if isinstance(packet, str):
         packet = packet.encode()
     if not isinstance(packet, bytes) or not packet or len(packet) > MAX_XMP_BYTES:
@@ -151,15 +150,15 @@ def from_xmp(packet: object) -> dict[str, Any]:
     tree = ElementTree.fromstring(packet.strip(b"\0 \r\n\t"), forbid_dtd=True)
 
     def items(name: str) -> list[tuple[str, str]]:
-        """Language and text of the items of each property of this name."""
-        lists = [list(holder.iter(_LI)) for holder in tree.iter(_DC + name)]
-        return [(item.get(_LANG, ""), item.text or "") for each in lists for item in each]
+        """(language, text) of all items of the property."""
+        elements = [item for element in tree.iter(_DC + name) for item in element.iter(_LI)]
+        return [(item.get(_LANG, ""), item.text or "") for item in elements]
 
     def text(name: str) -> str:
-        every = items(name)
-        return next((text for language, text in every if language == "x-default"), every[0][1] if every else "")
+        texts = items(name)
+        return next((text for language, text in texts if language == "x-default"), texts[0][1] if texts else "")
 
-    return _tidy(text("title"), text("description"), [text for _, text in items("subject")])
+    return _fields(text("title"), text("description"), [text for _, text in items("subject")])
 
 
 def _from_iptc(image: Image.Image) -> dict[str, Any]:
@@ -173,26 +172,26 @@ def _from_iptc(image: Image.Image) -> dict[str, Any]:
         return [_decoded(value, utf8) for value in (values if isinstance(values, list) else [values])]
 
     title, caption = (next(iter(texts(key)), "") for key in (_TITLE, _CAPTION))
-    return _tidy(title, caption, texts(_KEYWORDS))
+    return _fields(title, caption, texts(_KEYWORDS))
 
 
 def _decoded(value: bytes, utf8: bool) -> str:
-    # Few programs of old said which characters they wrote; UTF-8 is told by itself, the rest was mostly Western.
+    # Few old programs wrote the character set; UTF-8 is recognised by its bytes, the others are mostly cp1252.
     with suppress(UnicodeDecodeError):
         return value.decode("utf-8")
     return value.decode("utf-8" if utf8 else "cp1252", "replace")
 
 
-def _tidy(title: str, description: str, keywords: Iterable[str]) -> dict[str, Any]:
-    words = dict.fromkeys(word for word in (_line(keyword, MAX_KEYWORD) for keyword in keywords) if word)
-    found = {
+def _fields(title: str, description: str, keywords: Iterable[str]) -> dict[str, Any]:
+    unique = dict.fromkeys(line for line in (_line(keyword, MAX_KEYWORD) for keyword in keywords) if line)
+    fields = {
         "title": _line(title, MAX_TITLE),
         "description": _line(description, MAX_DESCRIPTION),
-        "keywords": list(words)[:MAX_KEYWORDS],
+        "keywords": list(unique)[:MAX_KEYWORDS],
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in fields.items() if value}
 
 
-def _line(text: str, longest: int) -> str:
-    sound = text.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
-    return " ".join(sound.split())[:longest]
+def _line(text: str, max_length: int) -> str:
+    valid = text.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
+    return " ".join(valid.split())[:max_length]

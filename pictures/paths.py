@@ -1,4 +1,4 @@
-"""Where this machine finds the files that others name, and which of them it may read: the settings of [paths]."""
+"""The settings of [paths]: where this machine finds the files of other machines, and which files it may read."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -10,21 +10,21 @@ _OUTSIDE = "it is not below the allowed roots (paths.allowed)"
 
 
 class NotAllowed(Exception):
-    """The file is not below an allowed root; the text is the reason that a person reads."""
+    """The file is not below an allowed root; the text is the reason, for the user."""
 
 
 class Paths:
-    """The path map and the allowed roots of one machine; paths are bytes, for a name may hold any."""
+    """The path map and the allowed roots of one machine; paths are bytes, because a file name may contain any."""
 
     def __init__(self, map: Mapping[str, str], allowed: Sequence[str]) -> None:
-        self._map = {_parts(os.fsencode(named)): os.fsencode(here) for named, here in map.items()}
-        # Resolved once: an allowed root that is a link itself stands for what it points to.
+        self._map = {_parts(os.fsencode(remote)): os.fsencode(local) for remote, local in map.items()}
+        # Resolved once, because an allowed root may be a link itself.
         self._folders = [_parts(os.path.realpath(self.here(os.fsencode(root)))) for root in allowed if root[0] == "/"]
         self._places = [place(root) for root in allowed if root[0] != "/"]
         self._limited = bool(allowed)
 
     def here(self, path: bytes) -> bytes:
-        """The path on this machine of what others call `path`: the longest folder in the map that it lies in wins."""
+        """The path on this machine of a file that other machines call `path`, by the longest folder in the map."""
         if not self._map:
             return path
         parts = _parts(path)
@@ -35,9 +35,9 @@ class Paths:
         return path
 
     def allowed(self, path: bytes) -> bytes:
-        """The path to open for `path`, a path on this machine; raises NotAllowed where it must not be read.
+        """The path to open for `path`, a path on this machine; raises NotAllowed if it must not be read.
 
-        With allowed roots every link and every ".." is resolved first, so that none leads out of them.
+        With allowed roots, links and ".." are resolved first, so that none leads out of the roots.
         """
         if not self._limited:
             return path
@@ -48,14 +48,14 @@ class Paths:
         return real
 
     def allowed_place(self, uri: str) -> Place:
-        """The place elsewhere that `uri` names; raises NotAllowed where it must not be read."""
+        """The remote place that `uri` names; raises NotAllowed if it must not be read."""
         try:
-            found = place(uri)
+            remote = place(uri)
         except ValueError as error:
             raise NotAllowed(f"its address is refused: {error}") from None
-        if not any(found.is_below(root) for root in self._places):
+        if not any(remote.is_below(root) for root in self._places):
             raise NotAllowed(_OUTSIDE)
-        return found
+        return remote
 
 
 def paths_of(settings: Settings) -> Paths:

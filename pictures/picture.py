@@ -1,4 +1,4 @@
-"""What the loader makes of a file: its facts, and the pixels that each model wants."""
+"""The types of a picture on its way from the file to the models, and the errors of loading it."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from settings.errors import DarkroomError
 
 if TYPE_CHECKING:
-    # Not imported in earnest: who only lists files, like the producer, needs neither.
+    # Imported for the types only: the producer lists files without these libraries.
     import numpy as np
     from numpy.typing import NDArray
     from PIL import Image
@@ -15,7 +15,7 @@ Pixels: TypeAlias = "NDArray[np.uint8]"
 
 
 class LoadError(DarkroomError):
-    """A file that cannot become a picture; the text is the reason that a person reads."""
+    """A file that cannot be loaded as a picture; the text is the reason, for the user."""
 
     def __init__(self, stage: str, reason: str) -> None:
         super().__init__(reason)
@@ -24,14 +24,14 @@ class LoadError(DarkroomError):
 
 
 class FileGone(LoadError):
-    """There is no such file."""
+    """The file does not exist."""
 
     def __init__(self, reason: str = "the file is gone") -> None:
         super().__init__("read", reason)
 
 
 class NotReachable(LoadError):
-    """This machine does not see the place where the file lies; another one may."""
+    """This machine cannot reach the place of the file; another machine may."""
 
     def __init__(self, reason: str) -> None:
         super().__init__("read", reason)
@@ -39,7 +39,7 @@ class NotReachable(LoadError):
 
 @dataclass
 class Content:
-    """The bytes of a file, read once, with what is known without decoding them."""
+    """The bytes of a file, their hash, and when the file was modified."""
 
     data: bytes
     sha256: str
@@ -47,11 +47,11 @@ class Content:
 
 
 @dataclass
-class Opened:
-    """A picture whose header is read, and of a RAW file the picture that stands for it.
+class OpenedPicture:
+    """A picture that is opened; for a RAW file `image` is its preview or what was developed.
 
-    `width` and `height` are those of the original as it lies in the file; `orientation` is the EXIF number (1 to 8) of
-    the turn that makes both it and `image` upright.
+    `width` and `height` are those of the original, before it is turned; `orientation` is the EXIF orientation (1 to 8)
+    of both the original and `image`.
     """
 
     image: "Image.Image"
@@ -64,7 +64,7 @@ class Opened:
 
 @dataclass
 class Picture:
-    """A decoded picture, upright and in sRGB, at the sizes the models want.
+    """A decoded picture, upright and in sRGB, in the sizes of the models.
 
     `clip` and `blip` are uint8 RGB of shape (height, width, 3); `width` and `height` are those of the upright original
     in pixels.
@@ -79,7 +79,7 @@ class Picture:
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:
-    """Raise LoadError when a picture of this size has too many pixels; asked before memory is taken for them."""
+    """Raise LoadError if a picture of this size has too many pixels; call it before memory is allocated for them."""
     if width * height > max_pixels:
         raise LoadError(
             "decode", f"{width} x {height} = {width * height:,} pixels are more than ingest.max_pixels = {max_pixels:,}"

@@ -1,4 +1,4 @@
-"""From a decoded picture to the pixels of one model: what the Hugging Face processors do, in one resize."""
+"""Resizes a decoded picture for one model: the same result as the Hugging Face processors, in one resize."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ from pictures.picture import Pixels
 
 @dataclass(frozen=True)
 class ModelInput:
-    """What a model wants to see, read from its preprocessor configuration.
+    """The input of a model, as its preprocessor configuration describes it.
 
-    `crop` cuts the middle out of a picture whose shorter edge was scaled to `edge` (CLIP); without it the picture is
-    squeezed to `width` x `height` (BLIP). `mean` and `std` are per RGB channel, on values from 0 to 1.
+    With `crop`, the shorter edge is scaled to `edge` and the middle is cut out (CLIP); without it the picture is
+    resized to `width` x `height` (BLIP). `mean` and `std` are per RGB channel, on values from 0 to 1.
     """
 
     width: int
@@ -25,8 +25,8 @@ class ModelInput:
     std: tuple[float, float, float]
 
     @property
-    def least(self) -> tuple[int, int]:
-        """The least width and height a reduced decode may have without blurring this target."""
+    def min_size(self) -> tuple[int, int]:
+        """The smallest width and height of a decoded picture that need not be enlarged for this model."""
         side = max(self.edge, self.width, self.height)
         return side, side
 
@@ -37,8 +37,8 @@ def fit(image: Image.Image, target: ModelInput) -> Pixels:
     size = (target.width, target.height)
     if not target.crop:
         return np.asarray(image.resize(size, resample))
-    # One resize with a source box gives what resizing all of it and cropping then would, for less work. Sizes and
-    # margins are rounded down to whole pixels as the processor does; half a pixel off can be seen in small models.
+    # One resize with a source box has the same result as a resize and a crop, for less work. Sizes and margins are
+    # rounded down to whole pixels, as the processor does; half a pixel changes the results of small models.
     short = min(image.width, image.height)
     left, right = _span(image.width, target.edge * image.width // short, target.width)
     top, bottom = _span(image.height, target.edge * image.height // short, target.height)
@@ -46,7 +46,7 @@ def fit(image: Image.Image, target: ModelInput) -> Pixels:
 
 
 def _span(length: int, resized: int, cropped: int) -> tuple[float, float]:
-    """The stretch of an edge of `length` pixels that is the middle `cropped` ones of it once it is `resized`."""
+    """Start and end, on an edge of `length` pixels, of the middle `cropped` pixels after it is resized to `resized`."""
     cropped = min(cropped, resized)
-    begin = (resized - cropped) // 2
-    return begin * length / resized, min((begin + cropped) * length / resized, length)
+    margin = (resized - cropped) // 2
+    return margin * length / resized, min((margin + cropped) * length / resized, length)

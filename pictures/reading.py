@@ -1,6 +1,6 @@
-"""From the address in a message to its bytes: one read serves hash, metadata and both models.
+"""Reads the bytes of an address once, for the hash, the metadata and both models.
 
-The path map and the allowed roots come first, then the reader of the scheme.
+The path map and the allowed roots are applied first, then the reader of the scheme.
 """
 
 import errno
@@ -27,30 +27,30 @@ _KINDS = (
 
 
 def open_regular(path: str | Path) -> tuple[int, os.stat_result]:
-    """A descriptor of an ordinary file, open for reading, and its facts; raises LoadError where there is none."""
+    """A descriptor of a regular file, open for reading, and its stat; raises LoadError if it is not a regular file."""
     try:
         _refuse_special(os.stat(path))
-        # O_NONBLOCK: a named pipe that has just taken the file's place would wait for a writer for ever.
+        # O_NONBLOCK: if a named pipe has just replaced the file, opening it would wait for a writer for ever.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     except FileNotFoundError:
         raise FileGone from None
     except PermissionError:
         raise LoadError("read", "no permission to read it") from None
     except OSError as error:
-        in_a_circle = error.errno == errno.ELOOP
-        reason = "the link leads back to itself" if in_a_circle else f"cannot be opened: {error.strerror}"
+        is_loop = error.errno == errno.ELOOP
+        reason = "the link leads back to itself" if is_loop else f"cannot be opened: {error.strerror}"
         raise LoadError("read", reason) from None
-    facts = os.fstat(descriptor)
+    status = os.fstat(descriptor)
     try:
-        _refuse_special(facts)
+        _refuse_special(status)
     except LoadError:
         os.close(descriptor)
         raise
-    return descriptor, facts
+    return descriptor, status
 
 
 def read(uri: str, max_bytes: int) -> Content:
-    """Read a file:// address once; raises LoadError with the reason when it cannot be."""
+    """Read a file:// address once; raises LoadError with the reason if that fails."""
     try:
         path = file_path(uri)
     except ValueError as error:
@@ -59,7 +59,7 @@ def read(uri: str, max_bytes: int) -> Content:
 
 
 def read_at(path: str | Path, max_bytes: int) -> Content:
-    """Read the file at a path once; raises LoadError with the reason when it cannot be."""
+    """Read the file at a path once; raises LoadError with the reason if that fails."""
     descriptor, before = open_regular(path)
     try:
         if before.st_size == 0:
@@ -82,15 +82,15 @@ def read_at(path: str | Path, max_bytes: int) -> Content:
     return Content(data, hashlib.sha256(data).hexdigest(), before.st_mtime_ns)
 
 
-def _refuse_special(facts: os.stat_result) -> None:
-    # Told before it is opened: opening a device can already do something, and open() does not take a directory.
+def _refuse_special(status: os.stat_result) -> None:
+    # Checked before it is opened, because opening a device may have an effect.
     for test, kind in _KINDS:
-        if test(facts.st_mode):
+        if test(status.st_mode):
             raise LoadError("read", f"not a regular file but {kind}")
 
 
 class Sources:
-    """Every place that this worker may read pictures from; safe to call from many threads."""
+    """All places from which this worker may read pictures; safe to call from many threads."""
 
     def __init__(self, settings: Settings) -> None:
         self._paths = paths_of(settings)
@@ -101,7 +101,7 @@ class Sources:
     def read(self, uri: str, root: str) -> Content:
         """Read a file of a job with this root.
 
-        Raises LoadError with the reason when it cannot be read, as NotReachable where another worker may reach it.
+        Raises LoadError with the reason if that fails; NotReachable if another worker may succeed.
         """
         try:
             name, outer = split(uri)
@@ -111,15 +111,15 @@ class Sources:
         if scheme in REMOTE:
             if name is None:
                 return self._remote.read(outer)
-            version, opened = self._remote.open(outer)
-            return self._archives.read(outer, version, opened, name)
+            version, open_archive = self._remote.open(outer)
+            return self._archives.read(outer, version, open_archive, name)
         path = self._local(outer)
         try:
             if name is None:
                 return read_at(path, self._max_bytes)
-            descriptor, facts = open_regular(path)
+            descriptor, status = open_regular(path)
             os.close(descriptor)
-            state = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
+            state = (status.st_ino, status.st_size, status.st_mtime_ns)
             return self._archives.read(outer, state, lambda: _stream(path), name)
         except FileGone:
             if name is None or not os.path.exists(path):
@@ -133,18 +133,18 @@ class Sources:
             raise LoadError("read", str(error)) from None
 
     def _require_root(self, path: Path, root: str) -> None:
-        """Raise NotReachable when it is not the file that is missing but the disk: the root is not mounted here."""
+        """Raise NotReachable if the whole disk is missing and not only the file: the root is not mounted here."""
         if _has_content(path.parent):
             return
         try:
-            named = file_path(split(root)[1])
+            root_path = file_path(split(root)[1])
         except ValueError:
             return
-        folder = Path(os.fsdecode(self._paths.here(named)))
+        folder = Path(os.fsdecode(self._paths.here(root_path)))
         if folder.is_file() or _has_content(folder):
             return
-        what = "is an empty folder" if folder.is_dir() else "is not there"
-        raise NotReachable(f"{os.fsencode(folder).decode(errors='replace')} {what}: is it mounted? (paths.map)")
+        problem = "is an empty folder" if folder.is_dir() else "is not there"
+        raise NotReachable(f"{os.fsencode(folder).decode(errors='replace')} {problem}: is it mounted? (paths.map)")
 
 
 def _has_content(folder: Path) -> bool:

@@ -1,9 +1,9 @@
-"""Files elsewhere, by fsspec: s3://, gs:// and http(s)://, within the same bounds as local ones.
+"""Remote files by fsspec: s3://, gs:// and http(s)://, with the same limits as local files.
 
-Credentials come from the environment of each library. When such a file was modified is told as one number that the
-scan and the reader both find. It stands in the payload as `mtime`, in nanoseconds: whole seconds of the last
-modification, and in the digits below a checksum of what changes with the content (the ETag, or an archive's CRC-32), so
-that two versions of one second differ.
+Credentials come from the environment of each library. The version of such a file is one number, `mtime` in the payload,
+which the scan and the reader both compute. It is the time of the last modification in nanoseconds: whole seconds, and
+in place of their fraction a checksum of what changes with the content (the ETag, or the CRC-32 in an archive), so that
+two versions from the same second differ.
 """
 
 import calendar
@@ -26,36 +26,36 @@ from settings.extras import install_hint
 CONNECT_SECONDS = 5
 _PACKAGES = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs"), "http": ("aiohttp", "http"), "https": ("aiohttp", "http")}
 
-_AWAY = {"OSError", "TimeoutError", "ClientError", "BotoCoreError", "HttpError"}
-_LOCKED = {"PermissionError", "NoCredentialsError", "PartialCredentialsError"}
+_NO_ANSWER = {"OSError", "TimeoutError", "ClientError", "BotoCoreError", "HttpError"}
+_NO_PERMISSION = {"PermissionError", "NoCredentialsError", "PartialCredentialsError"}
 What = Literal["gone", "locked", "sent on", "away", "other"]
 
 
 class RedirectRefused(Exception):
-    """A web server sends on to an address that is not allowed."""
+    """A web server redirects to an address that is not allowed."""
 
 
 def what_happened(error: Exception, scheme: str) -> What:
-    """What the error of a library means; its own text is for nobody, for it may hold a signed address."""
-    # fsspec makes "not found" of every error of a web server; what it was stands behind.
-    known = error.__cause__ if scheme in ("http", "https") and isinstance(error, FileNotFoundError) else error
-    known = known or error
-    names = {kind.__name__ for kind in type(known).__mro__}
-    status = getattr(known, "status", None)
-    if isinstance(known, RedirectRefused):
+    """The meaning of a library's error; its text is never shown, because it may contain a signed address."""
+    # fsspec raises FileNotFoundError for every error of a web server; the real error is its cause.
+    is_wrapped = scheme in ("http", "https") and isinstance(error, FileNotFoundError)
+    cause = (error.__cause__ if is_wrapped else None) or error
+    names = {class_.__name__ for class_ in type(cause).__mro__}
+    status = getattr(cause, "status", None)
+    if isinstance(cause, RedirectRefused):
         return "sent on"
-    if isinstance(known, FileNotFoundError) or status in (404, 410):
+    if isinstance(cause, FileNotFoundError) or status in (404, 410):
         return "gone"
-    if names & _LOCKED or status in (401, 403):
+    if names & _NO_PERMISSION or status in (401, 403):
         return "locked"
-    return "away" if names & _AWAY else "other"
+    return "away" if names & _NO_ANSWER else "other"
 
 
 def filesystem(scheme: str, seconds: float, follow: Callable[[str], bool] = lambda address: False) -> Any:
     """The fsspec file system of a scheme; no answer may take longer than `seconds`.
 
-    `follow` says whether a web server may send on to an address, for that may lead anywhere. Raises ServiceMissing
-    where the package for the scheme is not installed.
+    `follow` decides whether a redirect of a web server to an address is allowed. Raises ServiceMissing if the package
+    for the scheme is not installed.
     """
     package, extra = _PACKAGES[scheme]
     try:
@@ -64,14 +64,14 @@ def filesystem(scheme: str, seconds: float, follow: Callable[[str], bool] = lamb
         importlib.import_module(package)
     except ImportError as error:
         raise ServiceMissing(f"{scheme}:// needs the package {package}: run {install_hint(extra)}.") from error
-    # Listings are never kept: a file that came in after the last look must be found.
-    kept: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
+    # Without a cache of listings, so that a file that was added after the last listing is found.
+    no_cache: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
     if scheme == "s3":
         limits = {"connect_timeout": CONNECT_SECONDS, "read_timeout": seconds}
-        return fsspec.filesystem("s3", config_kwargs=limits, **kept)
+        return fsspec.filesystem("s3", config_kwargs=limits, **no_cache)
     if scheme == "gs":
-        return fsspec.filesystem("gs", requests_timeout=seconds, **kept)
-    return fsspec.filesystem("http", encoded=True, get_client=_client(seconds, follow), **kept)
+        return fsspec.filesystem("gs", requests_timeout=seconds, **no_cache)
+    return fsspec.filesystem("http", encoded=True, get_client=_client(seconds, follow), **no_cache)
 
 
 def _client(seconds: float, follow: Callable[[str], bool]) -> Callable[..., Any]:
@@ -86,7 +86,7 @@ def _client(seconds: float, follow: Callable[[str], bool]) -> Callable[..., Any]
         trace = aiohttp.TraceConfig()
         trace.on_request_redirect.append(refuse)
         limits = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
-        # trust_env: the machine's proxies, and logins from ~/.netrc.
+        # trust_env: use the proxies of the machine and the logins in ~/.netrc.
         return aiohttp.ClientSession(timeout=limits, trace_configs=[trace], trust_env=True, **arguments)
 
     return client
@@ -97,14 +97,14 @@ UNKNOWN = -1
 
 
 def modified(info: Mapping[str, Any]) -> int:
-    """The number for what fsspec tells of a file; UNKNOWN where the server tells neither a time nor an ETag."""
+    """The version of a file by its info from fsspec; UNKNOWN if the server sends neither a time nor an ETag."""
     seconds = next((_seconds(info[key]) for key in ("LastModified", "Last-Modified", "updated") if info.get(key)), 0)
     tag = str(info.get("ETag") or info.get("etag") or "")
     return seconds * SECOND + zlib.crc32(tag.encode()) % SECOND if seconds or tag else UNKNOWN
 
 
 def modified_member(member: ZipInfo) -> int:
-    """The number for a member of an archive; its time has no zone there and is taken for UTC."""
+    """The version of a member of an archive; its time has no zone and counts as UTC."""
     try:
         seconds = calendar.timegm((*member.date_time, 0, 0, 0))
     except ValueError:
@@ -112,18 +112,18 @@ def modified_member(member: ZipInfo) -> int:
     return max(0, seconds) * SECOND + member.CRC % SECOND
 
 
-def _seconds(when: Any) -> int:
+def _seconds(time: Any) -> int:
     try:
-        if isinstance(when, str):
-            when = datetime.fromisoformat(when) if when[:1].isdigit() else parsedate_to_datetime(when)
-        return max(0, int(when.timestamp()))
+        if isinstance(time, str):
+            time = datetime.fromisoformat(time) if time[:1].isdigit() else parsedate_to_datetime(time)
+        return max(0, int(time.timestamp()))
     except (ValueError, AttributeError, OverflowError):
         return 0
 
 
 T = TypeVar("T")
-# Below the limit that the watchdog sets, which ends the whole process.
-PATIENCE = 0.8
+# A request may take this share of ingest.load_seconds, after which the watchdog would end the whole process.
+REQUEST_SHARE = 0.8
 
 
 class RemoteFiles:
@@ -132,19 +132,19 @@ class RemoteFiles:
     def __init__(self, paths: Paths, max_bytes: int, load_seconds: float) -> None:
         self._paths = paths
         self._max_bytes = max_bytes
-        self._seconds = max(1.0, PATIENCE * load_seconds)
+        self._seconds = max(1.0, REQUEST_SHARE * load_seconds)
         self._systems: dict[str, Any] = {}
         self._lock = threading.Lock()
 
     def read(self, uri: str) -> Content:
-        """Read a file once; raises LoadError with the reason, NotReachable where another machine may do better."""
-        place, info = self._look(uri)
+        """Read a file once; raises LoadError with the reason, NotReachable if another machine may succeed."""
+        place, info = self._info(uri)
         size = info["size"]
         if size == 0:
             raise LoadError("read", "the file is empty")
         if size is not None and size > self._max_bytes:
             raise LoadError("read", f"{size:,} bytes are more than ingest.max_bytes = {self._max_bytes:,}")
-        data = self._ask(place, lambda: self._bytes(uri, place, size))
+        data = self._call(place, lambda: self._download(uri, place, size))
         if len(data) > self._max_bytes:
             raise LoadError("read", f"more than ingest.max_bytes = {self._max_bytes:,} bytes")
         if not data:
@@ -154,26 +154,26 @@ class RemoteFiles:
         return Content(data, hashlib.sha256(data).hexdigest(), modified(info))
 
     def open(self, uri: str) -> tuple[int, Callable[[], BinaryIO]]:
-        """A number that changes with the file, and how to open it for reading here and there; raises as `read`."""
-        place, info = self._look(uri)
+        """The version of a file, and a function that opens it for random access; raises as `read` does."""
+        place, info = self._info(uri)
         system, path = self._system(place), _path(uri, place)
-        return modified(info), lambda: cast(BinaryIO, self._ask(place, lambda: system.open(path, "rb")))
+        return modified(info), lambda: cast(BinaryIO, self._call(place, lambda: system.open(path, "rb")))
 
-    def _look(self, uri: str) -> tuple[Place, dict[str, Any]]:
+    def _info(self, uri: str) -> tuple[Place, dict[str, Any]]:
         try:
             place = self._paths.allowed_place(uri)
         except NotAllowed as error:
             raise LoadError("read", str(error)) from None
-        info: dict[str, Any] = self._ask(place, lambda: self._system(place).info(_path(uri, place)))
+        info: dict[str, Any] = self._call(place, lambda: self._system(place).info(_path(uri, place)))
         if info.get("type") == "directory":
             raise LoadError("read", "not a file but a folder")
         return place, info
 
-    def _bytes(self, uri: str, place: Place, size: int | None) -> bytes:
+    def _download(self, uri: str, place: Place, size: int | None) -> bytes:
         system, path = self._system(place), _path(uri, place)
         if size is not None and place.scheme in ("s3", "gs"):
             return bytes(system.cat_file(path, start=0, end=size))
-        # A web server may send more than it announced, so what it sends is counted.
+        # A web server may send more bytes than it announced, so they are counted.
         data = b""
         with system.open(path, "rb", block_size=0, size=size) as stream:
             while len(data) <= self._max_bytes and (more := stream.read(self._max_bytes + 1 - len(data))):
@@ -194,34 +194,34 @@ class RemoteFiles:
             return False
         return True
 
-    def _ask(self, place: Place, ask: Callable[[], T]) -> T:
+    def _call(self, place: Place, request: Callable[[], T]) -> T:
         try:
-            return ask()
+            return request()
         except ServiceMissing as error:
             raise NotReachable(str(error).removesuffix(".")) from error
         except Exception as error:
-            raise _explained(place, error) from None
+            raise _load_error(place, error) from None
 
 
 def _path(uri: str, place: Place) -> str:
     return uri if place.scheme in ("http", "https") else f"{place.host}/{place.path}"
 
 
-def _explained(place: Place, error: Exception) -> LoadError:
-    """The error of a library as the reason that a person reads."""
-    where = f"{place.scheme}://{place.host}"
+def _load_error(place: Place, error: Exception) -> LoadError:
+    """The error of a library as a LoadError."""
+    address = f"{place.scheme}://{place.host}"
     match what_happened(error, place.scheme):
         case "gone":
             return FileGone()
         case "locked":
             return LoadError(
-                "read", f"{where} gives no permission to read it, or this worker has no credentials for it"
+                "read", f"{address} gives no permission to read it, or this worker has no credentials for it"
             )
         case "sent on":
             return LoadError(
-                "read", f"{where} sends on to an address that is not among the allowed roots (paths.allowed)"
+                "read", f"{address} sends on to an address that is not among the allowed roots (paths.allowed)"
             )
         case "away":
-            return NotReachable(f"{where} does not answer ({type(error.__cause__ or error).__name__})")
+            return NotReachable(f"{address} does not answer ({type(error.__cause__ or error).__name__})")
         case "other":
             return LoadError("read", f"cannot be read ({type(error).__name__})")

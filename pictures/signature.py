@@ -1,4 +1,4 @@
-"""Which format some bytes are in, whether they end where it says, and why a decoder refused them, in words."""
+"""Recognises the format of bytes, whether they are cut off, and why a decoder refused them, as a sentence."""
 
 import io
 import re
@@ -9,8 +9,8 @@ from PIL import TiffImagePlugin
 
 from pictures.formats import RAW_KINDS
 
-# The beginnings that a format's own standard prescribes; those with more than one kind of content are told further on.
-_BEGINNINGS = (
+# The signatures of the standards; TIFF and ISO base media files contain several formats, which are told apart below.
+_SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"GIF87a", "GIF"),
@@ -34,29 +34,29 @@ _BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"crx ": "CR3"} | dict.fromkeys(
 )
 
 _DNG_VERSION, _PHOTOMETRIC, _SUB_IFDS, _MAKE = 50706, 262, 330, 271
-# Offsets and lengths of strips, of tiles (TIFF 6.0).
+# Tags of the offsets and the lengths of strips, and of tiles (TIFF 6.0).
 _STRIPS = ((273, 279), (324, 325))
-# Values of PhotometricInterpretation for what a sensor saw: a colour filter array (TIFF/EP), LinearRaw (DNG 1.7).
-_SENSOR = {32803, 34892}
+# Values of PhotometricInterpretation for sensor data: a colour filter array (TIFF/EP), LinearRaw (DNG 1.7).
+_SENSOR_DATA = {32803, 34892}
 _MAKERS = (("nikon", "NEF"), ("sony", "ARW"))
 _TAIL = 4096
 
 
 def format_of(data: bytes) -> str | None:
-    """The format that the bytes begin like, None for one that Darkroom does not know."""
+    """The format of the bytes by their signature, None if Darkroom does not know it."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
     if data[4:8] == b"ftyp":
         return _brand_of(data)
-    found = next((name for beginning, name in _BEGINNINGS if data.startswith(beginning)), None)
-    if found == "TIFF" and data[8:11] == b"CR\x02":
+    format_name = next((name for signature, name in _SIGNATURES if data.startswith(signature)), None)
+    if format_name == "TIFF" and data[8:11] == b"CR\x02":
         return "CR2"
-    return _raw_in_tiff(data) or found if found == "TIFF" else found
+    return _raw_in_tiff(data) or format_name if format_name == "TIFF" else format_name
 
 
-def ends_early(data: bytes, form: str | None) -> bool:
-    """True when the format says that there should be more bytes than there are."""
-    match form:
+def ends_early(data: bytes, format_name: str | None) -> bool:
+    """True if the file should have more bytes, as its format says."""
+    match format_name:
         case "PNG":
             return b"IEND" not in data[-_TAIL:]
         case "JPEG":
@@ -81,24 +81,22 @@ def ends_early(data: bytes, form: str | None) -> bool:
 
 def _brand_of(data: bytes) -> str | None:
     size = min(int.from_bytes(data[:4], "big"), 256)
-    # The major brand first, then the compatible ones: "mif1" as the major one says HEIF or AVIF, so it counts last.
+    # The major brand counts first, then the compatible brands; mif1 and msf1 last, because they may be HEIF or AVIF.
     brands = [data[8:12]] + [data[start : start + 4] for start in range(16, size - 3, 4)]
-    found = [
-        _BRANDS[brand] for brand in sorted(brands, key=lambda brand: brand in (b"mif1", b"msf1")) if brand in _BRANDS
-    ]
-    return found[0] if found else None
+    brands.sort(key=lambda brand: brand in (b"mif1", b"msf1"))
+    return next((_BRANDS[brand] for brand in brands if brand in _BRANDS), None)
 
 
 def _raw_in_tiff(data: bytes) -> str | None:
-    """The kind of RAW that a TIFF structure holds, None for an ordinary TIFF or a broken one."""
+    """The RAW format of a TIFF structure, None for an ordinary TIFF or a broken one."""
     try:
         first, others = _directories(data)
         if _DNG_VERSION in first:
             return "DNG"
-        if not any(directory.get(_PHOTOMETRIC) in _SENSOR for directory in (first, *others)):
+        if not any(directory.get(_PHOTOMETRIC) in _SENSOR_DATA for directory in (first, *others)):
             return None
         make = str(first.get(_MAKE, "")).lower()
-    except Exception:  # whatever a broken directory raises; the decoder says what is wrong with it
+    except Exception:  # a broken directory may raise anything; the decoder will say what is wrong with it
         return None
     return next((kind for maker, kind in _MAKERS if make.startswith(maker)), "RAW")
 
@@ -106,17 +104,17 @@ def _raw_in_tiff(data: bytes) -> str | None:
 def _directories(
     data: bytes,
 ) -> tuple[TiffImagePlugin.ImageFileDirectory_v2, list[TiffImagePlugin.ImageFileDirectory_v2]]:
-    """The first directory of a TIFF structure, and those that it says lie below it."""
+    """The first directory of a TIFF structure, and its subdirectories."""
     stream = io.BytesIO(data)
     header = data[:16] if b"+" in data[2:4] else data[:8]
-    if header[:4] not in TiffImagePlugin.PREFIXES:  # ORF and RW2 differ in their magic number only
+    if header[:4] not in TiffImagePlugin.PREFIXES:  # ORF and RW2 differ from TIFF only in the magic number
         header = (b"MM\0*" if header[:1] == b"M" else b"II*\0") + header[4:]
     first = TiffImagePlugin.ImageFileDirectory_v2(header)
     stream.seek(first.next)
     first.load(stream)
     others = []
-    below = first.get(_SUB_IFDS, ())
-    for offset in list(below if isinstance(below, tuple) else (below,))[:8]:
+    offsets = first.get(_SUB_IFDS, ())
+    for offset in list(offsets if isinstance(offsets, tuple) else (offsets,))[:8]:
         directory = TiffImagePlugin.ImageFileDirectory_v2(header)
         stream.seek(offset)
         directory.load(stream)
@@ -126,8 +124,8 @@ def _directories(
 
 def _directories_end_early(data: bytes) -> bool:
     order: Literal["little", "big"] = "little" if data[:1] == b"I" else "big"
-    begin = int.from_bytes(data[8:16] if b"+" in data[2:4] else data[4:8], order)
-    if begin + 2 > len(data):
+    start = int.from_bytes(data[8:16] if b"+" in data[2:4] else data[4:8], order)
+    if start + 2 > len(data):
         return True
     try:
         first, others = _directories(data)
@@ -136,29 +134,29 @@ def _directories_end_early(data: bytes) -> bool:
                 ends = zip(directory.get(offsets, ()), directory.get(lengths, ()))
                 if any(offset + length > len(data) for offset, length in ends):
                     return True
-    except Exception:  # nothing more can be said of a directory that cannot be read
+    except Exception:  # a directory that cannot be read says nothing about the end
         return False
     return False
 
 
 def _boxes_end_early(data: bytes) -> bool:
-    at = 0
-    while at + 8 <= len(data):
-        size = int.from_bytes(data[at : at + 4], "big")
-        if size == 1 and at + 16 <= len(data):
-            (size,) = struct.unpack_from(">Q", data, at + 8)
-        if size == 0:  # this one reaches to the end, wherever that is
+    start = 0
+    while start + 8 <= len(data):
+        size = int.from_bytes(data[start : start + 4], "big")
+        if size == 1 and start + 16 <= len(data):
+            (size,) = struct.unpack_from(">Q", data, start + 8)
+        if size == 0:  # this box ends with the file
             return False
         if size < 8:
             return True
-        at += size
-    return at != len(data)
+        start += size
+    return start != len(data)
 
 
 NO_PICTURE = "its content is not a picture format that Darkroom reads"
 CUT_OFF = "the picture is cut off: its data end too early"
 
-_ENDS = (
+_CUT_OFF_MESSAGES = (
     "truncated",
     "end of file",
     "not enough",
@@ -170,21 +168,27 @@ _ENDS = (
 _UNSUPPORTED = re.compile(r"(?:unsupported|not supported|unknown|unimplemented)\b[\w\s.,()'-]{0,80}", re.IGNORECASE)
 
 
-def reason_of(error: BaseException, data: bytes, form: str | None) -> str:
-    """Why these bytes, which begin like `form`, could not be decoded; `error` is what the decoder raised."""
+def reason_of(error: BaseException, data: bytes, format_name: str | None) -> str:
+    """Why these bytes with the signature of `format_name` could not be decoded; `error` is the decoder's error."""
     text = str(error).strip().lower()
     if isinstance(error, MemoryError):
         return "not enough memory to decode it"
-    if form is None:
+    if format_name is None:
         return NO_PICTURE
     if "max_text" in text or "decompressed data too large" in text:
         return "a text or a colour profile inside it unpacks to more bytes than is safe"
-    if isinstance(error, EOFError) or any(words in text for words in _ENDS) or ends_early(data, form):
+    if (
+        isinstance(error, EOFError)
+        or any(words in text for words in _CUT_OFF_MESSAGES)
+        or ends_early(data, format_name)
+    ):
         return CUT_OFF
-    if form in RAW_KINDS:
-        unknown = type(error).__name__ == "LibRawFileUnsupportedError"
-        return f"its {form} data are damaged{', or from a camera that LibRaw does not know' if unknown else ''}"
-    named = _UNSUPPORTED.search(str(error))
-    if named and not isinstance(error, KeyError | AttributeError | TypeError | NameError):
-        return f"its {form} data are damaged or of an uncommon kind: {named.group().strip(' .,')}"
-    return f"its {form} data are damaged"
+    if format_name in RAW_KINDS:
+        is_unknown = type(error).__name__ == "LibRawFileUnsupportedError"
+        return (
+            f"its {format_name} data are damaged{', or from a camera that LibRaw does not know' if is_unknown else ''}"
+        )
+    unsupported = _UNSUPPORTED.search(str(error))
+    if unsupported and not isinstance(error, KeyError | AttributeError | TypeError | NameError):
+        return f"its {format_name} data are damaged or of an uncommon kind: {unsupported.group().strip(' .,')}"
+    return f"its {format_name} data are damaged"

@@ -1,8 +1,8 @@
 """The addresses of files: file://, s3://, gs://, http(s)://, and members of zip archives in any of these places.
 
-A member of an archive is written as fsspec chains addresses: `zip://inner/name.jpg::file:///path/pictures.zip`, and the
-archive itself as `zip://::file:///path/pictures.zip`. Names are percent-encoded, so that every byte a name may hold
-survives, and `::` stands between a member and its archive only.
+A member of an archive has a chained address, as in fsspec: `zip://inner/name.jpg::file:///path/pictures.zip`; the
+archive itself is `zip://::file:///path/pictures.zip`. Names are percent-encoded, so they may contain any byte, and `::`
+occurs only between a member and its archive.
 """
 
 import re
@@ -12,13 +12,14 @@ from urllib.parse import quote, quote_from_bytes, unquote, unquote_to_bytes, url
 REMOTE = ("s3", "gs", "http", "https")
 _PORTS = {"http": 80, "https": 443}
 _ARCHIVE = "zip://"
-# What urlsplit cuts an address at, or takes out of it. Ours have none of these, and it costs as much as opening a file.
-_SPLITS = re.compile(r"[?#\x00-\x20]")
+# The characters at which urlsplit cuts an address, or which it removes. Our addresses have none of them, so the slow
+# urlsplit, as slow as opening a file, is needed only for others.
+_SPECIAL = re.compile(r"[?#\x00-\x20]")
 
 
 @dataclass(frozen=True)
 class Place:
-    """A file or folder elsewhere: the bucket or the host with its port, and the decoded parts of the path below it."""
+    """A remote file or folder: the bucket, or the host with its port, and the decoded parts of the path below it."""
 
     scheme: str
     host: str
@@ -26,8 +27,8 @@ class Place:
 
     def is_below(self, root: "Place") -> bool:
         """True for the root itself and for everything below it."""
-        here = (self.scheme, self.host, self.parts[: len(root.parts)])
-        return here == (root.scheme, root.host, root.parts)
+        start = (self.scheme, self.host, self.parts[: len(root.parts)])
+        return start == (root.scheme, root.host, root.parts)
 
     @property
     def path(self) -> str:
@@ -36,19 +37,19 @@ class Place:
 
     @property
     def uri(self) -> str:
-        """The address in its one form."""
+        """The address in its canonical form."""
         return address(self.scheme, f"{self.host}/{self.path}".rstrip("/"))
 
 
 def address(scheme: str, path: str) -> str:
-    """The address of a bucket or host with its path, decoded."""
+    """The address of a bucket or a host with its decoded path."""
     return f"{scheme}://{quote(path, safe='/:[]' if scheme in _PORTS else '/', errors='surrogateescape')}"
 
 
 def place(uri: str) -> Place:
     """The place that an s3://, gs:// or http(s):// address names.
 
-    Raises ValueError with the reason for any other; the reason never repeats the address, which may hold a secret.
+    Raises ValueError with the reason for any other; the reason never contains the address, which may be secret.
     """
     parts = urlsplit(uri)
     if parts.scheme not in REMOTE:
@@ -71,13 +72,13 @@ def place(uri: str) -> Place:
 
 
 def uri_of(path: bytes) -> str:
-    """The file:// URI of an absolute path; any byte that a name may hold survives."""
-    # What Path.as_uri does, without a Path for every file.
+    """The file:// URI of an absolute path, which may contain any byte."""
+    # The same as Path.as_uri, but without a Path for every file.
     return "file://" + quote_from_bytes(path)
 
 
 def path_of(uri: str) -> bytes | None:
-    """The path of a file:// URI, the reverse of `uri_of`; None for any other."""
+    """The path of a file:// URI, the inverse of `uri_of`; None for any other."""
     try:
         return file_path(uri)
     except ValueError:
@@ -86,7 +87,7 @@ def path_of(uri: str) -> bytes | None:
 
 def file_path(uri: str) -> bytes:
     """The path that a file:// address names; raises ValueError with the reason for any other."""
-    if uri.startswith("file:///") and not _SPLITS.search(uri):
+    if uri.startswith("file:///") and not _SPECIAL.search(uri):
         path = unquote_to_bytes(uri[len("file://") :])
     else:
         parts = urlsplit(uri)
@@ -99,9 +100,9 @@ def file_path(uri: str) -> bytes:
 
 
 def split(uri: str) -> tuple[str | None, str]:
-    """(None, uri) for a file; for a member of an archive its decoded name there and the archive's address.
+    """(None, uri) for a file; (decoded name, address of the archive) for a member of an archive.
 
-    Raises ValueError for an archive without an address.
+    Raises ValueError if the address of the archive is missing.
     """
     if not uri.startswith(_ARCHIVE):
         return None, uri
@@ -112,11 +113,11 @@ def split(uri: str) -> tuple[str | None, str]:
 
 
 def member(archive: str, name: str) -> str:
-    """The address of a member of an archive, or with an empty name of the archive as a whole."""
+    """The address of a member of an archive; with an empty name, of the archive itself."""
     return f"{_ARCHIVE}{quote(name, errors='surrogateescape')}::{archive}"
 
 
 def name_of(uri: str) -> str:
-    """The name of a file as a person knows it: the last part of its path, decoded."""
+    """The name of a file: the last part of its path, decoded."""
     path = uri.removeprefix(_ARCHIVE).partition("::")[0] if uri.startswith(_ARCHIVE) else uri
     return unquote(path.rsplit("/", 1)[-1], errors="replace")

@@ -4,21 +4,11 @@ import os
 
 import click
 
+from producer.commands.collection import export, map_, move, prune, stats
 from producer.commands.duplicates import duplicates
-from producer.commands.errors import errors
-from producer.commands.export import export
-from producer.commands.ingest import ingest
-from producer.commands.jobs import jobs
-from producer.commands.map import map_
-from producer.commands.move import move
-from producer.commands.prune import prune
-from producer.commands.report import report
-from producer.commands.retry import retry
-from producer.commands.search import search
-from producer.commands.similar import similar
-from producer.commands.stats import stats
-from producer.commands.status import status
-from producer.commands.watch import watch
+from producer.commands.ingest import ingest, retry, watch
+from producer.commands.jobs import errors, jobs, report, status
+from producer.commands.search import search, similar
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

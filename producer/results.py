@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pictures.thumbnails import thumbnail
-from producer.collection.search import Found, Rows
+from producer.collection.search import Rows, SearchResult
 from producer.formatting import brief
 from producer.pages.contact_sheet import Section
 from settings.errors import ServiceMissing
@@ -62,11 +62,11 @@ def print_picture(row: Mapping[str, Any], console: Console, draw: Drawer) -> Non
     console.print()
 
 
-def page_sections(found: Found) -> list[Section]:
-    """The picture that was searched by, where there is one, then what was found."""
-    if found.picture is None:
-        return [Section("", found.rows)]
-    return [Section("This picture", [{"uri": found.picture.uri}]), Section("Most alike first", found.rows)]
+def page_sections(result: SearchResult) -> list[Section]:
+    """The picture that was searched by, where there is one, then the results."""
+    if result.picture is None:
+        return [Section("", result.to_dicts())]
+    return [Section("This picture", [{"uri": result.picture.uri}]), Section("Most alike first", result.to_dicts())]
 
 
 def page_note(count: int, conditions: Sequence[str], what: str = "picture") -> str:

@@ -12,9 +12,9 @@ from settings import Settings, load_settings
 from tasks.broker import keepalive_options, redis_url
 from tasks.queues import INTERNAL, ROUTES
 
-_SILENT = {task: {"send_events": False} for task in INTERNAL}
+_WITHOUT_EVENTS = {task: {"send_events": False} for task in INTERNAL}
 
-# By the names in the URLs and not by `broker_transport`: that one kombu ignores for a Unix socket (redis+socket://).
+# By the schemes of the URLs, because kombu ignores `broker_transport` for a Unix socket (redis+socket://).
 TRANSPORT_ALIASES.update(redis="tasks.transport:Transport", rediss="tasks.transport:Transport")
 
 
@@ -27,11 +27,11 @@ class Loader(AppLoader):
 
 
 def make_app(settings: Settings) -> Celery:
-    """A Celery app for these settings: msgpack only, late acks, short leases, results kept for RPC tasks alone."""
+    """A Celery app for these settings: msgpack only, late acknowledgements, short leases."""
     url = redis_url(settings)
     celery_url = url.replace("unix://", "redis+socket://", 1)
     if url.startswith("rediss://") and "ssl_cert_reqs=" not in url:
-        # redis-py checks the certificate unless told not to; kombu would not, and the result backend refuses to guess.
+        # redis-py checks certificates by default, kombu does not, and Celery's result backend requires the option.
         celery_url += f"{'&' if '?' in url else '?'}ssl_cert_reqs=required"
     # No fixups: the only one puts the working directory on the path, wherever the environment names settings of Django.
     app = Celery("darkroom", broker=celery_url, backend=celery_url, loader="tasks.app:Loader", fixups=[])
@@ -40,7 +40,7 @@ def make_app(settings: Settings) -> Celery:
         broker_connection_max_retries=None,
         broker_transport_options={
             "visibility_timeout": settings.broker.visibility_timeout,
-            # The defaults look for lost messages every 100 s only.
+            # With the defaults, kombu looks for lost messages only every 100 s.
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,
             "unacked_mutex_expire": 15,
@@ -52,7 +52,7 @@ def make_app(settings: Settings) -> Celery:
         },
         result_backend_transport_options={"retry_policy": {"timeout": 10.0}},
         redis_socket_timeout=60,
-        # redis-py refuses the option on a Unix socket.
+        # redis-py refuses this option for a Unix socket.
         redis_socket_keepalive=not url.startswith("unix://"),
         task_serializer="msgpack",
         result_serializer="msgpack",
@@ -64,13 +64,13 @@ def make_app(settings: Settings) -> Celery:
         task_acks_on_failure_or_timeout=True,
         task_ignore_result=True,
         task_send_sent_event=False,
-        # Long enough for Redis to be restarted meanwhile: about 5 s.
+        # About 5 s in all, long enough for a restart of Redis.
         task_publish_retry_policy={"max_retries": 8, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 1.0},
         worker_send_task_events=True,
-        # Flower asks all workers for events; a task without `send_events` sends none all the same.
-        task_annotations={} if settings.flower.events == "all" else _SILENT,
+        # Flower enables events on all workers; a task with `send_events=False` sends none nevertheless.
+        task_annotations={} if settings.flower.events == "all" else _WITHOUT_EVENTS,
         worker_prefetch_multiplier=1,
-        # After a new connection the worker holds as many messages as before, no more: some threads are kept for others.
+        # Otherwise Celery changes the prefetch count after a reconnect, and the threads for questions get files, too.
         worker_enable_prefetch_count_reduction=False,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,

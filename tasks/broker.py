@@ -1,4 +1,4 @@
-"""How to reach Redis: its URL for both libraries, a client, and what its errors mean to a person."""
+"""The connection to Redis: its URL for both libraries, a client, and its errors as sentences."""
 
 import socket
 import ssl
@@ -19,32 +19,32 @@ PROBES = 4
 
 
 def keepalive_options() -> dict[int, int]:
-    """TCP option -> value, as redis-py takes them in `socket_keepalive_options`; those that this system has.
+    """TCP option -> value, as redis-py takes them in `socket_keepalive_options`; only options that this system has.
 
-    A cut cable sends no word. Without these, an idle connection is believed for two hours, and one with unconfirmed
-    data is tried again at ever longer intervals, so that a worker would stay away long after the cable is back.
+    A cut cable is not reported. Without these options an idle connection counts as open for two hours, and unconfirmed
+    data are sent again at ever longer intervals, so a worker would stay away long after the cable is repaired.
     """
-    wanted = {
+    options = {
         "TCP_KEEPIDLE": IDLE_SECONDS,
         "TCP_KEEPINTVL": PROBE_SECONDS,
         "TCP_KEEPCNT": PROBES,
         "TCP_USER_TIMEOUT": 1000 * (IDLE_SECONDS + PROBES * PROBE_SECONDS),
     }
-    return {getattr(socket, name): value for name, value in wanted.items() if hasattr(socket, name)}
+    return {getattr(socket, name): value for name, value in options.items() if hasattr(socket, name)}
 
 
 def redis_url(settings: Settings) -> str:
-    """The URL of the broker as redis-py and kombu read it, with the certificates; the embedded one is a Unix socket."""
-    own = settings.broker
-    if own.url == "embedded":
+    """The URL of the broker for redis-py and kombu, with the certificates; the embedded broker has a Unix socket."""
+    broker = settings.broker
+    if broker.url == "embedded":
         return f"unix://{stack_paths(settings).socket}"
-    files = {"ssl_ca_certs": own.ca, "ssl_certfile": own.cert, "ssl_keyfile": own.key}
-    query = urlencode({name: path for name, path in files.items() if path and own.url.startswith("rediss://")})
-    return f"{own.url}{'&' if '?' in own.url else '?'}{query}" if query else own.url
+    files = {"ssl_ca_certs": broker.ca, "ssl_certfile": broker.cert, "ssl_keyfile": broker.key}
+    query = urlencode({name: path for name, path in files.items() if path and broker.url.startswith("rediss://")})
+    return f"{broker.url}{'&' if '?' in broker.url else '?'}{query}" if query else broker.url
 
 
 def redis_client(settings: Settings) -> redis.Redis:
-    """A client for the ledger and the queues' lengths; it retries over a short loss of the connection."""
+    """A client for the ledger and the lengths of the queues; after a lost connection it retries for some seconds."""
     url = redis_url(settings)
     return redis.Redis.from_url(
         url,
@@ -53,7 +53,7 @@ def redis_client(settings: Settings) -> redis.Redis:
         retry=Retry(ExponentialBackoff(cap=2, base=0.05), retries=8),
         retry_on_error=[redis.exceptions.BusyLoadingError],
         health_check_interval=30,
-        # redis-py refuses these on a Unix socket.
+        # redis-py refuses these options for a Unix socket.
         **(
             {}
             if url.startswith("unix://")
@@ -63,22 +63,22 @@ def redis_client(settings: Settings) -> redis.Redis:
 
 
 def explain(settings: Settings, error: Exception) -> DarkroomError:
-    """The error for whoever set broker.url; `error` is what redis-py raised."""
-    own = settings.broker
-    address = f"Redis at {own.safe_url}"
+    """The error for the user who set broker.url; `error` is what redis-py raised."""
+    broker = settings.broker
+    address = f"Redis at {broker.safe_url}"
     for key in ("ca", "cert", "key"):
-        path = getattr(own, key)
-        if path and own.url.startswith("rediss://") and not Path(path).is_file():
+        path = getattr(broker, key)
+        if path and broker.url.startswith("rediss://") and not Path(path).is_file():
             return WrongUse(f"broker.{key} names {path}, and there is no such file.")
     if isinstance(error, redis.exceptions.AuthenticationError | redis.exceptions.NoPermissionError):
         return ServiceMissing(f"{address} refuses the login in broker.url.")
     chain: list[BaseException] = [error]
-    while (link := chain[-1].__cause__ or chain[-1].__context__) is not None and link not in chain:
-        chain.append(link)
-    refused = next((link for link in chain if isinstance(link, ssl.SSLError)), None)
-    if isinstance(refused, ssl.SSLCertVerificationError):
-        reason = refused.verify_message.rstrip(".")
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
+        chain.append(cause)
+    tls_error = next((cause for cause in chain if isinstance(cause, ssl.SSLError)), None)
+    if isinstance(tls_error, ssl.SSLCertVerificationError):
+        reason = tls_error.verify_message.rstrip(".")
         return ServiceMissing(f"{address} shows a certificate that is not trusted ({reason}): set broker.ca.")
-    if refused is not None:
-        return ServiceMissing(f"{address} does not speak TLS as it should ({refused.reason or refused}).")
+    if tls_error is not None:
+        return ServiceMissing(f"{address} does not speak TLS as it should ({tls_error.reason or tls_error}).")
     return ServiceMissing(f"{address} does not answer: start it or set broker.url.")

@@ -1,4 +1,4 @@
-"""The key of reuse: under which name a collection remembers a checkpoint, and which preprocessing fed it."""
+"""The key of reuse: the name of a checkpoint in collections, and the version of the preprocessing."""
 
 import hashlib
 import re
@@ -7,21 +7,21 @@ from pathlib import Path
 
 from settings.errors import WrongUse
 
-# Raise it whenever the same file would give a model other pixels; stored embeddings are then not reused.
+# Raise it when a change gives the models other pixels for the same file: stored embeddings are then not reused.
 PREPROCESSING = "2"
-_ENDS = 1 << 20
+_SAMPLE_BYTES = 1 << 20
 _NULL = re.compile(r"null(?::(\d+(?:\.\d+)?)(?::([1-9]\d{0,3}))?)?")
 _NULL_DIM = 48
 
 
 def looks_like_a_folder(model: str) -> bool:
-    """True for a name that cannot be a hub id (at most one slash, no leading dot, tilde or slash)."""
+    """True for a name that cannot be a hub id: these have at most one slash, and no leading dot, tilde or slash."""
     return model.startswith(("/", ".", "~")) or model.count("/") > 1 or "\\" in model
 
 
 @dataclass(frozen=True)
 class NullModel:
-    """The null model as `models.clip` names it: milliseconds that it sleeps a picture, numbers of its embeddings."""
+    """The parameters of the null model: milliseconds that it sleeps a picture, and numbers in an embedding."""
 
     milliseconds: float = 0.0
     dim: int = _NULL_DIM
@@ -34,11 +34,11 @@ def null_model(model: str) -> NullModel | None:
 
 
 def checkpoint_name(model: str) -> str:
-    """The name of a checkpoint in payloads and collections; raises WrongUse for a folder that is not there.
+    """The name of a checkpoint in payloads and collections; raises WrongUse for a folder that does not exist.
 
-    A hub id is its own name, and the null model is "null" however long it sleeps. A local folder is called by its last
-    part and a fingerprint of its config and of both ends of its weights: the same checkpoint has the same name wherever
-    it lies, and one that was trained anew under an old folder's name never meets the old one's vectors.
+    The name of a hub model is its id; the null model is always "null". A local folder is named by its last part and a
+    fingerprint of its config and of both ends of its weights. So the same checkpoint has the same name in any place,
+    and one that is trained again in the same folder has a new name, and its vectors are never mixed with the old ones.
     """
     if null_model(model) is not None:
         return "null"
@@ -55,7 +55,7 @@ def checkpoint_name(model: str) -> str:
             with path.open("rb") as weights:
                 size = weights.seek(0, 2)
                 digest.update(str(size).encode())
-                for offset in (0, max(0, size - _ENDS)):
+                for offset in (0, max(0, size - _SAMPLE_BYTES)):
                     weights.seek(offset)
-                    digest.update(weights.read(_ENDS))
+                    digest.update(weights.read(_SAMPLE_BYTES))
     return f"{folder.resolve().name}@{digest.hexdigest()[:8]}"

@@ -1,7 +1,7 @@
-"""Celery messages from a template, for whoever publishes thousands a second.
+"""Celery messages from a template, to publish thousands a second.
 
-Celery and kombu take some 150 microseconds to build one message, nearly all of it for what is the same in every message
-of a job. Here only what differs is put in, and the result is the same message: protocol 2 of Celery
+Celery and kombu take some 150 microseconds to build a message, nearly all of it for parts that are equal in all
+messages of a job. The template contains these parts, and the result is the same: protocol 2 of Celery
 (https://docs.celeryq.dev/en/stable/internals/protocol.html) in the JSON envelope of kombu's Redis transport.
 """
 
@@ -9,21 +9,35 @@ import json
 import os
 import socket
 from base64 import b64encode
+from collections.abc import Iterable
 from itertools import count
 from typing import Any
 from uuid import uuid4
 
 import msgpack
 
-_ID, _BODY, _SHOWN = "\x01id\x01", "\x01body\x01", "\x01shown\x01"
+_ID, _BODY, _ARGSREPR, _FILES = "\x01id\x01", "\x01body\x01", "\x01argsrepr\x01", "\x01files\x01"
+# The header by which whoever looks for a file finds its message in a queue.
+FILES_HEADER = "darkroom-files"
 # What follows args and kwargs in the body: nothing is called back, chained or grouped.
 _EMBED: dict[str, None] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+
+
+def files_header(job: str, numbers: Iterable[int]) -> dict[str, str]:
+    """The header of a message about these files of a job."""
+    return {FILES_HEADER: f"{job}:{','.join(map(str, numbers))}"}
+
+
+def header_text(job: str) -> str:
+    """What stands in a message of this job before the numbers of its files, as JSON writes it."""
+    return f"{json.dumps(FILES_HEADER)}: {json.dumps(f'{job}:')[:-1]}"
 
 
 class Envelope:
     """Builds the messages of one task for one queue, all children of the task `parent`."""
 
     def __init__(self, task: str, queue: str, parent: str) -> None:
+        self._parent = parent
         template = {
             "body": _BODY,
             "content-encoding": "binary",
@@ -37,9 +51,10 @@ class Envelope:
                 "timelimit": [None, None],
                 "root_id": parent,
                 "parent_id": parent,
-                "argsrepr": _SHOWN,
+                "argsrepr": _ARGSREPR,
                 "kwargsrepr": "{}",
                 "origin": f"gen{os.getpid()}@{socket.gethostname()}",
+                FILES_HEADER: _FILES,
             },
             "properties": {
                 "correlation_id": _ID,
@@ -51,15 +66,24 @@ class Envelope:
             },
         }
         text = json.dumps(template).replace("%", "%%")
-        for part, name in ((_ID, "id"), (_BODY, "body"), (_SHOWN, "shown")):
-            text = text.replace(json.dumps(part), f"%({name})s")
+        for placeholder, name in ((_ID, "id"), (_BODY, "body"), (_ARGSREPR, "argsrepr"), (_FILES, "files")):
+            text = text.replace(json.dumps(placeholder), f"%({name})s")
         self._text = text
-        # One random number for all, and a count behind it: as unique as a random one for each.
-        self._common = str(uuid4())[:23]
+        # A random prefix and a count, which is as unique as a random id for each message.
+        self._id_prefix = str(uuid4())[:23]
         self._count = count()
 
-    def message(self, arguments: dict[str, Any], shown: str) -> str:
-        """The message that calls the task with these keyword arguments; Flower shows `shown` in their place."""
+    def message(self, arguments: dict[str, Any], argsrepr: str, numbers: Iterable[int]) -> str:
+        """The message that calls the task with these keyword arguments about these files of the job `parent`.
+
+        Flower shows `argsrepr` in the place of the arguments.
+        """
         body = b64encode(msgpack.packb([(), arguments, _EMBED])).decode()
-        identity = f"{self._common}-{next(self._count):012x}"
-        return self._text % {"id": f'"{identity}"', "body": f'"{body}"', "shown": json.dumps(shown)}
+        identity = f"{self._id_prefix}-{next(self._count):012x}"
+        files = files_header(self._parent, numbers)[FILES_HEADER]
+        return self._text % {
+            "id": f'"{identity}"',
+            "body": f'"{body}"',
+            "argsrepr": json.dumps(argsrepr),
+            "files": json.dumps(files),
+        }

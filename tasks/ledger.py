@@ -1,39 +1,44 @@
-"""The ledger of a job: one bit a file and outcome in Redis, so that counting twice counts once.
+"""The ledger of a job in Redis: one bit for each file and outcome, so that a repeated message counts once.
 
-Every file of a job has a number. `stored`, `failed`, `skipped` and `reused` are bitmaps over those numbers, `errors`
-is a hash from number to what went wrong. A file stands in at most one of stored, failed and skipped, and a
-confirmed write always wins: a file that failed once and was stored by a later delivery is stored.
+Every file of a job has a number. `stored`, `failed`, `skipped` and `reused` are bitmaps over those numbers. Why a file
+failed takes two bytes, the number of a reason that stands once; the first failures keep their URIs beside it. A file
+stands in at most one of stored, failed and skipped, and a confirmed write always wins: a file that failed once and was
+stored by a later delivery is stored.
 """
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
-import msgpack
 import redis
 
-from tasks.outcomes import OUTCOMES, Counts, Failure, has_bit
+from tasks.outcomes import (
+    CHUNK,
+    FAIL,
+    OUTCOMES,
+    Counts,
+    Failure,
+    bits_of,
+    fail_arguments,
+    has_bit,
+    read_failures,
+)
 
 __all__ = ["JOBS", "JOB_VARIABLE", "KEEP_SECONDS", "OUTCOMES", "Counts", "Failure", "Ledger", "jobs", "new_job_id"]
 
+# What a job has in Redis, beside its attempts and the codes of its failures.
+PARTS = ("meta", "uris", "reasons", *OUTCOMES)
+# A file stands in at most one of these.
+ENDS = ("stored", "failed", "skipped")
+GAP_BYTES = 1024
 JOBS = "darkroom:jobs"
 KEEP_SECONDS = 30 * 24 * 3600
-# Whoever starts a producer for somebody else names the job, so as to find it again.
+# A program that starts a producer sets the id of its job by this variable.
 JOB_VARIABLE = "DARKROOM_JOB"
 
-# KEYS: stored, failed, errors; ARGV: number, error, number, error, ...
-_FAIL = """
-for i = 1, #ARGV, 2 do
-  if redis.call('GETBIT', KEYS[1], ARGV[i]) == 0 then
-    redis.call('SETBIT', KEYS[2], ARGV[i], 1)
-    redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
-  end
-end
-"""
-
 # One command for thousands of bits: building a command for each took longer than all else about a stored file.
-# KEYS: stored, failed, errors, reused; ARGV: number, 1 where it was reused, number, ...
+# KEYS: stored, failed, uris, reused; ARGV: number, 1 where it was reused, number, ...
 _STORE = """
 for i = 1, #ARGV, 2 do
   redis.call('SETBIT', KEYS[1], ARGV[i], 1)
@@ -46,8 +51,8 @@ _SET = "for i = 1, #ARGV do redis.call('SETBIT', KEYS[1], ARGV[i], 1) end"
 
 
 def new_job_id() -> str:
-    """A name that sorts by time and does not repeat: 20260131-142501-9f3a; or what $DARKROOM_JOB names it."""
-    return os.environ.get(JOB_VARIABLE) or f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}"
+    """A name that sorts by time (UTC) and does not repeat: 20260131-142501-9f3a01bc; or what $DARKROOM_JOB names it."""
+    return os.environ.get(JOB_VARIABLE) or f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.urandom(4).hex()}"
 
 
 class Ledger:
@@ -56,22 +61,30 @@ class Ledger:
     def __init__(self, client: redis.Redis, job: str) -> None:
         self.client = client
         self.job = job
+        self._owner = os.urandom(8).hex()
 
     def key(self, part: str) -> str:
         """The Redis key of one part of this job."""
         return f"darkroom:job:{self.job}:{part}"
 
-    def open(self, root: str, **facts: str | int | float) -> None:
-        """Begin the job and put it on the list of jobs."""
+    def open(self, root: str, **facts: str | int | float) -> bool:
+        """Begin the job and put it on the list of jobs; False where another producer has begun one of this name."""
         now = time.time()
+        # Asked again by the same producer, after an answer that was lost, it is still its own job.
+        if not self.client.hsetnx(self.key("meta"), "owner", self._owner) and self._owner != self._owner_noted():
+            return False
         beginning: dict[Any, Any] = {"root": root, "started": now, "state": "running", **facts}
         pipe = self.client.pipeline()
         pipe.hset(self.key("meta"), mapping=beginning)
         pipe.zadd(JOBS, {self.job: now})
         pipe.zremrangebyscore(JOBS, 0, now - KEEP_SECONDS)
-        for part in ("meta", "errors", "attempts", *OUTCOMES):
-            pipe.expire(self.key(part), KEEP_SECONDS)
+        self._keep(pipe)
         pipe.execute()
+        return True
+
+    def _owner_noted(self) -> str:
+        noted = cast(bytes | None, self.client.hget(self.key("meta"), "owner"))
+        return noted.decode() if noted else ""
 
     def note(self, **facts: str | int | float) -> None:
         """Write facts about the job as a whole, such as its total or its state."""
@@ -79,30 +92,30 @@ class Ledger:
 
     def meta(self) -> dict[str, str]:
         """All facts about the job; empty for a job that does not exist."""
-        found = cast(dict[bytes, bytes], self.client.hgetall(self.key("meta")))
-        return {key.decode(): value.decode(errors="replace") for key, value in found.items()}
+        facts = cast(dict[bytes, bytes], self.client.hgetall(self.key("meta")))
+        return {key.decode(): value.decode(errors="replace") for key, value in facts.items()}
 
     def is_open(self) -> bool:
-        """True from `open` on, for as long as Redis keeps the job: a Redis that lost its data has no such job."""
+        """True after `open`, as long as Redis keeps the job: after Redis has lost its data it is False."""
         return bool(self.client.hexists(self.key("meta"), "started"))
 
     def hold(self, seconds: int) -> None:
-        """Say that the producer of the job lives, for `seconds` from now."""
+        """Note that the producer of the job lives, for the next `seconds`."""
         self.client.set(self.key("producer"), 1, ex=seconds)
 
     def release(self) -> None:
-        """Say that the producer of the job has left it."""
+        """Note that the producer of the job has ended."""
         self.client.delete(self.key("producer"))
 
     def is_held(self) -> bool:
-        """True while the producer of the job says that it lives."""
+        """True while the producer of the job lives."""
         return bool(self.client.exists(self.key("producer")))
 
     def stored(self, numbers: Sequence[int], reused: Sequence[bool]) -> None:
-        """Tick files whose write is confirmed."""
-        arguments = [each for pair in zip(numbers, map(int, reused), strict=True) for each in pair]
+        """Count files as stored, after their write is confirmed."""
+        arguments = [value for pair in zip(numbers, map(int, reused), strict=True) for value in pair]
         if arguments:
-            keys = [self.key(part) for part in ("stored", "failed", "errors", "reused")]
+            keys = [self.key(part) for part in ("stored", "failed", "uris", "reused")]
             pipe = self.client.pipeline(transaction=True)
             self.client.register_script(_STORE)(keys=keys, args=arguments, client=pipe)
             self._keep(pipe)
@@ -110,23 +123,22 @@ class Ledger:
 
     def failed(self, failures: Iterable[Failure]) -> None:
         """Tick files that failed, with their reasons; a file that is stored stays stored."""
-        arguments: list[Any] = []
-        for failure in failures:
-            arguments += [failure.number, msgpack.packb([failure.uri, failure.stage, failure.reason])]
+        arguments = fail_arguments(failures, KEEP_SECONDS)
         if arguments:
-            self.client.register_script(_FAIL)(
-                keys=[self.key("stored"), self.key("failed"), self.key("errors")], args=arguments
-            )
-            self._keep(self.client)
+            pipe = self.client.pipeline(transaction=True)
+            keys = [self.key(part) for part in ("stored", "failed", "uris", "reasons", "codes:")]
+            self.client.register_script(FAIL)(keys=keys, args=arguments, client=pipe)
+            self._keep(pipe)
+            pipe.execute()
 
     def computed(self, embedded: int, captioned: int) -> None:
-        """Count files that a model embedded and captioned; one that a worker had to do twice counts twice."""
+        """Count files that a model embedded and captioned; a file that was computed twice counts twice."""
         for name, files in (("embedded", embedded), ("captioned", captioned)):
             if files:
                 self.client.hincrby(self.key("meta"), name, files)
 
     def skipped(self, numbers: Sequence[int]) -> None:
-        """Tick files that the collection already holds unchanged."""
+        """Count files as skipped: the collection holds them unchanged."""
         if numbers:
             pipe = self.client.pipeline(transaction=False)
             self.client.register_script(_SET)(keys=[self.key("skipped")], args=list(numbers), client=pipe)
@@ -134,67 +146,89 @@ class Ledger:
             pipe.execute()
 
     def counts(self) -> Counts:
-        """How many files ended how, by now."""
+        """The number of files with each outcome so far."""
         pipe = self.client.pipeline(transaction=True)
         for outcome in OUTCOMES:
             pipe.bitcount(self.key(outcome))
         return Counts(*pipe.execute())
 
     def bitmap(self, outcome: str) -> bytes:
-        """Which files ended in one of OUTCOMES: a bit a file, by number, the most significant of a byte first."""
+        """The files with one of OUTCOMES: a bit a file, by number, the most significant bit of a byte first."""
         return cast(bytes | None, self.client.get(self.key(outcome))) or b""
 
     def forget(self) -> None:
-        """Remove the job and all that is known of it."""
+        """Remove the job and everything about it."""
+        last = self.client.strlen(self.key("failed")) * 8
         pipe = self.client.pipeline()
-        pipe.delete(*(self.key(part) for part in ("meta", "errors", "attempts", *OUTCOMES)))
+        pipe.delete(*(self.key(part) for part in (*PARTS, "attempts")))
+        for chunk in range(-(-last // CHUNK)):
+            pipe.delete(self.key(f"codes:{chunk}"))
         pipe.zrem(JOBS, self.job)
         pipe.execute()
 
     def done(self, numbers: Sequence[int]) -> set[int]:
         """Which of these files are stored, failed or skipped already."""
-        if not numbers:
-            return set()
+        stretches = _stretches(numbers)
         pipe = self.client.pipeline(transaction=False)
-        first, last = min(numbers) // 8, max(numbers) // 8
-        # The window of a job spans few bytes; asking for the stretch beats one GETBIT a file.
-        for outcome in ("stored", "failed", "skipped"):
-            pipe.getrange(self.key(outcome), first, last)
-        stretches = [bytes(stretch) for stretch in pipe.execute()]
-        return {number for number in numbers if any(has_bit(stretch, number - 8 * first) for stretch in stretches)}
+        # The window of a job spans few bytes; asking for stretches beats one GETBIT a file.
+        for first, last in stretches:
+            for outcome in ENDS:
+                pipe.getrange(self.key(outcome), first, last)
+        replies = iter(pipe.execute() if stretches else ())
+        done: set[int] = set()
+        for first, _ in stretches:
+            for _ in ENDS:
+                done.update(bits_of(bytes(next(replies)), 8 * first))
+        return done & set(numbers)
 
-    def failures(self, limit: int | None = None) -> list[Failure]:
-        """The failed files in the order of their numbers, at most `limit`."""
-        found = []
-        for number, packed in self.client.hscan_iter(self.key("errors"), count=1000):
-            uri, stage, reason = msgpack.unpackb(packed)
-            found.append(Failure(int(number), uri, stage, reason))
-        found.sort(key=lambda failure: failure.number)
-        return found[:limit]
+    def without_end(self, total: int) -> Iterator[int]:
+        """The numbers below `total` that are neither stored nor failed nor skipped."""
+        bitmaps = [self.bitmap(outcome) for outcome in ENDS]
+        return (number for number in range(total) if not any(has_bit(bitmap, number) for bitmap in bitmaps))
+
+    def failures(self, limit: int | None = None, after: int = -1) -> list[Failure]:
+        """The failed files behind number `after` in the order of their numbers, at most `limit`."""
+        return list(self.iterate_failures(limit, after))
+
+    def iterate_failures(self, limit: int | None = None, after: int = -1) -> Iterator[Failure]:
+        """The same one by one, a page in memory at a time."""
+        keys = {part: self.key(part) for part in ("failed", "uris", "reasons")} | {"codes": self.key("codes:")}
+        return read_failures(self.client, keys, after, limit)
 
     def attempts(self, numbers: Sequence[int]) -> dict[int, int]:
-        """How often each of these files has been tried alone without an end: its worker died over it, or is at it."""
+        """How often each of these files was tried alone without an end: its worker has died, or still works on it."""
         if not numbers:
             return {}
-        noted = cast(list[bytes | None], self.client.hmget(self.key("attempts"), [str(number) for number in numbers]))
-        return {number: int(count or 0) for number, count in zip(numbers, noted, strict=True)}
+        counts = cast(list[bytes | None], self.client.hmget(self.key("attempts"), [str(number) for number in numbers]))
+        return {number: int(count or 0) for number, count in zip(numbers, counts, strict=True)}
 
     def count_attempt(self, number: int) -> int:
-        """Note that a redelivered file is being tried once more; returns how often it has been, this time included."""
+        """Note that a redelivered file is tried once more; returns how often it was tried, this time included."""
         attempts = self.client.hincrby(self.key("attempts"), str(number), 1)
         self.client.expire(self.key("attempts"), KEEP_SECONDS)
         return attempts
 
     def forget_attempt(self, number: int) -> None:
-        """Take back the note of one attempt: the worker has lived through it."""
+        """Remove the note of one attempt, which the worker has survived."""
         self.client.hincrby(self.key("attempts"), str(number), -1)
 
     def _keep(self, client: Any) -> None:
-        for part in ("errors", *OUTCOMES):
+        for part in PARTS:
             client.expire(self.key(part), KEEP_SECONDS)
 
 
+def _stretches(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """The bytes of a bitmap in which these numbers stand, as few stretches (first, last) without wide gaps in them."""
+    stretches: list[tuple[int, int]] = []
+    for place in sorted({number // 8 for number in numbers}):
+        if stretches and place - stretches[-1][1] <= GAP_BYTES:
+            stretches[-1] = stretches[-1][0], place
+        else:
+            stretches.append((place, place))
+    return stretches
+
+
 def jobs(client: redis.Redis, limit: int = 100) -> list[str]:
-    """The names of the jobs, newest first."""
-    kept = client.zrevrangebyscore(JOBS, "+inf", time.time() - KEEP_SECONDS, start=0, num=limit)
-    return [name.decode() for name in cast(list[bytes], kept)]
+    """The ids of the jobs, newest first."""
+    ids = client.zrevrangebyscore(JOBS, "+inf", time.time() - KEEP_SECONDS, start=0, num=limit)
+    return [id_.decode() for id_ in cast(list[bytes], ids)]

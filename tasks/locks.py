@@ -1,4 +1,4 @@
-"""File locks that end with the processes that hold them, and whose files may be removed while others wait for them."""
+"""File locks that end with their process; the file of a lock may be removed while others wait for it."""
 
 import fcntl
 import os
@@ -10,30 +10,30 @@ WAIT_STEP = 0.02
 
 
 class FileLock:
-    """A lock that is held, until `release` or the end of the process; use `acquire` to get one."""
+    """A held lock, until `release` or the end of the process; `acquire` returns one."""
 
     def __init__(self, path: Path, fd: int) -> None:
         self.path = path
         self.fd = fd
 
     def write(self, text: str) -> None:
-        """Leave a short note in the file, such as the process id of the holder, for `read_note`."""
+        """Write a short note into the file, such as the process id of the holder, for `read_note`."""
         os.ftruncate(self.fd, 0)
         os.pwrite(self.fd, text.encode(), 0)
 
     def refresh(self) -> bool:
-        """Keep the file from looking old to those who clean up temporary folders; False when it has been removed."""
+        """Update the time of the file, so that no cleaner of temporary folders removes it; False if it was removed."""
         os.utime(self.fd)
         return _is_at(self.path, self.fd)
 
     def remove(self) -> None:
-        """Remove the file and release; only for an exclusive holder, whom nobody else can hold it beside."""
+        """Remove the file and release the lock; only for an exclusive holder."""
         if _is_at(self.path, self.fd):
             self.path.unlink(missing_ok=True)
         self.release()
 
     def release(self) -> None:
-        """Give it back; a child that inherited the descriptor keeps holding it."""
+        """Release the lock; a child process that inherited the descriptor still holds it."""
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
@@ -46,7 +46,7 @@ class FileLock:
 
 
 def acquire(path: Path, *, shared: bool = False, wait: float = 0.0) -> FileLock | None:
-    """The lock on `path`, made if missing, or None if others held it for all of `wait` seconds."""
+    """The lock on the file `path`, which is created if missing; None if others held it for `wait` seconds."""
     deadline = time.monotonic() + wait
     while True:
         lock = _try_once(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
@@ -56,18 +56,18 @@ def acquire(path: Path, *, shared: bool = False, wait: float = 0.0) -> FileLock 
 
 
 def is_held(path: Path) -> bool:
-    """True while a process holds the lock exclusively; makes no file."""
-    # Asked for shared, so that two who look at the same time do not take each other for a holder.
+    """True while a process holds the lock exclusively; creates no file."""
+    # Tried shared, so that two processes that check at the same time do not see each other as the holder.
     return _is_refused(path, fcntl.LOCK_SH)
 
 
 def is_used(path: Path) -> bool:
-    """True while a process holds the lock, shared or exclusively; makes no file."""
+    """True while a process holds the lock, shared or exclusively; creates no file."""
     return _is_refused(path, fcntl.LOCK_EX)
 
 
 def read_note(path: Path) -> str:
-    """What the holder wrote, or an empty text."""
+    """The note of the holder, or an empty text."""
     try:
         return path.read_text(encoding="ascii", errors="replace").strip()
     except FileNotFoundError:
@@ -94,11 +94,11 @@ def _try_once(path: Path, kind: int) -> FileLock | None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except FileNotFoundError:
-        # The former holder removed the folder just now; a later try makes it again.
+        # The last holder has just removed the folder; a later try creates it again.
         return None
     try:
         fcntl.flock(fd, kind | fcntl.LOCK_NB)
-        # A holder that removed the file leaves its waiters with a lock on a file that nobody else can find.
+        # If the holder has removed the file, this lock is on a file that no other process can find.
         if _is_at(path, fd):
             return FileLock(path, fd)
     except BlockingIOError:

@@ -1,6 +1,6 @@
-"""The messages of the two work queues: plain dicts on the wire (msgpack), typed here.
+"""The messages of the queues `files` and `points`: typed here, dicts in msgpack on the wire.
 
-Every message carries a schema number, so that a worker of another release knows what it does not understand.
+Every message has a schema number, so that a worker of another release recognises that it cannot read it.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ SCHEMA = 1
 
 
 class UnknownSchema(DarkroomError):
-    """A message of another release; it must be put back, not dropped."""
+    """A message of another release; it must be requeued, not dropped."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class FileItem:
 
 @dataclass(frozen=True)
 class FilesMessage:
-    """Work for a GPU worker: one file by default, or a list of them.
+    """Files for a GPU worker: one by default, or several.
 
-    `tried` names the workers that had to pass these files on, because they do not reach them.
+    `tried` names the workers that could not reach these files.
     """
 
     job: str
@@ -58,7 +58,7 @@ class PointsMessage:
     """A finished batch for the storage worker.
 
     `vectors` are the L2-normalised embeddings as little-endian float32 bytes, row after row, `dim` numbers a row.
-    `reused[i]` says that row i was copied from a point with the same content: no model saw the file.
+    `reused[i]` is True if row i was copied from a point with the same content, without a model.
     """
 
     job: str
@@ -84,7 +84,7 @@ class PointsMessage:
 
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> "PointsMessage":
-        """Read a message; raises UnknownSchema for one of another release and ValueError for torn vectors."""
+        """Read a message; raises UnknownSchema for one of another release, ValueError for incomplete vectors."""
         _check_schema(wire)
         message = cls(**{key: value for key, value in wire.items() if key != "schema"})
         if len(message.vectors) != 4 * message.dim * len(message.numbers):

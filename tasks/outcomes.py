@@ -1,13 +1,51 @@
-"""How files end: why one failed, how many of a job ended how, and the bit that says it."""
+"""How files end: how many of a job ended how, the bit that says it, and why one failed, in a few bytes a file."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
+
+import msgpack
+import redis
 
 OUTCOMES = ("stored", "failed", "skipped", "reused")
+
+# Redis takes no bit beyond this one.
+MOST_NUMBER = 2**32 - 1
+# A URI is kept with a failure for so many of them; the names of all are in the list of the job's files.
+MOST_URIS = 10_000
+# Different reasons that a job may have; files behind them share the last one.
+MOST_REASONS = 1_000
+OTHER_REASONS = ("any", "one of too many different reasons: see the log of the worker")
+# Two bytes a file say which reason it has, in strings of so many files each.
+CHUNK = 8192
+READ_BYTES = 4096
+
+# KEYS: stored, failed, uris, reasons, the beginning of the names of the codes;
+# ARGV: most URIs, most reasons, files in a chunk, seconds to keep it, number, reason, URI, number, reason, URI, ...
+# A reason's id is its place in the order in which the job met them; the id behind the last one stands for all others.
+FAIL = """
+for i = 5, #ARGV, 3 do
+  local number = tonumber(ARGV[i])
+  if redis.call('GETBIT', KEYS[1], number) == 0 then
+    local id = redis.call('HGET', KEYS[4], ARGV[i + 1])
+    if not id then
+      id = math.min(redis.call('HLEN', KEYS[4]), tonumber(ARGV[2]))
+      if id < tonumber(ARGV[2]) then redis.call('HSET', KEYS[4], ARGV[i + 1], id) end
+    end
+    local size = tonumber(ARGV[3])
+    local chunk = KEYS[5] .. math.floor(number / size)
+    redis.call('SETRANGE', chunk, 2 * (number % size), struct.pack('>H', id))
+    redis.call('EXPIRE', chunk, ARGV[4])
+    redis.call('SETBIT', KEYS[2], number, 1)
+    if redis.call('HLEN', KEYS[3]) < tonumber(ARGV[1]) then redis.call('HSET', KEYS[3], number, ARGV[i + 2]) end
+  end
+end
+"""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why one file failed: at which stage, and the reason in words."""
+    """Why one file failed: at which stage, and the reason in words; the URI is empty where only the number is kept."""
 
     number: int
     uri: str
@@ -17,7 +55,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many files ended how; `reused` is a part of `stored`."""
+    """The number of files with each outcome; `reused` is a part of `stored`."""
 
     stored: int = 0
     failed: int = 0
@@ -30,8 +68,62 @@ class Counts:
         return self.stored + self.failed + self.skipped
 
 
-def has_bit(stretch: bytes, offset: int) -> bool:
-    """Whether a bit of a stretch of a bitmap is set; beyond its end none is."""
+def has_bit(bitmap: bytes, offset: int) -> bool:
+    """Whether a bit of a bitmap is set; beyond its end none is."""
     # Redis numbers the bits of a byte from the most significant one.
     place = offset // 8
-    return place < len(stretch) and bool(stretch[place] >> (7 - offset % 8) & 1)
+    return place < len(bitmap) and bool(bitmap[place] >> (7 - offset % 8) & 1)
+
+
+def bits_of(stretch: bytes, first: int = 0) -> Iterator[int]:
+    """The numbers of the bits that are set in a stretch of a bitmap whose first bit is number `first`."""
+    for place, byte in enumerate(stretch):
+        if byte:
+            yield from (first + 8 * place + bit for bit in range(8) if byte & (128 >> bit))
+
+
+def fail_arguments(failures: Iterable[Failure], keep_seconds: int) -> list[Any]:
+    """The arguments of FAIL for these failures; empty for none."""
+    arguments: list[Any] = []
+    for failure in failures:
+        arguments += [failure.number, msgpack.packb([failure.stage, failure.reason]), failure.uri]
+    return [MOST_URIS, MOST_REASONS, CHUNK, keep_seconds, *arguments] if arguments else []
+
+
+def read_failures(client: redis.Redis, keys: dict[str, str], after: int, limit: int | None) -> Iterator[Failure]:
+    """The failed files behind number `after`, in the order of their numbers, at most `limit` of them.
+
+    `keys` names the Redis keys "failed", "uris", "reasons" and the beginning of those of the "codes". A page is read at
+    a time, so the first ones come at once however many there are.
+    """
+    packed = cast(dict[bytes, bytes], client.hgetall(keys["reasons"]))
+    reasons = {int(number): tuple(msgpack.unpackb(reason)) for reason, number in packed.items()}
+    left = limit
+    start = (after + 1) // 8
+    while left is None or left > 0:
+        stretch = cast(bytes, client.getrange(keys["failed"], start, start + READ_BYTES - 1))
+        if not stretch:
+            return
+        numbers = [number for number in bits_of(stretch, 8 * start) if number > after]
+        numbers = numbers if left is None else numbers[:left]
+        if numbers:
+            yield from _page(client, keys, numbers, reasons)
+        left = None if left is None else left - len(numbers)
+        start += READ_BYTES
+
+
+def _page(
+    client: redis.Redis, keys: dict[str, str], numbers: Sequence[int], reasons: dict[int, tuple[str, ...]]
+) -> Iterator[Failure]:
+    pipe = client.pipeline(transaction=False)
+    chunks = sorted({number // CHUNK for number in numbers})
+    for chunk in chunks:
+        pipe.get(f"{keys['codes']}{chunk}")
+    pipe.hmget(keys["uris"], [str(number) for number in numbers])
+    *found, uris = pipe.execute()
+    codes = dict(zip(chunks, found, strict=True))
+    for number, uri in zip(numbers, uris, strict=True):
+        at = 2 * (number % CHUNK)
+        code = int.from_bytes((codes[number // CHUNK] or b"")[at : at + 2], "big")
+        stage, reason = reasons.get(code, OTHER_REASONS)
+        yield Failure(number, uri.decode(errors="surrogateescape") if uri else "", stage, reason)

@@ -1,15 +1,15 @@
-"""The queues and the names of the tasks that travel through them."""
+"""The queues, and the names of the tasks in them."""
 
 FILES = "files"  # GPU work: load, embed, caption
 EMBED = "embed"  # GPU, interactive: text or picture to embedding
 POINTS = "points"  # writes to Qdrant
 QUERIES = "queries"  # reads from Qdrant
 QUEUES = (FILES, EMBED, POINTS, QUERIES)
-INGEST = "ingest"  # folders that other programs want to have ingested
+INGEST = "ingest"  # folders that other programs send for an ingest
 
 
 def files_of_worker(name: str) -> str:
-    """The queue of one GPU worker alone: files that another worker does not reach."""
+    """The queue of one GPU worker: files that another worker could not reach."""
     return f"{FILES}.{name}"
 
 
@@ -32,8 +32,7 @@ REBUILD = "darkroom.rebuild"
 MOVE_START = "darkroom.move_start"
 MOVE_PAGE = "darkroom.move_page"
 
-
-# What other programs may call by Flower's HTTP interface: JSON in, JSON out (workers/http_tasks/).
+# Tasks that other programs call by Flower's HTTP interface: JSON in, JSON out (workers/http_tasks/).
 HTTP_INGEST = "darkroom.ingest_directory"
 HTTP_EMBED = "darkroom.embed"
 HTTP_CAPTION = "darkroom.caption"

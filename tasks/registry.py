@@ -1,7 +1,4 @@
-"""The registry of workers: which are up, what keeps others from coming up, and who supervises a local stack.
-
-All of it stands in small keys of Redis.
-"""
+"""The registry of workers in Redis: which are ready, why others are not, and who supervises a local stack."""
 
 import os
 import socket
@@ -16,18 +13,18 @@ WORKER = "DARKROOM_WORKER"
 
 
 def worker_name(name: str) -> str:
-    """What this process calls itself: `name`, or the full one (gpu0@host) that the supervisor of a cluster gave it."""
+    """The name of this process: `name`, or the full name (gpu0@host) that the supervisor of a cluster has set."""
     return os.environ.get(WORKER) or name
 
 
 def node_name(name: str) -> str:
     """The name with the host, as Celery and Flower know this process: gpu0@host."""
-    own = worker_name(name)
-    return own if "@" in own else f"{own}@{socket.gethostname()}"
+    worker = worker_name(name)
+    return worker if "@" in worker else f"{worker}@{socket.gethostname()}"
 
 
 def announce(client: redis.Redis, name: str) -> None:
-    """Say that this process consumes under `name`, and that its last fault is over."""
+    """Register this process as ready under `name`, and remove its fault."""
     pipe = client.pipeline()
     pipe.hset(READY, name, os.getpid())
     pipe.hdel(FAULTS, name)
@@ -35,31 +32,31 @@ def announce(client: redis.Redis, name: str) -> None:
 
 
 def report_fault(client: redis.Redis, name: str, sentence: str) -> None:
-    """Say what keeps `name` from working."""
+    """Register the reason why `name` does not work."""
     client.hset(FAULTS, name, sentence)
 
 
 def clear_fault(client: redis.Redis, name: str) -> None:
-    """Say that `name` works again."""
+    """Remove the fault of `name`, which works again."""
     client.hdel(FAULTS, name)
 
 
 def faults(client: redis.Redis) -> dict[str, str]:
-    """What keeps workers from working, by worker."""
-    found = cast(dict[bytes, bytes], client.hgetall(FAULTS))
-    return {name.decode(): sentence.decode() for name, sentence in found.items()}
+    """worker -> the reason why it does not work."""
+    sentences = cast(dict[bytes, bytes], client.hgetall(FAULTS))
+    return {name.decode(): sentence.decode() for name, sentence in sentences.items()}
 
 
 def ready(client: redis.Redis) -> dict[str, int]:
-    """The pids of the workers that said they are ready, by name."""
-    found = cast(dict[bytes, bytes], client.hgetall(READY))
-    return {name.decode(): int(pid) for name, pid in found.items()}
+    """worker -> process id, for the workers that are ready."""
+    pids = cast(dict[bytes, bytes], client.hgetall(READY))
+    return {name.decode(): int(pid) for name, pid in pids.items()}
 
 
-STOP_NOW = "darkroom:stop-now"  # set: when the last user is gone, end without finishing the work in the queues
+STOP_NOW = "darkroom:stop-now"  # if set, the stack ends after its last user without finishing what is in the queues
 STACK = "darkroom:stack"
 
 
 def stack_key(name: str) -> str:
-    """The key with the process id of the supervisor of stack `name`, set once what an earlier one said is gone."""
+    """The key for the process id of the supervisor of stack `name`, set once the keys of an earlier one are removed."""
     return f"{STACK}:{name}"

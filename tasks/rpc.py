@@ -1,4 +1,4 @@
-"""Small questions to the workers: a task with a result that somebody waits for."""
+"""Questions to the workers: tasks whose result the caller waits for."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,34 +14,34 @@ from tasks.app import app
 
 _KINDS: dict[str, type[DarkroomError]] = {"WrongUse": WrongUse, "ServiceMissing": ServiceMissing}
 
-# Longer lists and bytes are shown by their length; the text as a whole as Celery limits it.
-LONGEST_SHOWN = 8
-MOST_SHOWN = 1024
+# Flower shows longer lists and bytes by their length, and so many characters of all arguments, as Celery does.
+MAX_SHOWN_ITEMS = 8
+MAX_SHOWN_CHARACTERS = 1024
 
 
-def reply(work: Callable[[], Any]) -> dict[str, Any]:
-    """Run the worker's side of a question; a mistake of the caller's travels back as a sentence, not as a traceback."""
+def reply(answer: Callable[[], Any]) -> dict[str, Any]:
+    """The result of a question in a worker; a DarkroomError is sent to the caller as a sentence, not as a traceback."""
     try:
-        return {"value": work()}
+        return {"value": answer()}
     except DarkroomError as error:
         kind = next((name for name, cls in _KINDS.items() if isinstance(error, cls)), "DarkroomError")
         return {"error": str(error), "kind": kind}
 
 
 def _shown(arguments: dict[str, Any]) -> str:
-    """The arguments as Flower shows them; Celery would write out thousands of numbers and bytes to keep a few."""
+    """The arguments as Flower shows them; Celery would format thousands of numbers and then cut the text off."""
 
-    def short(value: Any) -> str:
-        if isinstance(value, bytes | list) and len(value) > LONGEST_SHOWN:
+    def shortened(value: Any) -> str:
+        if isinstance(value, bytes | list) and len(value) > MAX_SHOWN_ITEMS:
             return f"<{len(value):,} {'bytes' if isinstance(value, bytes) else 'items'}>"
         return repr(value)
 
-    return f"{{{', '.join(f'{name}: {short(value)}' for name, value in arguments.items())}}}"[:MOST_SHOWN]
+    return f"{{{', '.join(f'{name}: {shortened(value)}' for name, value in arguments.items())}}}"[:MAX_SHOWN_CHARACTERS]
 
 
 @contextmanager
 def _redis_may_be_away() -> Iterator[None]:
-    """Celery says with a RuntimeError that Redis is away; here it is a RedisError, as everywhere else."""
+    """Celery raises a RuntimeError when Redis is away; turn it into a RedisError, as everywhere else."""
     try:
         yield
     except RuntimeError as error:
@@ -51,7 +51,7 @@ def _redis_may_be_away() -> Iterator[None]:
 
 
 class Question:
-    """A question on its way; `wait` returns the answer."""
+    """A question that was sent; `wait` returns the answer."""
 
     def __init__(self, task: str, **arguments: Any) -> None:
         self.task = task
@@ -60,7 +60,7 @@ class Question:
             self._result = app.send_task(task, kwargs=arguments, ignore_result=False, kwargsrepr=_shown(arguments))
 
     def ask_again(self) -> None:
-        """Send it once more, for the worker that had it may have died with it; any answer to either will do."""
+        """Send it again, because its worker may have died; the first answer to either counts."""
         with _redis_may_be_away():
             app.send_task(
                 self.task,
@@ -71,23 +71,23 @@ class Question:
             )
 
     def ready(self) -> bool:
-        """True when the answer is there."""
+        """True if the answer has come."""
         with _redis_may_be_away():
             return bool(self._result.ready())
 
     def wait(self, timeout: float) -> Any:
         """The answer, after at most `timeout` seconds.
 
-        Raises the error that the worker met, TimeoutError when no worker answered in time, RedisError without Redis.
+        Raises the error of the worker, TimeoutError if no worker answered in time, RedisError if Redis is away.
         """
         try:
-            # Safe inside a worker: whoever asks runs on another pool than whoever answers.
+            # Allowed inside a task, because a question is answered by another worker than the one that asks.
             with _redis_may_be_away():
                 reply = self._result.get(timeout=timeout, disable_sync_subtasks=False)
         except CeleryTimeout as error:
             self._result.forget()
             raise TimeoutError(f"no answer to {self.task} in {timeout:g} s") from error
-        with suppress(RedisError):  # the answer is here; what is left of it in Redis expires
+        with suppress(RedisError):  # the answer is complete; its copy in Redis expires
             self._result.forget()
         if "error" in reply:
             raise _KINDS.get(reply["kind"], DarkroomError)(reply["error"])

@@ -1,4 +1,4 @@
-"""Where the local stack lives: its data, its logs, and a short runtime folder for the socket and the locks."""
+"""The paths of the local stack: its data, its logs, and a short runtime folder for the socket and the locks."""
 
 import hashlib
 import os
@@ -12,43 +12,43 @@ from settings.errors import ServiceMissing
 
 @dataclass(frozen=True)
 class StackPaths:
-    """The folders and files of the stack that belongs to one data directory."""
+    """The folders and files of the stack of one data directory."""
 
     data: Path
     runtime: Path
 
     @property
     def redis_data(self) -> Path:
-        """Folder of the private Redis' append-only file."""
+        """The folder of the append-only file of the private Redis."""
         return self.data / "redis"
 
     @property
     def catalog(self) -> Path:
-        """Folder of the embedded Qdrant, one folder below it for each collection."""
+        """The folder of the embedded Qdrant, with one folder for each collection."""
         return self.data / "catalog"
 
     @property
     def logs(self) -> Path:
-        """Folder of the children's logs."""
+        """The folder of the logs."""
         return self.data / "logs"
 
     @property
     def socket(self) -> Path:
-        """Unix socket of the private Redis."""
+        """The Unix socket of the private Redis."""
         return self.runtime / "redis.sock"
 
     @property
     def stack_lock(self) -> Path:
-        """Held exclusively by the supervisor of the stack for as long as it lives."""
+        """The lock that the supervisor of the stack holds exclusively while it lives."""
         return self.runtime / "stack.lock"
 
     @property
     def users_lock(self) -> Path:
-        """Held shared by every command that uses the stack; whoever gets it exclusively knows that nobody does."""
+        """The lock that every command that uses the stack holds shared; it is free if there is none."""
         return self.runtime / "users.lock"
 
     def create(self) -> None:
-        """Make all folders; raises ServiceMissing where the data directory cannot be written."""
+        """Create all folders; raises ServiceMissing if the data directory cannot be written."""
         try:
             for folder in (self.data, self.redis_data, self.catalog, self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -68,9 +68,9 @@ class StackPaths:
 
 
 def stack_paths(settings: Settings) -> StackPaths:
-    """The places of the stack for `settings.data.dir`; nothing is created yet."""
+    """The paths of the stack for `settings.data.dir`; nothing is created yet."""
     data = Path(settings.data.dir).expanduser().absolute()
-    # The path of a Unix socket ends at 107 bytes, so the runtime folder is short whatever the data directory's depth.
+    # The path of a Unix socket has at most 107 bytes, so the runtime folder has a short name of its own.
     key = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:12]
     parent = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
     if len(str(parent)) > 60 or not parent.is_dir():

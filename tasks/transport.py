@@ -1,7 +1,7 @@
-"""Darkroom's Redis transport: kombu's, with what it lacks for small, lasting and safe deliveries.
+"""Darkroom's Redis transport: kombu's, but messages and acknowledgements travel in batches and leases are renewed.
 
-It takes messages many at a time and acknowledges them many at a time, renews the lease of what a living worker holds,
-and survives a restart of Redis. docs/architecture.md lists every private name of kombu that it relies on.
+It overrides methods of kombu and uses private names. docs/architecture.md lists them with the reasons;
+tests/tasks/test_private_names.py fails with a sentence when a new release of kombu changes one of them.
 """
 
 import json
@@ -23,134 +23,136 @@ from tasks.queues import QUEUES
 
 log = logging.getLogger("darkroom.transport")
 
-# How long acknowledgements gather. One that a kill takes with it costs a redelivery, which is harmless at every step.
-GATHER_SECONDS = 0.005
-AWAY_SECONDS = 0.5
+# How long acknowledgements are collected. If the process is killed meanwhile, their messages are delivered again, which
+# does no harm at any step.
+COLLECT_SECONDS = 0.005
+# How long to wait before acknowledgements are sent again to a Redis that is away.
+RETRY_SECONDS = 0.5
 
-# Pops and notes who holds it in one step, so what is taken here cannot get lost in between.
-# KEYS: unacked, unacked_index, queue, queue, ...; ARGV: how many, now
-# What is no message stays where it is: `_brpop_read` drops it.
-_TAKE = """
-local function parts(raw)
+# Pops messages and records in the same step that this worker holds them, so that a kill in between loses none.
+# KEYS: unacked, unacked_index, queue, queue, ...; ARGV: the maximum number of messages, the time.
+# An entry that is no message stays in its queue, where `_brpop_read` drops it.
+_POP = """
+local function fields(raw)
   local properties = cjson.decode(raw)['properties']
   local info = properties['delivery_info']
   return properties['delivery_tag'], cjson.encode(info['exchange']), cjson.encode(info['routing_key'])
 end
-local taken = {}
+local popped = {}
 for i = 3, #KEYS do
-  while #taken < 2 * tonumber(ARGV[1]) do
+  while #popped < 2 * tonumber(ARGV[1]) do
     local raw = redis.call('RPOP', KEYS[i])
     if not raw then break end
-    local good, tag, exchange, key = pcall(parts, raw)
-    if not good or type(tag) ~= 'string' then
+    local valid, tag, exchange, routing_key = pcall(fields, raw)
+    if not valid or type(tag) ~= 'string' then
       redis.call('RPUSH', KEYS[i], raw)
-      return taken
+      return popped
     end
     redis.call('ZADD', KEYS[2], ARGV[2], tag)
-    redis.call('HSET', KEYS[1], tag, '[' .. raw .. ', ' .. exchange .. ', ' .. key .. ']')
-    taken[#taken + 1] = KEYS[i]
-    taken[#taken + 1] = raw
+    redis.call('HSET', KEYS[1], tag, '[' .. raw .. ', ' .. exchange .. ', ' .. routing_key .. ']')
+    popped[#popped + 1] = KEYS[i]
+    popped[#popped + 1] = raw
   end
 end
-return taken
+return popped
 """
 
 
 class QoS(kombu_redis.QoS):
-    """Acknowledges in batches and renews the lease of what a living worker holds, each from a thread of its own.
+    """Sends acknowledgements in batches and renews the leases of the messages that are held, each by a thread.
 
-    kombu counts the visibility timeout from the delivery and never renews it, so that a picture that takes longer
-    would be handed to a second worker. A short timeout is wanted all the same: it is how long the files of a
-    killed worker wait. The thread outlives every slow task.
+    kombu counts the visibility timeout from the delivery and never renews it, so a picture that takes longer would be
+    delivered to a second worker. A long timeout is no solution: the files of a killed worker wait until it ends.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.noted: set[str] = set()
+        # Tags of messages that `_POP` has recorded in Redis already.
+        self.recorded: set[str] = set()
         self._acknowledged: deque[str] = deque()
-        self._any = threading.Event()
-        self._ended = threading.Event()
+        self._has_acknowledged = threading.Event()
+        self._stopped = threading.Event()
         self._sender = threading.Thread(target=self._send_acknowledgements, name="acknowledge", daemon=True)
         self._sender.start()
-        threading.Thread(target=self._renew, name="lease", daemon=True).start()
+        threading.Thread(target=self._renew_leases, name="lease", daemon=True).start()
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """Remember a message that was delivered, and note it in Redis unless that is done already."""
-        if delivery_tag in self.noted:
-            self.noted.discard(delivery_tag)
+        """Hold a message that was delivered, and record it in Redis unless `_POP` has done that."""
+        if delivery_tag in self.recorded:
+            self.recorded.discard(delivery_tag)
             virtual.QoS.append(self, message, delivery_tag)
         else:
             super().append(message, delivery_tag)
 
     def ack(self, delivery_tag: str) -> None:
-        """Acknowledge a message; Redis hears of it in a moment."""
+        """Acknowledge a message; Redis gets it with the next batch."""
         virtual.QoS.ack(self, delivery_tag)
         self._acknowledged.append(delivery_tag)
-        self._any.set()
+        self._has_acknowledged.set()
 
-    def end(self) -> None:
-        """Send what is left and end the threads; whatever is still held may then be restored by others."""
-        self._ended.set()
-        self._any.set()
-        # Its connection is about to be closed under it.
-        self._sender.join(AWAY_SECONDS)
-        # A Redis that is away hands these messages out again.
+    def stop(self) -> None:
+        """Send the last acknowledgements and end the threads; kombu may then restore the messages that are held."""
+        self._stopped.set()
+        self._has_acknowledged.set()
+        # It uses the connection, which is closed after this.
+        self._sender.join(RETRY_SECONDS)
+        # If Redis is away, it delivers these messages again.
         with suppress(RedisError, OSError):
-            self._forget(self._gathered())
+            self._send(self._collected())
 
     def _send_acknowledgements(self) -> None:
-        while self._any.wait() and not self._ended.wait(GATHER_SECONDS):
-            self._any.clear()
-            tags = self._gathered()
+        while self._has_acknowledged.wait() and not self._stopped.wait(COLLECT_SECONDS):
+            self._has_acknowledged.clear()
+            tags = self._collected()
             try:
-                self._forget(tags)
+                self._send(tags)
             except (RedisError, OSError):
                 self._acknowledged.extend(tags)
-                self._any.set()
-                self._ended.wait(AWAY_SECONDS)
+                self._has_acknowledged.set()
+                self._stopped.wait(RETRY_SECONDS)
 
-    def _gathered(self) -> list[str]:
+    def _collected(self) -> list[str]:
         return [self._acknowledged.popleft() for _ in range(len(self._acknowledged))]
 
-    def _forget(self, tags: list[str]) -> None:
+    def _send(self, tags: list[str]) -> None:
         if tags:
             with self.pipe_or_acquire() as pipe:
                 pipe.zrem(self.unacked_index_key, *tags).hdel(self.unacked_key, *tags).execute()
 
-    def _renew(self) -> None:
+    def _renew_leases(self) -> None:
         client = None
-        while not self._ended.wait(self.visibility_timeout / 3):
-            held = list(self._delivered)
-            if not held:
+        while not self._stopped.wait(self.visibility_timeout / 3):
+            tags = list(self._delivered)
+            if not tags:
                 continue
             try:
-                # A client of its own: the channel's connection belongs to the thread that consumes.
+                # A client with its own pool, because the connections of the channel belong to the consuming thread.
                 client = client or self.channel.Client(connection_pool=self.channel._get_pool())
-                now = time.time()
-                client.zadd(self.unacked_index_key, dict.fromkeys(held, now), xx=True)
+                # xx: a message that was acknowledged meanwhile must not come back.
+                client.zadd(self.unacked_index_key, dict.fromkeys(tags, time.time()), xx=True)
             except (RedisError, OSError):
                 client = None
 
 
 class Channel(kombu_redis.Channel):
-    """A Redis channel that takes messages in bulk, keeps their leases and survives a restart of Redis."""
+    """Takes messages in batches, needs no bindings in Redis, and survives a restart of Redis."""
 
     QoS = QoS
-    _publisher: Any = None
+    _cached_client: Any = None
 
     def _create_client(self, asynchronous: bool = False) -> Any:
-        # kombu makes a client for every command, and a client's table of replies costs more than the command.
+        # kombu creates a client for every command, which costs more than the command.
         if asynchronous:
             return super()._create_client(asynchronous=True)
-        if self._publisher is None or self._publisher.connection_pool is not self.pool:
-            self._publisher = super()._create_client()
-        return self._publisher
+        if self._cached_client is None or self._cached_client.connection_pool is not self.pool:
+            self._cached_client = super()._create_client()
+        return self._cached_client
 
     def get_table(self, exchange: str) -> list[tuple[str, ...]]:
-        """The queues behind an exchange; behind ours stands the queue of the same name.
+        """The bindings of an exchange; each of our exchanges is bound to the queue of the same name.
 
-        kombu asks Redis for every message, and it writes a queue's binding once for each connection: a Redis that lost
-        its data has lost the bindings, too, and then kombu drops every message of a living process without a word.
+        kombu reads the bindings from Redis for every message, but writes them only once for each connection. When Redis
+        has lost its data it has lost them too, and then kombu silently drops every message of a living process.
         """
         if exchange in QUEUES:
             return [(exchange, "", exchange)]
@@ -159,39 +161,39 @@ class Channel(kombu_redis.Channel):
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
-            came = super()._brpop_read(**options)
+            delivered = super()._brpop_read(**options)
         except (ValueError, KeyError, TypeError) as error:
-            # Redis has given it away already, and a worker that ended over it would take its neighbours along.
-            log.error("dropped what is no message of Celery's: %s: %s", type(error).__name__, error)
+            # It is not in Redis any more, and the error would end the worker.
+            log.error("dropped an entry of a queue that is no Celery message: %s: %s", type(error).__name__, error)
             raise Empty from error
-        room = self.qos.can_consume_max_estimate()
-        if room and not self._closing:
-            self._take(room)
-        return came
+        # None on a channel without a prefetch count, such as one for replies: it takes one message at a time.
+        capacity = self.qos.can_consume_max_estimate()
+        if capacity and not self._closing:
+            self._deliver_more(capacity)
+        return delivered
 
-    def _take(self, room: int) -> None:
-        client = self._create_client()
+    def _deliver_more(self, capacity: int) -> None:
         queues = self._queue_cycle.consume(len(self.active_queues))
-        found = client.register_script(_TAKE)(
-            keys=[self.unacked_key, self.unacked_index_key, *queues], args=[room, time.time()]
+        popped = self._create_client().register_script(_POP)(
+            keys=[self.unacked_key, self.unacked_index_key, *queues], args=[capacity, time.time()]
         )
-        for queue, raw in zip(found[::2], found[1::2], strict=True):
-            # kombu looks at every object for its own spelling of dates and the like; ours are plain.
+        for queue, raw in zip(popped[::2], popped[1::2], strict=True):
+            # kombu's parser looks in every object for its notation of dates and similar values; ours has none.
             payload = loads(raw.decode()) if b'"__type__"' in raw else json.loads(raw)
-            self.qos.noted.add(payload["properties"]["delivery_tag"])
+            self.qos.recorded.add(payload["properties"]["delivery_tag"])
             self.connection._deliver(payload, queue.decode())
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
-        # After a lost connection kombu may restore messages on a channel whose connection is closed already; the
-        # AttributeError it meets there ends the whole worker, while a ConnectionError is retried.
+        # After a connection is lost, kombu may restore messages on a channel whose connection is closed. It would raise
+        # an AttributeError, which ends the worker; a connection error makes it connect again.
         if self.connection is None or self.connection.client is None:
             raise RedisConnectionError("the connection of this channel is closed")
         return dict(super()._connparams(asynchronous=asynchronous))
 
     def close(self) -> None:
-        """Close the channel and end what its threads do."""
+        """Stop the threads and close the channel."""
         if self._qos is not None:
-            self._qos.end()
+            self._qos.stop()
         super().close()
 
 

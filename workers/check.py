@@ -1,4 +1,4 @@
-"""What `python -m workers check` finds: whether this machine has what its workers need, one sentence a thing."""
+"""The checks of `python -m workers check`: whether this machine has what its workers need, a sentence for each."""
 
 import importlib.util
 import os
@@ -27,36 +27,35 @@ NO_GPU_WORKER = f"so no GPU worker can run here: run {install_hint('gpu')}."
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: `ok`, worth a `note`, or `bad`, which keeps workers from working."""
+    """The result of one check: `ok`, a `note`, or `bad`, which means that workers cannot work."""
 
     check: str
     state: State
     says: str
 
     def as_json(self) -> dict[str, str]:
-        """The same for programs."""
+        """The same as a JSON object."""
         return asdict(self)
 
 
 def findings(settings: Settings, load: bool) -> Iterator[Finding]:
-    """Look at everything in turn; with `load` the models are loaded and one picture is put through them."""
-
-    yield _found("broker", lambda: _broker(settings))
-    yield _found("qdrant", lambda: _qdrant(settings))
-    yield _found("clip", lambda: model(settings, "clip"))
+    """Run all checks in turn; with `load` the models are loaded and process one picture."""
+    yield _finding("broker", lambda: _broker(settings))
+    yield _finding("qdrant", lambda: _qdrant(settings))
+    yield _finding("clip", lambda: model(settings, "clip"))
     if settings.models.captions:
-        yield _found("blip", lambda: model(settings, "blip"))
-    yield _found("device", lambda: device(settings, load))
-    yield _found("data", lambda: _data(settings))
-    for named, folder in settings.paths.map.items():
-        yield _found("map", partial(_folder, os.fsencode(folder), f"{named} is {folder}"))
+        yield _finding("blip", lambda: model(settings, "blip"))
+    yield _finding("device", lambda: device(settings, load))
+    yield _finding("data", lambda: _data(settings))
+    for remote, folder in settings.paths.map.items():
+        yield _finding("map", partial(_folder, os.fsencode(folder), f"{remote} is {folder}"))
     for root in settings.paths.allowed:
-        yield _found("root", partial(_root, settings, root))
+        yield _finding("root", partial(_root, settings, root))
 
 
-def _found(check: str, look: Callable[[], tuple[State, str]]) -> Finding:
+def _finding(check: str, run: Callable[[], tuple[State, str]]) -> Finding:
     try:
-        return Finding(check, *look())
+        return Finding(check, *run())
     except DarkroomError as error:
         return Finding(check, "bad", str(error))
 
@@ -77,11 +76,11 @@ def _broker(settings: Settings) -> tuple[State, str]:
         return "note", f"{address} answers, but tells nothing of itself ({error})."
     finally:
         client.close()
-    policy, logged = facts.get("maxmemory_policy", "unknown"), bool(facts.get("aof_enabled"))
+    policy, is_durable = facts.get("maxmemory_policy", "unknown"), bool(facts.get("aof_enabled"))
     version = f"{address}: Redis {facts.get('redis_version', 'of unknown version')}"
     if policy not in ("noeviction", "unknown"):
         return "bad", f"{version} drops data when it is full ({policy}): set its maxmemory-policy to noeviction."
-    if not logged:
+    if not is_durable:
         return "note", f"{version}, {policy}; without its append-only file a restart loses what is in the queues."
     return "ok", f"{version}, {policy}, append-only file on"
 
@@ -107,14 +106,14 @@ def _data(settings: Settings) -> tuple[State, str]:
     return "ok", f"{local.data} can be written"
 
 
-def _folder(folder: bytes, named: str) -> tuple[State, str]:
+def _folder(folder: bytes, label: str) -> tuple[State, str]:
     try:
         with os.scandir(folder) as listing:
             if next(listing, None) is None:
-                return "bad", f"{named}: an empty folder; is it mounted?"
+                return "bad", f"{label}: an empty folder; is it mounted?"
     except OSError as error:
-        return "bad", f"{named}: cannot be read ({error.strerror}); is it mounted?"
-    return "ok", named
+        return "bad", f"{label}: cannot be read ({error.strerror}); is it mounted?"
+    return "ok", label
 
 
 def _root(settings: Settings, root: str) -> tuple[State, str]:
@@ -125,17 +124,17 @@ def _root(settings: Settings, root: str) -> tuple[State, str]:
 
 
 def model(settings: Settings, which: Literal["clip", "blip"]) -> tuple[State, str]:
-    """Whether a checkpoint lies in its folder or in the hub's cache; raises WrongUse for a folder that is not there."""
+    """Whether a checkpoint is in its folder or in the hub's cache; raises WrongUse for a folder that does not exist."""
     name = getattr(settings.models, which)
     if null_model(name) is not None:
         return "ok", f"{name}: no model"
     folder = Path(name)
     if looks_like_a_folder(name) or folder.is_dir():
-        called = checkpoint_name(name)
-        there = [file for file in WEIGHTS if (folder / file).is_file()]
-        if not there or not (folder / "config.json").is_file():
+        checkpoint = checkpoint_name(name)
+        has_weights = any((folder / file).is_file() for file in WEIGHTS)
+        if not has_weights or not (folder / "config.json").is_file():
             return "bad", f"{folder} is no checkpoint: it needs config.json and {' or '.join(WEIGHTS[::2])}."
-        return "ok", f"{called} in {folder}"
+        return "ok", f"{checkpoint} in {folder}"
     if importlib.util.find_spec("huggingface_hub") is None:
         return "note", f"huggingface_hub is not installed, {NO_GPU_WORKER}"
     return _in_cache(name)
@@ -158,7 +157,7 @@ def _in_cache(name: str) -> tuple[State, str]:
 
 
 def device(settings: Settings, load: bool) -> tuple[State, str]:
-    """Whether the device of the GPU workers multiplies two small matrices right, and with `load` runs the models."""
+    """Whether the devices of the GPU workers multiply two small matrices right; with `load` it also runs the models."""
     if importlib.util.find_spec("torch") is None:
         return "note", f"torch is not installed, {NO_GPU_WORKER}"
     import torch
@@ -166,24 +165,24 @@ def device(settings: Settings, load: bool) -> tuple[State, str]:
     from workers.inference.hardware import pick_device
     from workers.supervisor.devices import devices
 
-    names = ", ".join(found.name for found in devices(settings.gpu.devices))
+    names = ", ".join(worker.name for worker in devices(settings.gpu.devices))
     chosen = torch.device("cpu") if settings.gpu.devices == "cpu" else pick_device()
-    every = [torch.device("cuda", n) for n in range(torch.cuda.device_count())] if chosen.type == "cuda" else [chosen]
-    for each in every:
+    is_cuda = chosen.type == "cuda"
+    for tested in [torch.device("cuda", n) for n in range(torch.cuda.device_count())] if is_cuda else [chosen]:
         try:
-            ones = torch.ones(8, 8, device=each)
-            right = bool(((ones @ ones) == 8).all())
+            ones = torch.ones(8, 8, device=tested)
+            is_right = bool(((ones @ ones) == 8).all())
         except RuntimeError as error:
-            return "bad", f"{each} does not compute ({str(error).splitlines()[0]})."
-        if not right:
-            return "bad", f"{each} computes wrong results."
-    kind = torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
-    said = f"{names} on {kind}, torch {torch.__version__}"
-    return "ok", f"{said}; {_tried(settings, chosen)}" if load else said
+            return "bad", f"{tested} does not compute ({str(error).splitlines()[0]})."
+        if not is_right:
+            return "bad", f"{tested} computes wrong results."
+    kind = torch.cuda.get_device_name(chosen) if is_cuda else f"CPU, {torch.get_num_threads()} threads"
+    summary = f"{names} on {kind}, torch {torch.__version__}"
+    return "ok", f"{summary}; {_try_models(settings, chosen)}" if load else summary
 
 
-def _tried(settings: Settings, chosen: object) -> str:
-    """Load the models as a worker does and put one grey picture through them."""
+def _try_models(settings: Settings, chosen: object) -> str:
+    """Load the models as a worker does and process one grey picture; returns the results as a sentence."""
     import numpy as np
     import torch
     from transformers.utils import logging as transformers_logging
@@ -198,9 +197,9 @@ def _tried(settings: Settings, chosen: object) -> str:
     transformers_logging.disable_progress_bar()
     clip = Clip(settings.models.clip, chosen, settings.gpu.dtype, 1)
     grey = np.full((clip.model_input.height, clip.model_input.width, 3), 128, np.uint8)
-    said = f"{clip.name} gives {clip.embed_pictures([grey]).shape[1]} numbers in {clip.dtype}"
+    results = f"{clip.name} gives {clip.embed_pictures([grey]).shape[1]} numbers in {clip.dtype}"
     if settings.models.captions:
         blip = Blip(settings.models.blip, chosen, settings.gpu.dtype, 1, settings.models.max_caption_tokens)
         grey = np.full((blip.model_input.height, blip.model_input.width, 3), 128, np.uint8)
-        said += f", {blip.name} writes captions ({blip.caption([grey])[0][:40]!r} for a grey picture)"
-    return said
+        results += f", {blip.name} writes captions ({blip.caption([grey])[0][:40]!r} for a grey picture)"
+    return results

@@ -1,7 +1,9 @@
-"""Be a Celery worker: what the workers of all kinds have in common.
+"""Runs a Celery worker, with what all kinds of our workers have in common.
 
-Task events are sent in groups, so Flower hears of everything a moment later and for a fraction of the price. An
-interactive queue has a consumer of its own, so that a question never waits for a place behind an ingest.
+Task events are sent in groups, which costs far less and delays Flower only for a moment. An interactive queue has its
+own consumer and threads, so that a question never waits until files of an ingest are finished.
+
+docs/architecture.md lists the private names of Celery that this relies on.
 """
 
 import gc
@@ -24,11 +26,11 @@ from workers.metrics import serve
 
 
 def consume(name: str, queues: Sequence[str], threads: int, interactive: str | None = None) -> None:
-    """Take messages from these queues, the first ones first, until SIGTERM; say when it begins.
+    """Consume these queues in their order until SIGTERM, and register this worker as ready when it begins.
 
-    At most `threads` messages at a time; those of the queue `interactive` have places of their own beside them.
+    It holds at most `threads` of their messages; the queue `interactive` has INTERACTIVE_THREADS threads of its own.
     """
-    # Celery prints its banner and its farewell past the log; both say nothing that the log does not.
+    # Celery prints a banner and a farewell that are not log lines; they contain nothing new.
     sys.__stdout__ = open(os.devnull, "w")  # type: ignore[misc]  # noqa: SIM115
     settings = load_settings()
     serve(settings, name)
@@ -38,7 +40,7 @@ def consume(name: str, queues: Sequence[str], threads: int, interactive: str | N
     if interactive is not None:
         app.steps["consumer"].add(interactive_consumer(interactive))
         threads += INTERACTIVE_THREADS
-    # Models and libraries are a million objects that stay; without this every search for garbage walks through them.
+    # Models and libraries are a million objects that stay; the garbage collector need not visit them each time.
     gc.collect()
     gc.freeze()
     app.worker_main(
@@ -47,12 +49,12 @@ def consume(name: str, queues: Sequence[str], threads: int, interactive: str | N
     )  # fmt: skip
 
 
-GATHER_SECONDS = 0.2
-MOST_EVENTS = 512
+FLUSH_SECONDS = 0.2
+MAX_BUFFERED_EVENTS = 512
 
 
 class EventBuffer(StartStopStep):
-    """A step of the Celery worker: its task events are sent a few times a second, not at every turn of its loop."""
+    """A step of the Celery worker: sends its task events a few times a second instead of in every turn of its loop."""
 
     requires = (Events,)
 
@@ -61,15 +63,16 @@ class EventBuffer(StartStopStep):
         self._timer: Any = None
 
     def start(self, parent: Any) -> None:
-        """Begin to gather; called again after every new connection to the broker."""
+        """Begin to buffer; Celery calls this again after each new connection to the broker."""
         self.stop(parent)
         dispatcher = parent.event_dispatcher
-        dispatcher.buffer_limit = MOST_EVENTS
+        dispatcher.buffer_limit = MAX_BUFFERED_EVENTS
+        # Celery's own callback would flush in the next turn of the loop.
         dispatcher.on_send_buffered = None
-        self._timer = parent.timer.call_repeatedly(GATHER_SECONDS, dispatcher.flush)
+        self._timer = parent.timer.call_repeatedly(FLUSH_SECONDS, dispatcher.flush)
 
     def stop(self, parent: Any) -> None:
-        """Gather no more."""
+        """Stop flushing."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -79,12 +82,11 @@ INTERACTIVE_THREADS = 2
 
 
 class InteractiveConsumer(ConsumerStep):
-    """A step of the Celery worker that takes `queue` by a channel and places of its own.
+    """A step of the Celery worker that consumes `queue` by its own channel, with its own prefetch count.
 
-    A worker holds at most as many messages as it has threads, whatever queue they come from: while it is full of files,
-    it does not even take a question from Redis until one of them is finished, which may be a batch of captions later.
-    The worker is started with INTERACTIVE_THREADS threads more than it is to hold of the other messages, and without
-    this queue.
+    A worker holds at most as many messages as it has threads, from any queue: while it is full of files, it takes no
+    question from Redis until a file is finished, which may take a batch of captions. Therefore the worker is started
+    without this queue and with INTERACTIVE_THREADS more threads, and holds so many messages fewer of the other queues.
     """
 
     requires = (Tasks,)
@@ -95,7 +97,7 @@ class InteractiveConsumer(ConsumerStep):
         parent.initial_prefetch_count -= INTERACTIVE_THREADS
 
     def start(self, parent: Any) -> None:
-        """Consume; called again after every new connection to the broker."""
+        """Consume; Celery calls this again after each new connection to the broker."""
         consumer = Consumer(
             parent.connection.channel(),
             [parent.app.amqp.queues.new_missing(self.queue)],
@@ -109,5 +111,5 @@ class InteractiveConsumer(ConsumerStep):
 
 
 def interactive_consumer(queue: str) -> type[InteractiveConsumer]:
-    """The step for one queue."""
+    """The class of the step for one queue."""
     return type(f"{queue.capitalize()}Lane", (InteractiveConsumer,), {"queue": queue})

@@ -1,6 +1,6 @@
-"""What a worker counts for Prometheus; where `metrics.port` is 0, nothing is counted and nothing is imported.
+"""The metrics of a worker for Prometheus; if `metrics.port` is 0, nothing is counted and nothing is imported.
 
-Names, units and labels are listed in docs/scaling.md; deploy/grafana.json draws them.
+Names, units and labels are listed in docs/operations.md; deploy/grafana.json draws them.
 """
 
 import re
@@ -45,10 +45,10 @@ _metrics: _Metrics | None = None
 
 
 def serve(settings: Settings, name: str) -> None:
-    """Serve the figures of the worker `name` from now on, if the settings want it.
+    """Serve the metrics of the worker `name`, if the settings say so.
 
     The storage worker takes `metrics.port`, gpu0 the next port, gpu1 the one after that; other workers have none.
-    Raises ServiceMissing when the port is taken or prometheus-client is not installed.
+    Raises ServiceMissing if the port is taken or prometheus-client is not installed.
     """
     global _metrics
     port = port_of(settings, name)
@@ -72,11 +72,11 @@ def serve(settings: Settings, name: str) -> None:
 
 
 def port_of(settings: Settings, name: str) -> int | None:
-    """The port of a worker by its name (storage, gpu0, gpu1, ...), or None where it serves no figures."""
-    numbered = re.fullmatch(r"gpu(\d+)", name)
-    if not settings.metrics.port or not (numbered or name == STORAGE):
+    """The port of a worker by its name (storage, gpu0, gpu1, ...), or None if it serves no metrics."""
+    gpu = re.fullmatch(r"gpu(\d+)", name)
+    if not settings.metrics.port or not (gpu or name == STORAGE):
         return None
-    return settings.metrics.port + (1 + int(numbered[1]) if numbered else 0)
+    return settings.metrics.port + (1 + int(gpu[1]) if gpu else 0)
 
 
 def batch_done(batcher: str, size: int, seconds: float) -> None:
@@ -99,19 +99,19 @@ def files_ended(outcome: str, files: int) -> None:
 
 
 def retried(what: str) -> None:
-    """Count something that is done once more."""
+    """Count something that is done again."""
     if _metrics is not None:
         _metrics.retries.labels(what).inc()
 
 
 class _Queues:
-    """Messages in the queues and in the hands of workers, read from Redis whenever somebody asks."""
+    """The messages in the queues and those that workers hold, read from Redis for each request."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
     def collect(self) -> Iterable["GaugeMetricFamily"]:
-        """The lengths by now; none while Redis is away."""
+        """The current numbers; none while Redis is away."""
         from prometheus_client.core import GaugeMetricFamily
 
         queues = (FILES, EMBED, POINTS, QUERIES, INGEST)

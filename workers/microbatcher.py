@@ -1,4 +1,4 @@
-"""A thread that takes whatever is ready, works on it as one batch, and answers each item by its own future."""
+"""A thread that processes all items that are ready as one batch, and resolves the future of each item."""
 
 import queue
 import threading
@@ -11,23 +11,24 @@ from workers.metrics import batch_done
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-# Of the time that a batch takes; a batch of captions that is not full costs nearly as much as a full one.
-SHARE = 0.03
-LONGEST_GATHER_SECONDS = 1.0
+# A batch may stay open for this share of the time that the last one took: a batch of captions that is not full costs
+# nearly as much as a full one.
+GATHER_SHARE = 0.03
+MAX_GATHER_SECONDS = 1.0
 
 
 class MicroBatcher(Generic[Item, Result]):
-    """Batches that fill by themselves: while one batch is worked on, the next one gathers.
+    """Processes items in batches: while one batch is processed, the items of the next one collect.
 
-    `process` takes a list and returns a list of the same length and order; an exception in the place of a result
-    fails that item alone. When `process` itself raises, the items are tried one by one, so that the one at fault fails
-    and its neighbours do not. When it raises something for which `too_large` is true (out of memory), the batch is
-    halved until it fits and the size that fits is kept.
+    `process` takes a list and returns a list of the same length and order; an exception in place of a result fails only
+    that item. When `process` raises, the items are processed one by one, so that only the item at fault fails. When it
+    raises an error for which `too_large` is true (out of memory), the batch is halved until it fits, and that size is
+    kept.
 
-    `gather_seconds` is how long a batch that is not full stays open after its first item, for work whose price hardly
-    depends on the size of the batch, such as a question to another process: taken at once, such batches would hold one
-    item or two. Where the last batch took long it may be longer, a SHARE of that. No time passes while `expects` says
-    that nothing more is on its way.
+    A batch that is not full stays open for `gather_seconds` after its first item. That is for work whose cost hardly
+    depends on the size of the batch, such as a request to another process: without it most batches would have one or
+    two items. After a batch that took long it may be longer, a GATHER_SHARE of that time. It ends early when `expects`
+    says that no more items will come.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class MicroBatcher(Generic[Item, Result]):
         self._thread.start()
 
     def submit(self, item: Item) -> Future[Result]:
-        """Hand over an item; raises RuntimeError after `close`."""
+        """Add an item; its future gets the result. Raises RuntimeError after `close`."""
         future: Future[Result] = Future()
         with self._lock:
             if self._closed:
@@ -66,11 +67,11 @@ class MicroBatcher(Generic[Item, Result]):
         return future
 
     def cancel_waiting(self) -> None:
-        """Cancel the futures of all items that no batch holds yet, and of all that come; a batch under way goes on."""
+        """Cancel the futures of all items that wait or come later; the batch that is processed now is finished."""
         self._cancelled = True
 
     def close(self) -> None:
-        """Work off what was submitted, then end the thread."""
+        """Process what was submitted, then end the thread."""
         with self._lock:
             if not self._closed:
                 self._closed = True
@@ -78,44 +79,44 @@ class MicroBatcher(Generic[Item, Result]):
         self._thread.join()
 
     def _run(self) -> None:
-        while self._one_batch():
+        while self._process_next_batch():
             pass
 
-    def _one_batch(self) -> bool:
-        """Gather a batch and work on it; False at the end. Nothing of it is held while the next one is awaited."""
+    def _process_next_batch(self) -> bool:
+        """Collect a batch and process it; False after `close`. Between batches no item is kept in memory."""
         first = self._waiting.get()
         if first is None:
             return False
-        batch, goes_on = [first], True
-        self._wait_for_more()
+        batch, is_open = [first], True
+        self._gather()
         while len(batch) < self.max_batch:
             try:
-                following = self._waiting.get_nowait()
+                entry = self._waiting.get_nowait()
             except queue.Empty:
                 break
-            if following is None:
-                goes_on = False
+            if entry is None:
+                is_open = False
                 break
-            batch.append(following)
+            batch.append(entry)
         if self._cancelled:
             for _, future in batch:
                 future.cancel()
-        self._work([entry for entry in batch if entry[1].set_running_or_notify_cancel()])
-        return goes_on
+        self._process_batch([entry for entry in batch if entry[1].set_running_or_notify_cancel()])
+        return is_open
 
-    def _wait_for_more(self) -> None:
-        share = min(SHARE * self._last_seconds, LONGEST_GATHER_SECONDS)
-        left = max(self._gather_seconds, share) if self._gather_seconds else 0.0
-        while left > 0 and self._waiting.qsize() + 1 < self.max_batch and self._expects():
-            # In few steps: to be woken up by every item would cost more than some items do.
-            step = min(left, self._gather_seconds)
+    def _gather(self) -> None:
+        share = min(GATHER_SHARE * self._last_seconds, MAX_GATHER_SECONDS)
+        remaining = max(self._gather_seconds, share) if self._gather_seconds else 0.0
+        while remaining > 0 and self._waiting.qsize() + 1 < self.max_batch and self._expects():
+            # In few steps, because to wake up for each item would cost more than some items.
+            step = min(remaining, self._gather_seconds)
             time.sleep(step)
-            left -= step
+            remaining -= step
 
-    def _work(self, batch: list[tuple[Item, Future[Result]]]) -> None:
+    def _process_batch(self, batch: list[tuple[Item, Future[Result]]]) -> None:
         if not batch:
             return
-        begin = time.perf_counter()
+        started = time.perf_counter()
         try:
             results = self._process([item for item, _ in batch])
             if len(results) != len(batch):
@@ -129,11 +130,11 @@ class MicroBatcher(Generic[Item, Result]):
                 size = max(1, len(batch) // 2)
                 self.max_batch = min(self.max_batch, size)
             for start in range(0, len(batch), size):
-                self._work(batch[start : start + size])
+                self._process_batch(batch[start : start + size])
             return
         self.batches += 1
         self.items += len(batch)
-        self._last_seconds = time.perf_counter() - begin
+        self._last_seconds = time.perf_counter() - started
         batch_done(self.name, len(batch), self._last_seconds)
         for (_, future), result in zip(batch, results, strict=True):
             if isinstance(result, BaseException):

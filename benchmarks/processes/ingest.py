@@ -7,9 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from producer.ingest.outcome import Outcome
-from producer.ingest.start import ingest
-from settings import load_settings
+from producer import Darkroom
 
 
 def resident_peak() -> int:
@@ -25,11 +23,9 @@ def resident_peak() -> int:
 
 def main(folder: str) -> None:
     """Print the counts and the most resident memory in bytes as JSON."""
-
-    def report(outcome: Outcome) -> None:
+    with Darkroom(console=Console(stderr=True)) as darkroom:
+        outcome = darkroom.ingest(folder)
         print(json.dumps({"stored": outcome.counts.stored, "seconds": outcome.seconds, "rss": resident_peak()}))
-
-    ingest(folder, load_settings(), Console(stderr=True), report)
 
 
 if __name__ == "__main__":

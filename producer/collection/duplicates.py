@@ -2,25 +2,27 @@
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from producer.collection.search import Rows, filled_collection
-from producer.collection.where import parse_conditions
+from producer.collection.search import filled_collection
 from producer.formatting import brief, readable_bytes
 from producer.pages.contact_sheet import Section
+from producer.records import Picture, Records, arrow_table
 from producer.results import Drawer, print_picture
-from producer.stack import Stack, attached
+from producer.stack import Stack
 from producer.waiting import wait_for
-from settings import Settings
 from tasks.queues import DUPLICATES
 from tasks.rpc import Question
+
+if TYPE_CHECKING:
+    import pyarrow
 
 ANSWER_SECONDS = 60.0
 POLL_SECONDS = 0.1
@@ -28,40 +30,33 @@ POLL_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Duplicates:
-    """`groups` of rows {"uri", "score": the cosine to the first of the group, ...facts}, the largest first.
+    """`groups` of pictures, the largest first; a picture's score is its cosine to the first of its group.
 
     `total` groups there are among `points` pictures; `groups` may be fewer.
     """
 
-    groups: list[Rows]
+    groups: Sequence[Records[Picture]]
     total: int
     points: int
 
+    def to_arrow(self) -> "pyarrow.Table":
+        """A row a picture; the column `group` counts the groups from 1."""
+        return arrow_table(
+            [{"group": number, **row} for number, group in enumerate(self.groups, 1) for row in group.to_dicts()]
+        )
+
 
 def duplicates(
-    near: float | None,
-    conditions: Sequence[str],
-    limit: int | None,
-    settings: Settings,
-    console: Console,
-    report: Callable[[Duplicates], None],
-) -> None:
-    """Report the groups of pictures with the same bytes, or with `near` those with at least that cosine similarity.
-
-    At most `limit` groups, None for all; `report` is called before the stack goes down. The storage worker does the
-    work beside its other work. Raises WrongUse for a condition that cannot be read or an empty collection.
-    """
-    where = parse_conditions(conditions)
-    with attached(settings) as stack:
-        filled_collection(stack)
-        report(_found(near, where, limit, stack, console))
-
-
-def _found(
     near: float | None, where: dict[str, Any] | None, limit: int | None, stack: Stack, console: Console
 ) -> Duplicates:
+    """The groups of pictures with the same bytes, or with `near` those with at least that cosine similarity.
+
+    At most `limit` groups, None for all. The storage worker does the work beside its other work. Raises WrongUse for an
+    empty collection.
+    """
+    filled_collection(stack)
     token = uuid.uuid4().hex
-    groups: list[Rows] = []
+    groups: list[Records[Picture]] = []
     offset: int | None = 0
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"))
     with Progress(
@@ -75,53 +70,53 @@ def _found(
             if "groups" not in page:
                 time.sleep(POLL_SECONDS)
                 continue
-            groups += page["groups"]
+            groups += [Records(map(Picture.from_row, rows)) for rows in page["groups"]]
             offset = page["next"]
             if offset is None or (limit is not None and len(groups) >= limit):
                 return Duplicates(groups[:limit], page["total"], page["points"])
 
 
-def print_duplicates(found: Duplicates, near: float | None, console: Console, draw: Drawer | None = None) -> None:
+def print_duplicates(result: Duplicates, near: float | None, console: Console, draw: Drawer | None = None) -> None:
     """What there is in a sentence, then the groups one after the other."""
-    console.print(Text(summary(found, near)), soft_wrap=True)
-    for number, group in enumerate(found.groups, 1):
+    console.print(Text(summary(result, near)), soft_wrap=True)
+    for number, group in enumerate(result.groups, 1):
         console.print()
         console.print(Text(heading(number, group), style="bold"), soft_wrap=True)
         if draw is not None:
-            for row in group:
+            for row in group.to_dicts():
                 print_picture(row, console, draw)
             continue
         table = Table(box=None, pad_edge=False, show_header=False)
-        for row in group:
+        for row in group.to_dicts():
             size = readable_bytes(row["bytes"]) if row.get("bytes") else ""
             cells = [f"{row['score']:.3f}"] if near is not None else []
             table.add_row(*cells, Text(size, justify="right"), Text(brief(row["uri"]), overflow="fold"))
         console.print(table)
-    if len(found.groups) < found.total:
+    if len(result.groups) < result.total:
         console.print()
-        console.print(f"… and {found.total - len(found.groups):,} more groups: -n {found.total} lists all.")
+        console.print(f"… and {result.total - len(result.groups):,} more groups: -n {result.total} lists all.")
 
 
-def summary(found: Duplicates, near: float | None) -> str:
+def summary(result: Duplicates, near: float | None) -> str:
     """How many groups there are, and how much of the disk the copies fill, where all groups are at hand."""
     alike = "with the same bytes" if near is None else f"with a similarity of at least {near:g}"
-    among = f"among {found.points:,} pictures"
-    if not found.total:
+    among = f"among {result.points:,} pictures"
+    if not result.total:
         return f"No two pictures {alike} {among}."
-    groups = f"{found.total:,} group{'' if found.total == 1 else 's'} of pictures {alike} {among}"
-    if len(found.groups) < found.total:
+    groups = f"{result.total:,} group{'' if result.total == 1 else 's'} of pictures {alike} {among}"
+    if len(result.groups) < result.total:
         return f"{groups}."
-    files = sum(len(group) - 1 for group in found.groups)
-    weight = readable_bytes(sum(row.get("bytes") or 0 for group in found.groups for row in group[1:]))
+    files = sum(len(group) - 1 for group in result.groups)
+    weight = readable_bytes(sum(picture.payload.get("bytes") or 0 for group in result.groups for picture in group[1:]))
     return f"{groups}; all but the first of each are {files:,} file{'' if files == 1 else 's'}, {weight}."
 
 
-def heading(number: int, group: Rows) -> str:
+def heading(number: int, group: Records[Picture]) -> str:
     """The title of a group: its number, its size, and the caption of its first picture."""
-    caption = next((row["caption"] for row in group if row.get("caption")), None)
+    caption = next((picture.caption for picture in group if picture.caption), None)
     return f"{number}. {len(group):,} pictures" + (f": {caption}" if caption else "")
 
 
-def page_sections(found: Duplicates) -> list[Section]:
+def page_sections(result: Duplicates) -> list[Section]:
     """A section a group."""
-    return [Section(heading(number, group), group) for number, group in enumerate(found.groups, 1)]
+    return [Section(heading(number, group), group.to_dicts()) for number, group in enumerate(result.groups, 1)]

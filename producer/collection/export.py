@@ -4,14 +4,14 @@ import csv
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from producer.collection.scroll import Page, pages
-from producer.output_file import written
-from producer.stack import attached
-from producer.waiting import collection_facts
-from settings import Settings
+from producer.collection.search import filled_collection
+from producer.output_file import check_output, replacing
+from producer.stack import Stack
 from settings.errors import WrongUse
 from settings.extras import require
 
@@ -50,35 +50,47 @@ _TYPES: dict[str, tuple[type, ...]] = {"text": (str,), "whole": (int,), "number"
 Write = Callable[[Page], None]
 
 
-def export(
-    target: Path, where: dict[str, Any] | None, settings: Settings, report: Callable[[dict[str, Any]], None]
-) -> None:
-    """Write every point that `where` lets through to `target`, whose extension says the form; a page is held at a time.
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written: how many points are in it, and its size in bytes."""
 
-    `report` gets {"file", "points", "bytes"} before the stack goes down. The file is there whole or not at all. Raises
-    WrongUse for another extension, where there is no such point and for a place that cannot be written, ServiceMissing
-    where Parquet is asked for and pyarrow is not installed.
-    """
-    writer = _WRITERS.get(target.suffix.lower())
-    if writer is None:
+    file: str
+    points: int
+    bytes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by their names."""
+        return asdict(self)
+
+
+def check_export(target: Path) -> None:
+    """Raise WrongUse for a file that cannot be written or says no form, ServiceMissing for Parquet without pyarrow."""
+    if target.suffix.lower() not in _WRITERS:
         raise WrongUse(f"{target.name!r} says no form that is known: name a file that ends in {', '.join(_WRITERS)}.")
     if target.suffix.lower() == ".parquet":
-        _require_pyarrow()
-    with attached(settings) as stack:
-        facts = collection_facts(stack)
-        if not facts["points"]:
-            raise WrongUse(f"The collection {facts['name']!r} is empty: fill it with `python -m producer ingest DIR`.")
-        points = 0
-        with written(target) as path:
-            with writer(path) as write:
-                for page in pages(stack, where, with_vectors=writer is _parquet):
-                    if page.ids:
-                        write(page)
-                        points += len(page.ids)
-            if not points:
-                raise WrongUse("No picture matches: nothing was written.")
-            size = path.stat().st_size
-        report({"file": str(target), "points": points, "bytes": size})
+        require("pyarrow", "export", "Parquet needs pyarrow")
+    check_output(target)
+
+
+def export(target: Path, where: dict[str, Any] | None, stack: Stack) -> Exported:
+    """Write every point that `where` lets through to `target`, whose extension says the form; a page is held at a time.
+
+    The file, which `check_export` lets through, is there whole or not at all. Raises WrongUse where there is no such
+    point or the place cannot be written.
+    """
+    writer = _WRITERS[target.suffix.lower()]
+    filled_collection(stack)
+    points = 0
+    with replacing(target) as path:
+        with writer(path) as write:
+            for page in pages(stack, where, with_vectors=writer is _parquet):
+                if page.ids:
+                    write(page)
+                    points += len(page.ids)
+        if not points:
+            raise WrongUse("No picture matches: nothing was written.")
+        size = path.stat().st_size
+    return Exported(str(target), points, size)
 
 
 def row_of(identity: str, payload: dict[str, Any]) -> dict[str, Any]:
@@ -162,7 +174,3 @@ _WRITERS: dict[str, Callable[[Path], AbstractContextManager[Write]]] = {
     ".csv": _csv,
     ".jsonl": _jsonl,
 }
-
-
-def _require_pyarrow() -> None:
-    require("pyarrow", "export", "Parquet needs pyarrow")

@@ -1,7 +1,6 @@
 """Moves the embedded collection to a Qdrant server: a copy, checked, after which the settings name the server."""
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from producer.stack import attached
+from producer.stack import Stack
 from producer.waiting import wait_for
 from settings import Settings
 from settings.errors import DarkroomError, WrongUse
@@ -33,40 +32,37 @@ class Moved:
     there: int
     seconds: float
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The one object that `move --json` prints."""
         return {**asdict(self), "seconds": round(self.seconds, 3)}
 
 
-def move(url: str, settings: Settings, console: Console, report: Callable[[Moved], None]) -> None:
-    """Copy the embedded collection to the server at `url`, and report it before the stack goes down.
+def move(url: str, stack: Stack, console: Console) -> Moved:
+    """Copy the embedded collection to the server at `url`, an address as `check_target` lets it through.
 
-    The embedded collection stays as it is. A move that was interrupted goes on where it was. Raises WrongUse where the
-    settings name a server already or `url` is none, ServiceMissing where the server does not answer, and DarkroomError
-    where the server holds fewer points afterwards than it should.
+    The embedded collection stays as it is. A move that was interrupted goes on where it was. Raises ServiceMissing
+    where the server does not answer, and DarkroomError where it holds fewer points afterwards than it should.
     """
-    _check(url, settings)
     begin = time.monotonic()
-    with attached(settings) as stack:
 
-        def ask(question: Question) -> Any:
-            return wait_for(question, stack, ANSWER_SECONDS, "storage")
+    def ask(question: Question) -> Any:
+        return wait_for(question, stack, ANSWER_SECONDS, "storage")
 
-        first = ask(Question(MOVE_START, url=url))
-        copied = seen = there = 0
-        columns = (TextColumn("moving"), BarColumn(bar_width=None), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-            task = bar.add_task("moving", total=first["points"])
-            after: str | None = None
-            while True:
-                page = ask(Question(MOVE_PAGE, url=url, limit=PAGE, after=after))
-                seen, copied, there, after = seen + page["points"], copied + page["copied"], page["there"], page["next"]
-                bar.update(task, completed=seen, total=max(seen, first["points"]))
-                if after is None:
-                    break
-        if there < seen:
-            raise DarkroomError(f"The server counts {there:,} points, fewer than the {seen:,} here: move again.")
-        report(Moved(first["collection"], url, seen, copied, there, time.monotonic() - begin))
+    first = ask(Question(MOVE_START, url=url))
+    copied = read = on_server = 0
+    columns = (TextColumn("moving"), BarColumn(bar_width=None), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("moving", total=first["points"])
+        after: str | None = None
+        while True:
+            page = ask(Question(MOVE_PAGE, url=url, limit=PAGE, after=after))
+            read, copied, on_server, after = read + page["points"], copied + page["copied"], page["there"], page["next"]
+            bar.update(task, completed=read, total=max(read, first["points"]))
+            if after is None:
+                break
+    if on_server < read:
+        raise DarkroomError(f"The server counts {on_server:,} points, fewer than the {read:,} here: move again.")
+    return Moved(first["collection"], url, read, copied, on_server, time.monotonic() - begin)
 
 
 def print_moved(moved: Moved, settings: Settings, console: Console) -> None:
@@ -85,7 +81,8 @@ def print_moved(moved: Moved, settings: Settings, console: Console) -> None:
         console.print(Text(line), soft_wrap=True)
 
 
-def _check(url: str, settings: Settings) -> None:
+def check_target(url: str, settings: Settings) -> None:
+    """Raise WrongUse where the settings name a server already or `url` is no address of one."""
     if settings.qdrant.url != "embedded":
         raise WrongUse(
             f"qdrant.url names the server {settings.qdrant.safe_url} already: only the embedded collection is moved."

@@ -3,17 +3,16 @@
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pictures.uris import path_of, split, uri_of
 from producer.collection.scroll import pages
 from producer.ingest.scan import check_root
-from producer.stack import Stack, attached
+from producer.stack import Stack
 from producer.waiting import wait_for
-from settings import Settings
 from settings.errors import WrongUse
 from tasks.queues import DELETE, FACET
 from tasks.rpc import Question
@@ -55,35 +54,48 @@ class Sweep:
         return "that is more than half" if 2 * len(self.gone) > self.checked else None
 
 
-def prune(
-    folder: Path, dry_run: bool, force: bool, settings: Settings, report: Callable[[dict[str, Any]], None]
-) -> None:
-    """Remove the points of files that are gone below `folder`; `report` gets the result before the stack goes down.
+@dataclass(frozen=True)
+class Pruned:
+    """What a look at the files below `folder` found and removed; `uris` are those that are gone, in a dry run only.
 
-    {"folder", "checked", "gone", "removed", "unsure", "dry_run", "uris"}; `uris` is filled by a dry run only. Raises
-    WrongUse, with nothing removed, where the folder is not there or empty or too much is gone, unless `force`.
+    `unsure` files could not be looked at and were kept.
     """
-    root = folder_to_sweep(folder, force)
+
+    folder: str
+    checked: int
+    gone: int
+    removed: int
+    unsure: int
+    dry_run: bool
+    uris: list[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by their names."""
+        return asdict(self)
+
+
+def prune(root: Path, dry_run: bool, force: bool, stack: Stack) -> Pruned:
+    """Remove the points of files that are gone below `root`, a folder as `folder_to_sweep` makes it.
+
+    Raises WrongUse, with nothing removed, where too much is gone, unless `force`.
+    """
     identity = identity_of(root)
-    with attached(settings) as stack:
-        found = sweep(stack, [bytes(root)])
-        doubt = found.doubt()
-        if doubt and not (force or dry_run):
-            raise WrongUse(
-                f"{len(found.gone):,} of {found.checked:,} files below {root} are gone, and {doubt}. Nothing was "
-                "removed: look at them with --dry-run, and use --force if they are really gone."
-            )
-        report(
-            {
-                "folder": str(root),
-                "checked": found.checked,
-                "gone": len(found.gone),
-                "removed": 0 if dry_run else remove(stack, found.gone, root, identity),
-                "unsure": found.unsure,
-                "dry_run": dry_run,
-                "uris": found.gone if dry_run else [],
-            }
+    sweep_result = sweep(stack, [bytes(root)])
+    doubt = sweep_result.doubt()
+    if doubt and not (force or dry_run):
+        raise WrongUse(
+            f"{len(sweep_result.gone):,} of {sweep_result.checked:,} files below {root} are gone, and {doubt}. Nothing "
+            "was removed: look at them with --dry-run, and use --force if they are really gone."
         )
+    return Pruned(
+        folder=str(root),
+        checked=sweep_result.checked,
+        gone=len(sweep_result.gone),
+        removed=0 if dry_run else remove(stack, sweep_result.gone, root, identity),
+        unsure=sweep_result.unsure,
+        dry_run=dry_run,
+        uris=sweep_result.gone if dry_run else [],
+    )
 
 
 def folder_to_sweep(folder: Path, force: bool = False) -> Path:
@@ -101,7 +113,7 @@ def folder_to_sweep(folder: Path, force: bool = False) -> Path:
 
 def sweep(stack: Stack, folders: Sequence[bytes]) -> Sweep:
     """Look at every file below these folders that the collection holds."""
-    found = Sweep()
+    result = Sweep()
     # "file:///" ends in the slash already.
     prefixes = tuple(uri_of(folder).rstrip("/") + "/" for folder in folders)
     roots = wait_for(Question(FACET, field="root", limit=FOLDERS), stack, ANSWER_SECONDS, "storage")
@@ -110,14 +122,14 @@ def sweep(stack: Stack, folders: Sequence[bytes]) -> Sweep:
         uri for uri, at in places if at.startswith(prefixes) or any(prefix.startswith(at) for prefix in prefixes)
     ]
     if not related:
-        return found
+        return result
     for page in pages(stack, {"all": [{"field": "root", "in": related}]}, ["uri"]):
         for payload in page.payloads:
             at = _file_behind(payload["uri"])
             path = path_of(at) if at.startswith(prefixes) else None
             if path is not None:
-                found.look_at(payload["uri"], path)
-    return found
+                result.look_at(payload["uri"], path)
+    return result
 
 
 def identity_of(folder: Path) -> tuple[int, int] | None:

@@ -1,11 +1,14 @@
 """The points of the collection, a page at a time: what the commands that look at all of it share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
+from producer.records import Point
 from producer.stack import Stack
 from producer.waiting import wait_for
+from settings.extras import require
 from tasks.queues import SCROLL
 from tasks.rpc import Question
 
@@ -34,10 +37,23 @@ def pages(
 
     `fields` names the payload fields that are wanted, None for all. While one page is used the next one is fetched.
     """
-    wanted = {"where": where, "limit": size, "fields": fields, "with_vectors": with_vectors}
-    asked: Question | None = Question(SCROLL, after=None, **wanted)
-    while asked is not None:
-        found = wait_for(asked, stack, PAGE_SECONDS, "storage")
-        following = found.pop("next")
-        asked = Question(SCROLL, after=following, **wanted) if following is not None else None
-        yield Page(**found)
+    options = {"where": where, "limit": size, "fields": fields, "with_vectors": with_vectors}
+    pending: Question | None = Question(SCROLL, after=None, **options)
+    while pending is not None:
+        reply = wait_for(pending, stack, PAGE_SECONDS, "storage")
+        next_page = reply.pop("next")
+        pending = Question(SCROLL, after=next_page, **options) if next_page is not None else None
+        yield Page(**reply)
+
+
+def points(stack: Stack, where: dict[str, Any] | None, fields: list[str] | None, with_vectors: bool) -> Iterator[Point]:
+    """The same points one by one; with vectors each has its own as float32 of (dim,)."""
+    if with_vectors:
+        require("numpy", "export", "Vectors as arrays need numpy")
+    for page in pages(stack, where, fields, with_vectors):
+        vectors: Iterable[Any] = repeat(None)
+        if with_vectors:
+            import numpy as np
+
+            vectors = np.frombuffer(page.vectors, dtype="<f4").reshape(-1, page.dim)
+        yield from map(Point, page.ids, page.payloads, vectors)

@@ -3,16 +3,16 @@
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pictures.uris import uri_of
 from producer.collection.where import parse_conditions
-from producer.stack import Stack, attached
+from producer.records import Picture, Records
+from producer.stack import Stack
 from producer.waiting import collection_facts, wait_for
-from settings import Settings
 from settings.errors import WrongUse
 from tasks.checkpoint import PREPROCESSING
 from tasks.queues import BY_CONTENT, EMBED_PICTURE, EMBED_TEXTS, SCROLL, SEARCH
@@ -85,65 +85,73 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Query:
-    """What to look for: words or a picture or neither, and conditions that all must hold."""
+    """What to look for, read and checked: words or a picture or neither, and a filter that must hold.
 
-    text: str | None = None
-    image: Path | None = None
-    conditions: Sequence[str] = ()
-    limit: int = 10
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a search found: {"uri", "score", ...facts}, best first; `picture` is the one that was searched by.
-
-    Where neither words nor a picture were asked for there is no score and no order.
+    With `others_only` the picture itself is never a result.
     """
 
-    rows: Rows
-    picture: PictureFile | None = None
+    text: str | None
+    picture: PictureFile | None
+    where: dict[str, Any] | None
+    limit: int
+    others_only: bool = False
 
 
-def search(query: Query, settings: Settings, report: Callable[[Found], None]) -> None:
-    """Report the points nearest to the query, before the stack goes down.
+def text_query(text: str | None, image: Path | None, conditions: Sequence[str], limit: int) -> Query:
+    """A query by words or by a picture, or by conditions alone.
 
-    Raises WrongUse for an empty query, a condition or a picture that cannot be read, or an empty collection, and
-    ServiceMissing when a worker cannot come up.
+    Raises WrongUse for no words, and for a condition or a picture that cannot be read.
     """
-    if query.text is not None and not query.text.strip():
+    if text is not None and not text.strip():
         raise WrongUse("Say what to search for, in a few words.")
-    where = parse_conditions(query.conditions)
-    picture = open_picture(query.image) if query.image is not None else None
-    with attached(settings) as stack:
-        facts = filled_collection(stack)
-        if picture is not None:
-            rows = nearest(embedding(picture, facts, stack), query.limit, where, stack)
-        elif query.text is not None:
-            made = wait_for(Question(EMBED_TEXTS, texts=[query.text]), stack, EMBED_SECONDS, "gpu")
-            rows = nearest(Embedding(made["vectors"], made["clip_model"]), query.limit, where, stack)
-        else:
-            question = Question(SCROLL, where=where, limit=query.limit)
-            rows = wait_for(question, stack, SEARCH_SECONDS, "storage")["payloads"]
-        report(Found(rows, picture))
+    if text is not None and image is not None:
+        raise WrongUse("Search by words or by a picture, not by both.")
+    where = parse_conditions(conditions)
+    return Query(text, open_picture(image) if image is not None else None, where, limit)
 
 
-def similar(
-    file: Path, conditions: Sequence[str], limit: int, copies: bool, settings: Settings, report: Callable[[Found], None]
-) -> None:
-    """Report the points nearest to a picture, never the file itself, and byte-identical copies only with `copies`.
+def similar_query(file: Path, conditions: Sequence[str], limit: int, copies: bool) -> Query:
+    """A query for pictures like a file, never the file itself, and byte-identical copies only with `copies`.
 
-    Raises what `search` raises.
+    Raises WrongUse for a condition or a picture that cannot be read.
     """
     where = parse_conditions(conditions) or {}
     picture = open_picture(file)
     if not copies:
         where = {**where, "none": [*where.get("none", []), {"field": "sha256", "is": picture.sha256}]}
-    with attached(settings) as stack:
-        facts = filled_collection(stack)
+    return Query(None, picture, where or None, limit, others_only=True)
+
+
+class SearchResult(Records[Picture]):
+    """The pictures that a search found, best first; `picture` is the one that was searched by, None for words.
+
+    Where neither words nor a picture were asked for there is no score and no order.
+    """
+
+    def __init__(self, pictures: Iterable[Picture], picture: PictureFile | None) -> None:
+        super().__init__(pictures)
+        self.picture = picture
+
+
+def search(query: Query, stack: Stack) -> SearchResult:
+    """The points nearest to the query, those that its filter lets through.
+
+    Raises WrongUse for an empty collection, and ServiceMissing when a worker cannot come up.
+    """
+    facts = filled_collection(stack)
+    if query.picture is not None:
         # One more, because the file itself may be among them: as a copy, or as it was before it was changed.
-        rows = nearest(embedding(picture, facts, stack), limit + 1, where or None, stack)
-        others = [row for row in rows if row["uri"] != picture.uri]
-        report(Found(others[:limit], picture))
+        limit = query.limit + query.others_only
+        rows = nearest(embedding(query.picture, facts, stack), limit, query.where, stack)
+        if query.others_only:
+            rows = [row for row in rows if row["uri"] != query.picture.uri][: query.limit]
+    elif query.text is not None:
+        reply = wait_for(Question(EMBED_TEXTS, texts=[query.text]), stack, EMBED_SECONDS, "gpu")
+        rows = nearest(Embedding(reply["vectors"], reply["clip_model"]), query.limit, query.where, stack)
+    else:
+        question = Question(SCROLL, where=query.where, limit=query.limit)
+        rows = wait_for(question, stack, SEARCH_SECONDS, "storage")["payloads"]
+    return SearchResult(map(Picture.from_row, rows), query.picture)
 
 
 def filled_collection(stack: Stack) -> dict[str, Any]:

@@ -2,22 +2,26 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from producer.collection.scroll import pages
+from producer.collection.search import filled_collection
 from producer.formatting import shown
-from producer.stack import Stack, attached
-from producer.waiting import collection_facts, wait_for
-from settings import Settings
-from settings.errors import WrongUse
+from producer.records import arrow_table
+from producer.stack import Stack
+from producer.waiting import wait_for
 from tasks.queues import COUNTS, FACET
 from tasks.rpc import Question
+
+if TYPE_CHECKING:
+    import pyarrow
 
 ANSWER_SECONDS = 120.0
 # The oldest photograph that is left was taken in 1827; dates before it are mistakes, and so are those long after now.
@@ -37,34 +41,59 @@ _EMPTY_WORDS = frozenset(
 )
 
 
-def stats(settings: Settings, report: Callable[[dict[str, Any]], None]) -> None:
-    """Report what the collection holds, before the stack goes down.
+@dataclass(frozen=True)
+class Stats:
+    """What a collection holds; each mapping is value -> number of points, the most frequent first, years in order.
 
-    {"collection", "clip_model", "points", "formats", "cameras", "lenses", "folders", "years", "undated", "words",
-    "captions_read"}; each of the middle ones maps a value to its number of points, the most frequent first, years in
-    order. Raises WrongUse for an empty collection.
+    `words` are those of the first `captions_read` captions; `undated` points have no year.
     """
-    with attached(settings) as stack:
-        facts = collection_facts(stack)
-        if not facts["points"]:
-            raise WrongUse(f"The collection {facts['name']!r} is empty: fill it with `python -m producer ingest DIR`.")
-        years = _years(stack)
-        words, read = _words(stack)
-        report(
-            {
-                "collection": facts["name"],
-                "clip_model": facts["clip_model"],
-                "points": facts["points"],
-                "formats": _facet(stack, "format"),
-                "cameras": _facet(stack, "camera"),
-                "lenses": _facet(stack, "lens"),
-                "folders": {shown(uri): count for uri, count in _facet(stack, "root").items()},
-                "years": years,
-                "undated": facts["points"] - sum(years.values()),
-                "words": words,
-                "captions_read": read,
-            }
+
+    collection: str
+    clip_model: str
+    points: int
+    formats: dict[str, int]
+    cameras: dict[str, int]
+    lenses: dict[str, int]
+    folders: dict[str, int]
+    years: dict[str, int]
+    undated: int
+    words: dict[str, int]
+    captions_read: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by their names."""
+        return asdict(self)
+
+    def to_arrow(self) -> "pyarrow.Table":
+        """A row a value: the columns fact, value and points."""
+        facts = ("formats", "cameras", "lenses", "folders", "years", "words")
+        return arrow_table(
+            [
+                {"fact": fact, "value": value, "points": points}
+                for fact in facts
+                for value, points in getattr(self, fact).items()
+            ]
         )
+
+
+def stats(stack: Stack) -> Stats:
+    """What the collection holds; raises WrongUse for an empty one."""
+    facts = filled_collection(stack)
+    years = _years(stack)
+    words, captions_read = _words(stack)
+    return Stats(
+        collection=facts["name"],
+        clip_model=facts["clip_model"],
+        points=facts["points"],
+        formats=_facet(stack, "format"),
+        cameras=_facet(stack, "camera"),
+        lenses=_facet(stack, "lens"),
+        folders={shown(uri): count for uri, count in _facet(stack, "root").items()},
+        years=years,
+        undated=facts["points"] - sum(years.values()),
+        words=words,
+        captions_read=captions_read,
+    )
 
 
 def count_words(captions: Iterable[str]) -> Counter[str]:
@@ -75,17 +104,17 @@ def count_words(captions: Iterable[str]) -> Counter[str]:
     return counted
 
 
-def print_stats(found: dict[str, Any], console: Console) -> None:
+def print_stats(stats: Stats, console: Console) -> None:
     """A line about the collection, then a small histogram of each kind."""
-    console.print(Text(f"Collection {found['collection']}: {found['points']:,} points, {found['clip_model']}"))
-    undated = f", {found['undated']:,} without a date" if found["undated"] else ""
+    console.print(Text(f"Collection {stats.collection}: {stats.points:,} points, {stats.clip_model}"))
+    undated = f", {stats.undated:,} without a date" if stats.undated else ""
     for title, counts in (
-        ("Formats", found["formats"]),
-        (f"Years{undated}", found["years"]),
-        ("Cameras", found["cameras"]),
-        ("Lenses", found["lenses"]),
-        ("Folders", found["folders"]),
-        (f"Words of {found['captions_read']:,} captions", found["words"]),
+        ("Formats", stats.formats),
+        (f"Years{undated}", stats.years),
+        ("Cameras", stats.cameras),
+        ("Lenses", stats.lenses),
+        ("Folders", stats.folders),
+        (f"Words of {stats.captions_read:,} captions", stats.words),
     ):
         if counts:
             console.print()
@@ -106,8 +135,8 @@ def histogram(counts: Mapping[str, int]) -> Table:
 
 
 def _facet(stack: Stack, field: str) -> dict[str, int]:
-    found = wait_for(Question(FACET, field=field, limit=TOP), stack, ANSWER_SECONDS, "storage")
-    return {str(value): count for value, count in found}
+    counts = wait_for(Question(FACET, field=field, limit=TOP), stack, ANSWER_SECONDS, "storage")
+    return {str(value): count for value, count in counts}
 
 
 def _years(stack: Stack) -> dict[str, int]:

@@ -16,7 +16,7 @@ from producer.collection.prune import identity_of
 from producer.formatting import brief, command
 from producer.ingest.interrupts import Interrupts
 from producer.ingest.roots import find_root
-from producer.stack import Stack, attached
+from producer.stack import Stack
 from producer.waiting import collection_facts
 from settings import Settings
 from settings.errors import WrongUse
@@ -41,21 +41,27 @@ NOTHING: dict[str, Any] = {
 Tell = Callable[[dict[str, Any]], None]
 
 
-def watch_folder(folder: Path, poll: bool, settle: float, settings: Settings, console: Console, tell: Tell) -> None:
-    """Bring the collection up to date with a folder, then follow its changes until Ctrl-C.
-
-    `tell` gets {"event": "watching" | "change" | "away", ...} as it happens. A change waits until its files have been
-    at rest for `settle` seconds. Raises WrongUse for a folder that cannot be watched, ServiceMissing when a part of the
-    stack cannot come up.
-    """
+def check_watched(folder: Path, settings: Settings) -> Path:
+    """The folder as an absolute path; raises WrongUse where it cannot be watched, ServiceMissing without watchfiles."""
     root, _ = find_root(str(folder), settings)
     if not isinstance(root, Path):
         raise WrongUse(f"{root} cannot be watched: name a folder of this machine.")
-    _require_watchfiles()
-    with attached(settings) as stack:
-        collection_facts(stack)
-        with Interrupts() as interrupts:
-            _Watcher(root, poll, settle, settings, stack, console, interrupts, tell).run()
+    require("watchfiles", "watch", "Watching needs watchfiles")
+    return root
+
+
+def watch_folder(
+    root: Path, poll: bool, settle: float, settings: Settings, stack: Stack, console: Console, tell: Tell
+) -> None:
+    """Bring the collection up to date with a folder, then follow its changes until Ctrl-C.
+
+    `root` is a folder as `check_watched` makes it. `tell` gets {"event": "watching" | "change" | "away", ...} as it
+    happens. A change waits until its files have been at rest for `settle` seconds. Raises ServiceMissing when a part of
+    the stack cannot come up.
+    """
+    collection_facts(stack)
+    with Interrupts() as interrupts:
+        _Watcher(root, poll, settle, settings, stack, console, interrupts, tell).run()
 
 
 class _Watcher:
@@ -78,14 +84,14 @@ class _Watcher:
         self.batch = ChangeBatch(root, settings, stack, console, interrupts, self.pending)
 
     def run(self) -> None:
-        told = False
+        announced = False
         while not self.interrupts.stopping:
             if self.root.is_dir():
-                told = False
+                announced = False
                 self._follow()
             else:
-                if not told:
-                    told = True
+                if not announced:
+                    announced = True
                     self.tell({"event": "away", "folder": str(self.root)})
                 time.sleep(AWAY_SECONDS)
 
@@ -141,37 +147,33 @@ class _Watcher:
             }
 
 
-def _renamed(path: str, real: str, named: str) -> str:
-    return named + path[len(real) :] if real != named and path.startswith(real) else path
+def _renamed(path: str, real: str, name: str) -> str:
+    return name + path[len(real) :] if real != name and path.startswith(real) else path
 
 
-def _require_watchfiles() -> None:
-    require("watchfiles", "watch", "Watching needs watchfiles")
-
-
-def lines_of(found: dict[str, Any]) -> Iterator[str]:
+def lines_of(change: dict[str, Any]) -> Iterator[str]:
     """The lines for one thing that a watch tells."""
-    if found["event"] == "watching":
-        how = f" by looking every few seconds ({found['polling']})" if found["polling"] else ""
-        yield f"Watching {found['folder']}{how}; Ctrl-C ends it."
-    elif found["event"] == "away":
-        yield f"{_clock()}  {found['folder']} is not there; waiting for it, and keeping what the collection holds."
+    if change["event"] == "watching":
+        how = f" by looking every few seconds ({change['polling']})" if change["polling"] else ""
+        yield f"Watching {change['folder']}{how}; Ctrl-C ends it."
+    elif change["event"] == "away":
+        yield f"{_clock()}  {change['folder']} is not there; waiting for it, and keeping what the collection holds."
     else:
-        yield from _change(found)
+        yield from _change(change)
 
 
-def _change(found: dict[str, Any]) -> Iterator[str]:
-    parts = [f"{found[name]:,} {name}" for name in ("stored", "removed", "failed") if found[name]]
-    if found["reused"]:
-        parts[0] += f" ({found['reused']:,} of them reused, without a model)"
+def _change(change: dict[str, Any]) -> Iterator[str]:
+    parts = [f"{change[name]:,} {name}" for name in ("stored", "removed", "failed") if change[name]]
+    if change["reused"]:
+        parts[0] += f" ({change['reused']:,} of them reused, without a model)"
     if parts:
         yield f"{_clock()}  {', '.join(parts)}"
-    if found["kept"]:
-        yield f"{_clock()}  {found['kept']}"
-    for failure in found["failures"]:
+    if change["kept"]:
+        yield f"{_clock()}  {change['kept']}"
+    for failure in change["failures"]:
         yield f"          {brief(failure['uri'])}: {failure['reason']}"
-    if found["failed"] > len(found["failures"]):
-        yield f"          … and {found['failed'] - len(found['failures']):,} more: {command('errors', found['job'])}"
+    if change["failed"] > len(change["failures"]):
+        yield f"          … and {change['failed'] - len(change['failures']):,} more: {command('errors', change['job'])}"
 
 
 def _clock() -> str:

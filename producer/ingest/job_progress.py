@@ -1,20 +1,17 @@
-"""Watching a job: how far it is, whether it moves, and what it waits for when it does not."""
+"""The progress of a job: how far it is, whether it moves, and what it waits for when it does not."""
 
 import time
-from typing import cast
 
 import redis
 
+from producer.ingest.reconcile import Reconciler, message_counts
 from producer.ingest.window import Window
 from tasks.ledger import Counts, Ledger
 from tasks.queues import FILES, POINTS
 from tasks.registry import faults, ready
 
 READ_SECONDS = 0.1
-QUIET_SECONDS = 5.0
-NOWHERE_SECONDS = 3.0
 STUCK_SECONDS = 20.0
-UNACKED = "unacked"
 
 
 class JobProgress:
@@ -27,8 +24,7 @@ class JobProgress:
         self._local = local
         self._read = 0.0
         self._moved = time.monotonic()
-        self._looked_for_loss = 0.0
-        self._nothing_since: float | None = None
+        self._reconciler = Reconciler(client, ledger, window)
         self.counts = Counts()
         self.first_stored: float | None = None
         self.broker_away_since: float | None = None
@@ -67,32 +63,8 @@ class JobProgress:
         return time.monotonic() - self._moved
 
     def reconcile(self) -> int:
-        """Publish again what the broker has lost: nothing moves, nothing is queued or held, and yet files are missing.
-
-        Returns how many files were published again.
-        """
-        now = time.monotonic()
-        if self.quiet_seconds < QUIET_SECONDS or now - self._looked_for_loss < 0.5:
-            return 0
-        self._looked_for_loss = now
-        if any(self.queued()):
-            self._nothing_since = None
-            return 0
-        # Between the pop of a message and the note that a worker holds it lies a moment in which it is nowhere to be
-        # seen, so one look proves nothing.
-        self._nothing_since = self._nothing_since or now
-        if now - self._nothing_since < NOWHERE_SECONDS:
-            return 0
-        self._nothing_since = None
-        return self._window.publish_again()
-
-    def queued(self) -> tuple[int, int, int]:
-        """Messages in `files`, in `points`, and in the hands of workers."""
-        pipe = self._client.pipeline(transaction=False)
-        pipe.llen(FILES)
-        pipe.llen(POINTS)
-        pipe.hlen(UNACKED)
-        return cast(tuple[int, int, int], tuple(pipe.execute()))
+        """Publish again what the broker has lost; returns how many files that were. See `Reconciler`."""
+        return self._reconciler.publish_missing(time.monotonic())
 
     def what_it_waits_for(self) -> str | None:
         """A sentence about a job that does not move, or None while it does."""
@@ -105,7 +77,7 @@ class JobProgress:
         known = faults(self._client)
         if known:
             return "; ".join(f"{name}: {sentence}" for name, sentence in sorted(known.items()))
-        files, points, held = self.queued()
+        files, points, held = message_counts(self._client)
         workers = ready(self._client)
         if files and not any(name.startswith("gpu") for name in workers):
             if self._local:

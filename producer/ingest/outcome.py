@@ -1,16 +1,15 @@
 """How an ingest ended: what a person reads of it, and what a program gets."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from producer.formatting import brief, command
+from producer.formatting import command
 from producer.ingest.roots import OtherRoot
+from producer.jobs.tables import failures_table
 from tasks.ledger import Counts, Failure
 
 
@@ -36,25 +35,23 @@ class Outcome:
             return 130
         return 1 if self.counts.failed or self.unreadable else 0
 
+    def to_dict(self) -> dict[str, Any]:
+        """The one object that `ingest --json` prints."""
+        return {
+            "job": self.job,
+            "root": self.root,
+            "total": self.total,
+            "stored": self.counts.stored,
+            "failed": self.counts.failed,
+            "skipped": self.counts.skipped,
+            "reused": self.counts.reused,
+            "seconds": round(self.seconds, 3),
+        }
+
 
 def resume_command(root: Path | OtherRoot | str) -> str:
     """The command that goes on with an ingest that was left."""
     return command("ingest", str(root))
-
-
-def as_json(outcome: Outcome) -> dict[str, Any]:
-    """The one object that `ingest --json` prints."""
-    counts = outcome.counts
-    return {
-        "job": outcome.job,
-        "root": outcome.root,
-        "total": outcome.total,
-        "stored": counts.stored,
-        "failed": counts.failed,
-        "skipped": counts.skipped,
-        "reused": counts.reused,
-        "seconds": round(outcome.seconds, 3),
-    }
 
 
 def print_summary(outcome: Outcome, console: Console) -> None:
@@ -86,14 +83,6 @@ def print_summary(outcome: Outcome, console: Console) -> None:
         _say(f"Resume with: {resume_command(outcome.root)}", console)
     else:
         console.print(Text(f"Job {outcome.job}"), style="dim")
-
-
-def failures_table(failures: Sequence[Failure]) -> Table:
-    """A row a failed file: its path, the stage at which it failed, and the reason."""
-    table = Table("failed file", "at", "reason", box=None, pad_edge=False, header_style="bold")
-    for failure in failures:
-        table.add_row(Text(brief(failure.uri), overflow="fold"), failure.stage, Text(failure.reason, overflow="fold"))
-    return table
 
 
 def _say(sentence: str, console: Console) -> None:

@@ -1,10 +1,12 @@
 """One job under way: numbered, planned, enqueued and watched until the last confirmed write."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,19 +23,20 @@ from producer.ingest.scan import FileRef
 from producer.ingest.window import Window
 from producer.jobs.events import JobEvents
 from producer.jobs.lease import JobLease
-from producer.jobs.listing import JobListing
+from producer.jobs.listing import JobListing, listed_uris
 from producer.stack import Stack
 from producer.waiting import BROKER_SECONDS, raise_faults, restart_if_ended, wait_for, with_retries
 from settings import Settings
-from settings.errors import ServiceMissing
+from settings.errors import ServiceMissing, WrongUse
 from tasks.app import app
 from tasks.broker import redis_client
-from tasks.ledger import Ledger, new_job_id
+from tasks.ledger import JOB_VARIABLE, Ledger, new_job_id
 from tasks.rpc import Question
 
 ANSWER_SECONDS = 120.0
 LISTED_FAILURES = 20
 STEP_SECONDS = 0.02
+RECOUNTS = 3
 T = TypeVar("T")
 
 
@@ -59,12 +62,11 @@ class IngestRun:
         self.interrupts = interrupts
         self.begin = begin
         self.client = redis_client(settings)
-        self.ledger = Ledger(self.client, new_job_id())
+        self.bar = ProgressBar(console)
         uri = root_uri(root)
+        self.ledger = self._open_ledger(uri)
         self.window = Window(self.ledger, uri, settings.ingest.window, settings.ingest.files_per_task)
         self.progress = JobProgress(self.client, self.ledger, self.window, stack.is_local)
-        self.bar = ProgressBar(console)
-        self._insist(lambda: self.ledger.open(uri, collection=settings.qdrant.collection))
         self.events = JobEvents(app, self.ledger.job, str(root))
         self.files = files
         self.listing = JobListing(stack.local.data, self.ledger.job)
@@ -82,13 +84,50 @@ class IngestRun:
         with JobLease(self.ledger):
             with self.bar:
                 self._enqueue_all()
-                while self.window.under_way and not self.interrupts.leaving:
-                    self._step()
-                self.progress.look(at_once=True)
-                self._check_job()
-                while self.progress.broker_away_since is not None and not self.interrupts.leaving:
-                    self._step()
+                self._finish_window()
+                self._finish_uncounted()
             return self._outcome()
+
+    def _open_ledger(self, root: str) -> Ledger:
+        """The ledger of a new job; raises WrongUse where the environment names a job that there is already."""
+        while True:
+            ledger = Ledger(self.client, new_job_id())
+            if self._insist(partial(ledger.open, root, collection=self.settings.qdrant.collection)):
+                return ledger
+            if JOB_VARIABLE in os.environ:
+                raise WrongUse(f"There is a job {ledger.job} already: give {JOB_VARIABLE} another name.")
+
+    def _finish_window(self) -> None:
+        """Follow the job until nothing is under way and the ledger was read afterwards."""
+        while self.window.under_way and not self.interrupts.leaving:
+            self._step()
+        self.progress.look(at_once=True)
+        self._check_job()
+        while self.progress.broker_away_since is not None and not self.interrupts.leaving:
+            self._step()
+
+    def _finish_uncounted(self) -> None:
+        """Publish the files again that the ledger does not count any more: total = stored + failed + skipped.
+
+        A Redis that fails over, or drops keys when it is full, may forget bits that this producer has seen. Raises
+        ServiceMissing where the ledger forgets again and again, or where nobody knows the names of the files.
+        """
+        for _ in range(RECOUNTS):
+            if self.interrupts.stopping or self.progress.counts.finished >= self.numbered:
+                return
+            self.listing.flush()
+            lost = set(self._insist(lambda: list(self.ledger.without_end(self.numbered))))
+            self.bar.say(f"Redis has forgotten how {len(lost):,} files ended; publishing them again.")
+            uris = enumerate(listed_uris(self.stack.local.data, self.ledger.job))
+            work = iter([Numbered(number, FileRef(uri, -1, -1)) for number, uri in uris if number in lost])
+            while (part := list(islice(work, self.window.size))) and not self.interrupts.stopping:
+                self._insist(partial(self.window.enqueue, part))
+                self._finish_window()
+        if self.progress.counts.finished < self.numbered and not self.interrupts.stopping:
+            raise ServiceMissing(
+                f"Redis counts {self.progress.counts.finished:,} of {self.numbered:,} files, for it forgets what it is "
+                f"told (is its maxmemory-policy noeviction?). What was stored is stored: {resume_command(self.root)}"
+            )
 
     def _enqueue_all(self) -> None:
         for planned in plan(self._scan(), self.settings, self._answer):
@@ -97,10 +136,10 @@ class IngestRun:
             self._look()
             waiting: list[Numbered] = planned.work
             while waiting and not self.interrupts.stopping:
-                taken, waiting = waiting[: self.window.room], waiting[self.window.room :]
-                if taken:
+                batch, waiting = waiting[: self.window.room], waiting[self.window.room :]
+                if batch:
                     # Part of it may have arrived when this fails; publishing a file twice does no harm.
-                    self._insist(partial(self.window.enqueue, taken))
+                    self._insist(partial(self.window.enqueue, batch))
                 self._step()
             if self.interrupts.stopping:
                 return

@@ -1,8 +1,8 @@
 """One ingest from the folder to the last confirmed write, and one of the files that failed in another."""
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -12,11 +12,12 @@ from pictures.uris import path_of
 from producer.ingest.interrupts import Interrupts
 from producer.ingest.outcome import Outcome
 from producer.ingest.rebuild import rebuild_collection
-from producer.ingest.roots import OtherRoot, find_root
+from producer.ingest.roots import Files, OtherRoot, find_root
 from producer.ingest.run import IngestRun
 from producer.ingest.scan import FileRef, file_ref
+from producer.jobs.listing import with_names
 from producer.jobs.view import job_status
-from producer.stack import attached
+from producer.stack import Stack
 from producer.waiting import collection_facts
 from settings import Settings
 from settings.errors import WrongUse
@@ -24,58 +25,55 @@ from tasks.broker import redis_client
 from tasks.ledger import Ledger
 
 
-def ingest(
-    named: str, settings: Settings, console: Console, report: Callable[[Outcome], None], rebuild: bool = False
-) -> Outcome:
-    """Ingest what `find_root` makes of a name, and wait for the last confirmed write.
+@dataclass(frozen=True)
+class Source:
+    """What is to be ingested: its root, and its files, which may be asked for more than once."""
 
-    `report` is called then, before the stack goes down.
+    root: Path | OtherRoot
+    files: Files
 
-    With `rebuild` a collection of another CLIP model is made anew first.
 
-    Raises WrongUse for a folder that cannot be ingested, ServiceMissing when a part of the stack cannot come up.
-    """
-    begin = time.monotonic()
-    root, files = find_root(named, settings)
+def source_of(name: str, settings: Settings) -> Source:
+    """The source that a person means by a name; raises WrongUse for one that cannot be ingested or has no picture."""
+    root, files = find_root(name, settings)
     if next(files([]), None) is None:
         raise WrongUse(
             f"There is no picture in {root}: looked for {', '.join(sorted(PICTURE_EXTENSIONS))} in it and below it."
         )
-    with attached(settings) as stack:
-        facts = collection_facts(stack)
-        if rebuild:
-            rebuild_collection(facts, root, settings, stack, console)
-        # Only now: before there is a job, Ctrl-C simply ends the command.
-        with Interrupts() as interrupts:
-            outcome = IngestRun(root, files, settings, console, stack, interrupts, begin).run()
-        report(outcome)
-    return outcome
+    return Source(root, files)
 
 
-def retry(job: str, settings: Settings, console: Console, report: Callable[[Outcome | None], None]) -> int:
-    """Ingest the files that failed in `job` again; `report` gets the outcome before the stack goes down.
+def ingest(
+    source: Source, settings: Settings, stack: Stack, console: Console, begin: float, rebuild: bool = False
+) -> Outcome:
+    """Ingest a source and wait for the last confirmed write; `begin` is when the command began, by time.monotonic().
 
-    It gets None where no file failed. Returns the exit code of an ingest. Raises WrongUse for an unknown job.
+    With `rebuild` a collection of another CLIP model is made anew first. Raises ServiceMissing when a part of the stack
+    cannot come up.
     """
-    begin = time.monotonic()
-    with attached(settings) as stack:
-        client = redis_client(settings)
-        job_status(client, job)
-        ledger = Ledger(client, job)
-        uris = [failure.uri for failure in ledger.failures()]
-        if not uris:
-            report(None)
-            return 0
-        collection_facts(stack)
-        root = _root_of(ledger.meta().get("root", ""))
+    facts = collection_facts(stack)
+    if rebuild:
+        rebuild_collection(facts, source.root, settings, stack, console)
+    # Only now: before there is a job, Ctrl-C simply ends the command.
+    with Interrupts() as interrupts:
+        return IngestRun(source.root, source.files, settings, console, stack, interrupts, begin).run()
 
-        def files(_: list[str]) -> Iterator[FileRef]:
-            return map(_as_it_is_now, uris)
 
-        with Interrupts() as interrupts:
-            outcome = IngestRun(root, files, settings, console, stack, interrupts, begin).run()
-        report(outcome)
-    return outcome.exit_code
+def retry(job: str, settings: Settings, stack: Stack, console: Console, begin: float) -> Outcome | None:
+    """Ingest the files that failed in `job` again; None where no file failed. Raises WrongUse for an unknown job."""
+    client = redis_client(settings)
+    job_status(client, job)
+    ledger = Ledger(client, job)
+    failures = with_names(ledger.iterate_failures(), stack.local.data, job)
+    uris = [failure.uri for failure in failures if "://" in failure.uri]
+    if not uris:
+        return None
+
+    def files(_: list[str]) -> Iterator[FileRef]:
+        return map(_as_it_is_now, uris)
+
+    source = Source(_root_of(ledger.meta().get("root", "")), files)
+    return ingest(source, settings, stack, console, begin)
 
 
 def _root_of(uri: str) -> Path | OtherRoot:

@@ -44,10 +44,9 @@ class Window:
             del self.under_way[number]
         return len(done)
 
-    def publish_again(self) -> int:
-        """Publish everything that is still under way once more; harmless, for every step may be repeated."""
-        self._publish(self.under_way.items())
-        return len(self.under_way)
+    def publish_again(self, numbers: Iterable[int]) -> None:
+        """Publish files that are under way once more; harmless, for every step may be repeated."""
+        self._publish((number, self.under_way[number]) for number in numbers)
 
     def _publish(self, files: Iterable[tuple[int, str]]) -> None:
         stream = iter(files)
@@ -59,4 +58,5 @@ class Window:
         while items := [FileItem(number, uri) for number, uri in islice(files, self._per_task)]:
             arguments = FilesMessage(self._ledger.job, self._root, items).to_wire()
             # What Flower shows: the part of the name that tells the files of a job apart.
-            yield self._envelope.message(arguments, items[0].uri.removeprefix(self._root).lstrip("/"))
+            shown = items[0].uri.removeprefix(self._root).lstrip("/")
+            yield self._envelope.message(arguments, shown, [item.number for item in items])

@@ -6,12 +6,15 @@ The ledger in Redis knows files by number only, so that it stays small; this lis
 import contextlib
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from settings.errors import WrongUse
 from tasks.ledger import KEEP_SECONDS
+from tasks.outcomes import Failure
 
+NO_NAME = "file"
 GZIP = zlib.MAX_WBITS | 16
 READ_BYTES = 1 << 16
 
@@ -76,6 +79,22 @@ def listed_uris(data: Path, job: str) -> Iterator[str]:
             "in its data.dir."
         )
     return _lines(path)
+
+
+def with_names(failures: Iterable[Failure], data: Path, job: str) -> Iterator[Failure]:
+    """The same failures, in the order of their numbers, with the URIs that the ledger has not kept.
+
+    Where this machine has no list of the job, such a file is called by its number: "file 123 of the job".
+    """
+    names: Iterator[tuple[int, str]] | None = None
+    for failure in failures:
+        uri = failure.uri
+        if not uri:
+            if names is None:
+                path = listing_path(data, job)
+                names = enumerate(_lines(path)) if path.is_file() else iter(())
+            uri = next((name for number, name in names if number == failure.number), "")
+        yield replace(failure, uri=uri or f"{NO_NAME} {failure.number} of the job")
 
 
 def _lines(path: Path) -> Iterator[str]:

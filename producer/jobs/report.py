@@ -3,16 +3,16 @@
 import csv
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from producer.jobs.listing import listed_uris
 from producer.jobs.view import job_status
-from producer.output_file import written
-from producer.stack import Stack, attached
+from producer.output_file import replacing
+from producer.stack import Stack
 from producer.waiting import wait_for
 from settings import Settings
 from tasks.broker import redis_client
@@ -35,51 +35,55 @@ class Row:
     caption: str = ""
 
 
-def report(job: str, target: str | None, settings: Settings, tell: Callable[[dict[str, Any]], None]) -> None:
-    """Write the rows of a job to `target` as CSV, "-" for the standard output, and tell what they are.
+@dataclass(frozen=True)
+class Report:
+    """What became of the files of a job: files an outcome, and files a reason, the most frequent first."""
 
-    Tells {"job", "files", "outcomes": {outcome: files}, "reasons": {reason: files}} before the stack goes down.
+    job: str
+    files: int
+    outcomes: dict[str, int]
+    reasons: dict[str, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by their names."""
+        return asdict(self)
+
+
+def report(job: str, target: str | None, settings: Settings, stack: Stack) -> Report:
+    """Write the rows of a job to `target` as CSV, "-" for the standard output, None for nowhere; returns the sums.
 
     Raises WrongUse for an unknown job, for one that another machine has listed, and for a `target` that cannot be
     written.
     """
-    with attached(settings) as stack:
-        client = redis_client(settings)
-        job_status(client, job)
-        outcomes: Counter[str] = Counter()
-        reasons: Counter[str] = Counter()
+    client = redis_client(settings)
+    job_status(client, job)
+    outcomes: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
 
-        def counted(rows: Iterable[Row]) -> Iterator[Row]:
-            for row in rows:
-                outcomes[row.outcome] += 1
-                if row.reason:
-                    reasons[row.reason] += 1
-                yield row
+    def counted(rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            outcomes[row.outcome] += 1
+            if row.reason:
+                reasons[row.reason] += 1
+            yield row
 
-        told = counted(rows_of(Ledger(client, job), stack, with_captions=target is not None))
-        if target is None:
-            for _ in told:
-                pass
-        elif target == "-":
-            _write(told, sys.stdout)
-        else:
-            with written(Path(target)) as path, path.open("w", newline="", encoding="utf-8") as file:
-                _write(told, file)
-        tell(
-            {
-                "job": job,
-                "files": outcomes.total(),
-                "outcomes": dict(outcomes.most_common()),
-                "reasons": dict(reasons.most_common(20)),
-            }
-        )
+    rows = counted(rows_of(Ledger(client, job), stack, with_captions=target is not None))
+    if target is None:
+        for _ in rows:
+            pass
+    elif target == "-":
+        _write(rows, sys.stdout)
+    else:
+        with replacing(Path(target)) as path, path.open("w", newline="", encoding="utf-8") as file:
+            _write(rows, file)
+    return Report(job, outcomes.total(), dict(outcomes.most_common()), dict(reasons.most_common(20)))
 
 
 def rows_of(ledger: Ledger, stack: Stack, with_captions: bool) -> Iterator[Row]:
     """The rows of a job in the order of its files; captions are those that the collection holds now."""
     uris = enumerate(listed_uris(stack.local.data, ledger.job))
     bits = {name: ledger.bitmap(name) for name in ("reused", "stored", "skipped", "failed")}
-    reasons = {failure.number: f"{failure.stage}: {failure.reason}" for failure in ledger.failures()}
+    reasons = {failure.number: f"{failure.stage}: {failure.reason}" for failure in ledger.iterate_failures()}
     while chunk := list(islice(uris, CHUNK)):
         rows = [Row(uri, _outcome(bits, number), reasons.get(number, "")) for number, uri in chunk]
         yield from _with_captions(rows, stack) if with_captions else rows

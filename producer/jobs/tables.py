@@ -1,14 +1,17 @@
 """Jobs as text: a table of many, one in a line, and the overview of everything."""
 
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from producer.formatting import command
+from producer.formatting import brief, command
+from producer.jobs.report import Report
+from producer.jobs.view import Overview
+from producer.records import FailedFile, Job
+from tasks.outcomes import Failure
 
 WAS_LEFT = {
     "abandoned": "Its producer is gone; what it had enqueued is still being finished.",
@@ -16,11 +19,8 @@ WAS_LEFT = {
 }
 
 
-_OUTCOMES = (("stored", "stored"), ("reused", "reused"), ("skipped", "unchanged"), ("failed", "failed"))
-
-
-def jobs_table(found: Sequence[dict[str, Any]]) -> Table:
-    """A row a job, as `job_status` gives it, in the order given."""
+def jobs_table(jobs: Sequence[Job]) -> Table:
+    """A row a job, in the order given."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     # The name is what other commands want, so it is never cut.
     table.add_column("job", no_wrap=True, min_width=20)
@@ -29,42 +29,64 @@ def jobs_table(found: Sequence[dict[str, Any]]) -> Table:
     table.add_column("files", justify="right", no_wrap=True)
     table.add_column("outcome")
     table.add_column("folder", overflow="fold")
-    for job in found:
-        begun = time.strftime("%Y-%m-%d %H:%M", time.localtime(job["started"]))
-        total = f"{job['total']:,}" if job["total"] is not None else "?"
-        # Of the stored files `reused` says how many no model saw; here each file is told once.
-        counts = {**job, "stored": job["stored"] - job["reused"]}
-        outcome = ", ".join(f"{counts[name]:,} {word}" for name, word in _OUTCOMES if counts[name])
-        table.add_row(job["job"], begun, job["state"], total, Text(outcome or "nothing yet"), Text(job["root"]))
+    for job in jobs:
+        total = f"{job.total:,}" if job.total is not None else "?"
+        # Of the stored files `reused` says how many no model saw; here each file is counted once.
+        counts = {"stored": job.stored - job.reused, "reused": job.reused}
+        counts |= {"unchanged": job.skipped, "failed": job.failed}
+        outcome = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count)
+        table.add_row(job.job, _minute(job.started), job.state, total, Text(outcome or "nothing yet"), Text(job.root))
     return table
 
 
-def print_job(status: dict[str, Any], console: Console) -> None:
+def failures_table(failures: Iterable[FailedFile | Failure]) -> Table:
+    """A row a failed file: its path, the stage at which it failed, and the reason."""
+    table = Table("failed file", "at", "reason", box=None, pad_edge=False, header_style="bold")
+    for failure in failures:
+        table.add_row(Text(brief(failure.uri), overflow="fold"), failure.stage, Text(failure.reason, overflow="fold"))
+    return table
+
+
+def print_job(job: Job, console: Console) -> None:
     """One job in one line, and how to go on with one that was left."""
-    started = time.strftime("%Y-%m-%d %H:%M", time.localtime(status["started"]))
-    total = f"{status['total']:,}" if status["total"] is not None else "?"
+    total = f"{job.total:,}" if job.total is not None else "?"
     console.print(
         Text(
-            f"{status['job']}  {status['state']}  {status['stored']:,} stored, {status['skipped']:,} unchanged, "
-            f"{status['failed']:,} failed of {total}  since {started}  {status['root']}"
+            f"{job.job}  {job.state}  {job.stored:,} stored, {job.skipped:,} unchanged, {job.failed:,} failed of "
+            f"{total}  since {_minute(job.started)}  {job.root}"
         ),
         soft_wrap=True,
     )
-    if status["state"] in WAS_LEFT:
-        sentence = f"  {WAS_LEFT[status['state']]} Go on with: {command('ingest', status['root'])}"
+    if job.state in WAS_LEFT:
+        sentence = f"  {WAS_LEFT[job.state]} Go on with: {command('ingest', job.root)}"
         console.print(Text(sentence), soft_wrap=True)
 
 
-def print_overview(found: dict[str, Any], console: Console) -> None:
+def print_overview(everything: Overview, console: Console) -> None:
     """Everything in a few lines."""
-    collection = found["collection"]
+    collection = everything.collection
     model = collection["clip_model"] or "no model yet"
     console.print(Text(f"Collection {collection['name']}: {collection['points']:,} points, {model}"))
-    waiting = [f"{length:,} in {queue}" for queue, length in found["queues"].items() if length]
+    waiting = [f"{length:,} in {queue}" for queue, length in everything.queues.items() if length]
     console.print(Text(f"Queues: {', '.join(waiting) if waiting else 'empty'}"))
-    for name, sentence in sorted(found["faults"].items()):
-        console.print(Text(f"{name}: {sentence}"))
-    if not found["jobs"]:
+    for worker, sentence in sorted(everything.faults.items()):
+        console.print(Text(f"{worker}: {sentence}"))
+    if not everything.jobs:
         console.print("No jobs yet.")
-    for status in found["jobs"]:
-        print_job(status, console)
+    for job in everything.jobs:
+        print_job(job, console)
+
+
+def print_report(report: Report, console: Console) -> None:
+    """What became of the files of a job: sums in one line, then a row a reason."""
+    parts = [f"{count:,} {outcome}" for outcome, count in report.outcomes.items()]
+    console.print(Text(f"{report.files:,} files: {', '.join(parts) or 'none'}."), soft_wrap=True)
+    if report.reasons:
+        table = Table("files", "reason", box=None, pad_edge=False, header_style="bold")
+        for reason, count in report.reasons.items():
+            table.add_row(f"{count:,}", Text(reason, overflow="fold"))
+        console.print(table)
+
+
+def _minute(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

@@ -3,21 +3,33 @@
 import threading
 import time
 from collections import deque
-from typing import Any, cast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
 
 from producer.formatting import shown
+from producer.jobs.listing import with_names
+from producer.records import FailedFile, Job, Records
 from settings.errors import DarkroomError, WrongUse
 from tasks.ledger import Ledger, jobs
 from tasks.queues import COLLECTION, EMBED, FILES, INGEST, POINTS, QUERIES
 from tasks.registry import faults
 from tasks.rpc import ask
 
+QUEUES = (FILES, EMBED, POINTS, QUERIES, INGEST)
+UNACKED = "unacked"
+JOBS = 5
+RATE_SECONDS = 10.0
+PING_SECONDS = 1.0
+SLOW_SECONDS = 5.0
 
-def job_status(client: redis.Redis, job: str) -> dict[str, Any]:
+
+def job_status(client: redis.Redis, job: str) -> Job:
     """The facts and counts of one job; raises WrongUse for a job that Redis does not know."""
     ledger = Ledger(client, job)
     meta = ledger.meta()
@@ -30,99 +42,125 @@ def job_status(client: redis.Redis, job: str) -> dict[str, Any]:
         state = "done"
     elif state == "running" and not ledger.is_held():
         state = "abandoned"
-    return {
-        "job": job,
-        "root": shown(meta.get("root", "")),
-        "state": state,
-        "started": float(meta.get("started", 0)),
-        "total": total,
-        "stored": counts.stored,
-        "failed": counts.failed,
-        "skipped": counts.skipped,
-        "reused": counts.reused,
-        "embedded": int(meta.get("embedded", 0)),
-        "captioned": int(meta.get("captioned", 0)),
-    }
+    return Job(
+        job=job,
+        root=shown(meta.get("root", "")),
+        state=state,
+        started=float(meta.get("started", 0)),
+        total=total,
+        stored=counts.stored,
+        failed=counts.failed,
+        skipped=counts.skipped,
+        reused=counts.reused,
+        embedded=int(meta.get("embedded", 0)),
+        captioned=int(meta.get("captioned", 0)),
+    )
 
 
-def overview(client: redis.Redis, collection: dict[str, Any]) -> dict[str, Any]:
+def job_list(client: redis.Redis, limit: int) -> Records[Job]:
+    """The latest jobs, the newest first."""
+    return Records(job_status(client, job) for job in jobs(client, limit))
+
+
+def failed_files(client: redis.Redis, job: str, data: Path) -> Records[FailedFile]:
+    """The failed files of a job in the order of their numbers; `data` is where this machine keeps the lists of jobs.
+
+    Raises WrongUse for a job that Redis does not know.
+    """
+    job_status(client, job)
+    failures = with_names(Ledger(client, job).iterate_failures(), data, job)
+    return Records(FailedFile(failure.uri, failure.stage, failure.reason) for failure in failures)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Everything at one moment: the collection {"name", "clip_model", "points"}, messages a queue, faults a worker."""
+
+    collection: dict[str, Any]
+    queues: dict[str, int]
+    faults: dict[str, str]
+    jobs: Records[Job]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by their names."""
+        return {
+            "collection": self.collection,
+            "queues": self.queues,
+            "faults": self.faults,
+            "jobs": self.jobs.to_dicts(),
+        }
+
+
+def overview(client: redis.Redis, collection: dict[str, Any]) -> Overview:
     """The collection, the queues, the workers' faults and the latest jobs."""
+    queues, _ = _message_counts(client, (FILES, EMBED, POINTS, QUERIES))
+    return Overview(collection, queues, faults(client), job_list(client, JOBS))
+
+
+def _message_counts(client: redis.Redis, queues: Sequence[str]) -> tuple[dict[str, int], int]:
+    """How many messages wait in each queue, and how many workers hold."""
     pipe = client.pipeline(transaction=False)
-    for queue in (FILES, EMBED, POINTS, QUERIES):
+    for queue in queues:
         pipe.llen(queue)
-    lengths = pipe.execute()
-    return {
-        "collection": collection,
-        "queues": dict(zip((FILES, EMBED, POINTS, QUERIES), lengths, strict=True)),
-        "faults": faults(client),
-        "jobs": [job_status(client, job) for job in jobs(client, 5)],
-    }
-
-
-QUEUES = (FILES, EMBED, POINTS, QUERIES, INGEST)
-UNACKED = "unacked"
-JOBS = 5
-RATE_SECONDS = 10.0
-PING_SECONDS = 1.0
-SLOW_SECONDS = 5.0
+    pipe.hlen(UNACKED)
+    *lengths, held = pipe.execute()
+    return dict(zip(queues, lengths, strict=True)), held
 
 
 class JobView:
-    """One look after the other; what takes long (workers, the collection) is asked for by a thread of its own."""
+    """Reads everything again and again; what takes long (workers, the collection) is asked by a thread of its own."""
 
     def __init__(self, client: redis.Redis, app: Celery, job: str | None = None) -> None:
         self._client = client
         self._app = app
         self._job = job
-        self._seen: dict[str, deque[tuple[float, int]]] = {}
+        self._samples: dict[str, deque[tuple[float, int]]] = {}
         self._workers: list[str] = []
         self._collection: dict[str, Any] | None = None
         self._closed = threading.Event()
-        threading.Thread(target=self._ask_slowly, name="view", daemon=True).start()
+        threading.Thread(target=self._ask_workers, name="job-view", daemon=True).start()
 
     def close(self) -> None:
         """Ask no more; a question that is under way may still be answered."""
         self._closed.set()
 
-    def look(self) -> dict[str, Any]:
+    def read(self) -> dict[str, Any]:
         """How everything is now; raises RedisError, and WrongUse for a job that Redis does not know."""
-        pipe = self._client.pipeline(transaction=False)
-        for queue in QUEUES:
-            pipe.llen(queue)
-        pipe.hlen(UNACKED)
-        *lengths, in_work = pipe.execute()
+        queues, in_work = _message_counts(self._client, QUEUES)
         names = [self._job] if self._job is not None else jobs(self._client, JOBS)
         return {
             "time": time.time(),
             "collection": self._collection,
-            "queues": dict(zip(QUEUES, lengths, strict=True)),
+            "queues": queues,
             "in_work": in_work,
             "workers": self._workers,
             "faults": faults(self._client),
             "jobs": [self._with_rate(job_status(self._client, name)) for name in names],
         }
 
-    def _with_rate(self, job: dict[str, Any]) -> dict[str, Any]:
+    def _with_rate(self, job: Job) -> dict[str, Any]:
         """The job with its files per second over the last seconds, and the seconds that it will still take."""
-        now, finished = time.monotonic(), job["stored"] + job["failed"]
-        seen = self._seen.setdefault(job["job"], deque())
-        seen.append((now, finished))
-        while now - seen[0][0] > RATE_SECONDS and len(seen) > 2:
-            seen.popleft()
-        begin, before = seen[0]
+        now, finished = time.monotonic(), job.stored + job.failed
+        samples = self._samples.setdefault(job.job, deque())
+        samples.append((now, finished))
+        while now - samples[0][0] > RATE_SECONDS and len(samples) > 2:
+            samples.popleft()
+        begin, before = samples[0]
         rate = (finished - before) / (now - begin) if now > begin else 0.0
-        counted = self._client.hget(f"darkroom:job:{job['job']}:meta", "counted") if job["total"] is None else None
-        # Until all files are enqueued the total is what a first, quick walk found.
-        total = int(cast(bytes, counted)) if counted else job["total"]
-        left = (total - finished - job["skipped"]) / rate if rate and total is not None else None
+        total = job.total
+        if total is None:
+            # Until all files are enqueued the total is what a first, quick walk counted.
+            counted = Ledger(self._client, job.job).meta().get("counted")
+            total = int(counted) if counted else None
+        seconds_left = (total - finished - job.skipped) / rate if rate and total is not None else None
         return {
-            **job,
+            **job.to_dict(),
             "total": total,
             "rate": round(rate, 2),
-            "seconds_left": None if left is None else round(max(0.0, left), 1),
+            "seconds_left": None if seconds_left is None else round(max(0.0, seconds_left), 1),
         }
 
-    def _ask_slowly(self) -> None:
+    def _ask_workers(self) -> None:
         while not self._closed.is_set():
             try:
                 answers = self._app.control.ping(timeout=PING_SECONDS)

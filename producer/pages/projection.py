@@ -38,10 +38,10 @@ def _label(words: Counter[str], size: int, overall: Counter[str], captions: int)
         share = words[word] / size
         return share * (share / (overall[word] / captions))
 
-    telling = [word for word, count in words.items() if count >= LEAST_SHARE * size]
+    candidates = [word for word, count in words.items() if count >= LEAST_SHARE * size]
     if size < captions:
-        telling = [word for word in telling if words[word] / size > 1.2 * overall[word] / captions]
-    return ", ".join(sorted(telling, key=lambda word: (-weight(word), word))[:WORDS])
+        candidates = [word for word in candidates if words[word] / size > 1.2 * overall[word] / captions]
+    return ", ".join(sorted(candidates, key=lambda word: (-weight(word), word))[:WORDS])
 
 
 COMPONENTS = 50
@@ -61,7 +61,7 @@ class Layout:
     clusters: NDArray[np.int64]
 
 
-def layout(vectors: NDArray[np.float32]) -> Layout:
+def lay_out(vectors: NDArray[np.float32]) -> Layout:
     """Lay out L2-normalised vectors, float32 (n, dim), whose order is random: the first ones stand for all.
 
     The first LANDMARKS are placed by t-SNE, every other one at the mean of its nearest landmarks, weighted by likeness.
@@ -103,8 +103,8 @@ def _among(
     places: NDArray[np.float32], landmarks: NDArray[np.float32], others: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """The places of points among the landmarks that are nearest to them, moved a little so that none hides another."""
-    found = np.empty((len(others), 2), np.float32)
-    spread = np.random.default_rng(SEED).normal(0, 0.004 * float(np.ptp(places)), found.shape)
+    positions = np.empty((len(others), 2), np.float32)
+    spread = np.random.default_rng(SEED).normal(0, 0.004 * float(np.ptp(places)), positions.shape)
     squares = np.sum(landmarks**2, axis=1)
     for start in range(0, len(others), CHUNK):
         rows = others[start : start + CHUNK]
@@ -114,5 +114,5 @@ def _among(
         # The nearest one counts most: between two groups lies nothing.
         weights = (near.min(axis=1, keepdims=True) / near) ** 2
         weights /= weights.sum(axis=1, keepdims=True)
-        found[start : start + CHUNK] = np.einsum("nk,nkd->nd", weights, places[nearest])
-    return (found + spread).astype(np.float32)
+        positions[start : start + CHUNK] = np.einsum("nk,nkd->nd", weights, places[nearest])
+    return (positions + spread).astype(np.float32)

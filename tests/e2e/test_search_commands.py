@@ -141,7 +141,7 @@ def test_a_page_holds_the_thumbnails_and_is_named(filled: Home, pictures: Path, 
     assert found["html"] == str(page)
     text = page.read_text(encoding="utf-8")
     assert text.count('src="data:image/jpeg;base64,') == 3
-    assert "&lt;b&gt;copy &amp; &#x27;q&#x27;.png" in text
+    assert "&lt;b&gt;copy &amp; &#39;q&#39;.png" in text
     assert "<b>copy" not in text
     done = filled.run("similar", str(pictures / "1.png"), "--html", str(page), "-n", "2")
     assert done.stderr == f"Page: {page}\n"

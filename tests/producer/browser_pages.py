@@ -34,6 +34,6 @@ def hostile_page() -> str:
     ]  # fmt: skip
     rows += [{"uri": "javascript:alert(1)"}, {"uri": "s3://bucket/a.jpg", "caption": "a picture elsewhere"}]
     rows += [{"uri": f"file:///p/{'long' * 60}.jpg", "caption": "word" * 60}]
-    small = {row["uri"]: jpeg() for row in rows if row["uri"] != "s3://bucket/a.jpg"}
+    thumbnails = {row["uri"]: jpeg() for row in rows if row["uri"] != "s3://bucket/a.jpg"}
     sections = [Section("Group " + HOSTILE[0], rows), Section(HOSTILE[1], [])]
-    return contact_sheet("Pages " + "".join(HOSTILE), "note " + HOSTILE[4], sections, small)
+    return contact_sheet("Pages " + "".join(HOSTILE), "note " + HOSTILE[4], sections, thumbnails)

@@ -1,40 +1,133 @@
-"""A file that is there whole or not at all."""
+"""A file is checked before any work is done for it, and is there whole or not at all."""
 
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from producer.output_file import written
+from producer.cli import cli
+from producer.output_file import check_output, replacing
 from settings.errors import WrongUse
+from tests.rights import without_rights
 
 
-def test_the_file_takes_its_place_once_it_is_whole(tmp_path: Path) -> None:
-    target = tmp_path / "a.csv"
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody can reach."""
+    with tempfile.TemporaryDirectory() as name:
+        os.chmod(name, 0o777)
+        yield Path(name)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a" * 251 + ".csv"])
+def test_the_file_takes_its_place_once_it_is_whole(tmp_path: Path, name: str) -> None:
+    target = tmp_path / name
     target.write_text("old")
-    with written(target) as path:
+    with replacing(target) as path:
         path.write_text("new")
         assert target.read_text() == "old"
     assert target.read_text() == "new"
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_after_an_error_the_old_file_is_as_it_was(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), WrongUse("No picture matches."), ValueError("a bug")])
+def test_after_an_error_the_old_file_is_as_it_was(tmp_path: Path, error: BaseException) -> None:
     target = tmp_path / "a.csv"
     target.write_text("old")
 
     def interrupted() -> None:
-        with written(target) as path:
+        with replacing(target) as path:
             path.write_text("half")
-            raise KeyboardInterrupt
+            raise error
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(type(error)):
         interrupted()
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 
 
-@pytest.mark.parametrize("name", ["nowhere/a.csv", "folder"])
-def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path, name: str) -> None:
+def test_a_disk_that_fills_up_is_one_sentence_and_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "a.csv"
+    target.write_text("old")
+
+    def on_a_full_disk() -> None:
+        with replacing(target):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(WrongUse, match=r"a\.csv cannot be written: No space left on device\.$"):
+        on_a_full_disk()
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_link_stays_and_the_file_behind_it_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    file, link = tmp_path / "elsewhere" / "a.csv", tmp_path / "link.csv"
+    link.symlink_to(file)
+    for text in ("new", "newer"):
+        with replacing(link) as path:
+            path.write_text(text)
+        assert (link.is_symlink(), file.read_text()) == (True, text)
+    assert sorted(tmp_path.rglob("*")) == [tmp_path / "elsewhere", file, link]
+
+
+def test_a_private_file_stays_private(tmp_path: Path) -> None:
+    target = tmp_path / "a.csv"
+    target.touch(mode=0o600)
+    with replacing(target) as path:
+        path.write_text("secret")
+        assert path.stat().st_mode & 0o777 == 0o600
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_checked_path_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert check_output(Path("a.csv")) == check_output(Path("~/a.csv")) == tmp_path / "a.csv"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("folder", "is a folder: name a file in it."),
+        ("nowhere/a.csv", "cannot be written: there is no folder "),
+        ("broken link", "cannot be written: there is no folder "),
+        ("~nobody-of-this-name/a.csv", "cannot be written: there is no folder "),
+        ("pipe", "is a device or a pipe: name a file."),
+    ],
+)
+def test_a_place_where_no_file_can_be_is_refused_before_any_work(tmp_path: Path, name: str, reason: str) -> None:
     (tmp_path / "folder").mkdir()
-    with pytest.raises(WrongUse, match=r"(cannot be written: No such file|is a folder)"), written(tmp_path / name):
+    (tmp_path / "broken link").symlink_to(tmp_path / "nowhere" / "a.csv")
+    os.mkfifo(tmp_path / "pipe")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(WrongUse, match=reason):
+        check_output(tmp_path / name)
+    with pytest.raises(WrongUse, match=reason), replacing(tmp_path / name):
         pass
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["export"], ["map"], ["report", "any-job", "--csv"], ["search", "a dog", "--html"]],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_command_checks_its_file_before_it_starts_anything(tmp_path: Path, arguments: list[str]) -> None:
+    name = "a.html" if arguments[-1] in ("map", "--html") else "a.csv"
+    done = CliRunner().invoke(cli, [*arguments, str(tmp_path / "nowhere" / name)])
+    assert isinstance(done.exception, WrongUse)
+    assert f"{name} cannot be written: there is no folder" in str(done.exception)
+
+
+@pytest.mark.parametrize("closed", ["", "a.csv"])
+def test_a_folder_or_a_file_without_permission_is_refused_before_any_work(open_folder: Path, closed: str) -> None:
+    target = open_folder / "a.csv"
+    target.touch(mode=0o666)
+    os.chmod(open_folder / closed, 0o555)
+    with without_rights(), pytest.raises(WrongUse, match="cannot be written: you have no permission"):
+        check_output(target)

@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from tasks.app import app
-from tasks.envelope import Envelope
+from tasks.envelope import Envelope, files_header, header_text
 from tasks.messages import FileItem, FilesMessage
 from tasks.queues import FILES, PROCESS_FILES
 
@@ -19,13 +19,20 @@ ARGUMENTS = FilesMessage(JOB, "file:///r", [FileItem(3, "file:///r/a%20b.jpg")])
 
 def by_celery(client: redis.Redis) -> dict[str, Any]:
     app.send_task(
-        PROCESS_FILES, kwargs=ARGUMENTS, queue=FILES, root_id=JOB, parent_id=JOB, argsrepr=SHOWN, kwargsrepr="{}"
+        PROCESS_FILES,
+        kwargs=ARGUMENTS,
+        queue=FILES,
+        root_id=JOB,
+        parent_id=JOB,
+        argsrepr=SHOWN,
+        kwargsrepr="{}",
+        headers=files_header(JOB, [3]),
     )
     return taken(client)
 
 
 def by_template(client: redis.Redis) -> dict[str, Any]:
-    client.lpush(FILES, Envelope(PROCESS_FILES, FILES, parent=JOB).message(ARGUMENTS, SHOWN))
+    client.lpush(FILES, Envelope(PROCESS_FILES, FILES, parent=JOB).message(ARGUMENTS, SHOWN, [3]))
     return taken(client)
 
 
@@ -54,9 +61,16 @@ def test_the_body_and_how_it_is_written_are_celerys(client: redis.Redis) -> None
 
 def test_one_id_names_a_task_everywhere_and_no_other_task(client: redis.Redis) -> None:
     envelope = Envelope(PROCESS_FILES, FILES, parent=JOB)
-    messages = [json.loads(envelope.message(ARGUMENTS, SHOWN)) for _ in range(300)]
-    messages += [json.loads(Envelope(PROCESS_FILES, FILES, parent=JOB).message(ARGUMENTS, SHOWN)) for _ in range(3)]
+    messages = [json.loads(envelope.message(ARGUMENTS, SHOWN, [3])) for _ in range(300)]
+    messages += [
+        json.loads(Envelope(PROCESS_FILES, FILES, parent=JOB).message(ARGUMENTS, SHOWN, [3])) for _ in range(3)
+    ]
     ids = [message["headers"]["id"] for message in messages]
     assert len(set(ids)) == 303
     assert ids == [message["properties"]["correlation_id"] for message in messages]
     assert ids == [message["properties"]["delivery_tag"] for message in messages]
+
+
+def test_the_files_of_a_message_are_found_in_its_text(client: redis.Redis) -> None:
+    for raw in (json.dumps(by_template(client)), json.dumps(by_celery(client))):
+        assert raw.split(header_text(JOB))[1].startswith('3"')

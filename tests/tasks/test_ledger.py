@@ -1,12 +1,15 @@
 """The ledger: one bit a file and outcome, safe to count twice."""
 
+import re
 import time
 
+import pytest
 import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.ledger import JOBS, KEEP_SECONDS, Counts, Failure, Ledger, jobs
+from tasks.ledger import JOBS, KEEP_SECONDS, Counts, Failure, Ledger, jobs, new_job_id
+from tasks.outcomes import MOST_REASONS, OTHER_REASONS
 
 
 def a_failure(number: int, reason: str = "the file is empty") -> Failure:
@@ -70,7 +73,7 @@ def test_ten_million_files_take_little_more_than_a_bit_each(client: redis.Redis)
     assert size < 2_100_000
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from(["stored", "failed"])), max_size=80))
 def test_in_any_order_of_deliveries_every_file_stands_in_one_bitmap(
     client: redis.Redis, events: list[tuple[int, str]]
@@ -122,3 +125,75 @@ def test_a_job_whose_facts_have_expired_is_not_listed(client: redis.Redis) -> No
     Ledger(client, "young").open("file:///p")
     client.zadd(JOBS, {"old": time.time() - KEEP_SECONDS - 1})
     assert jobs(client) == ["young"]
+
+
+def test_a_reason_is_kept_once_and_ten_million_failures_take_a_few_bytes_each(client: redis.Redis) -> None:
+    ledger = Ledger(client, "job")
+    ledger.open("file:///p")
+    count = 200_000
+    for start in range(0, count, 10_000):
+        ledger.failed(a_failure(number) for number in range(start, start + 10_000))
+    used = sum(client.memory_usage(key) or 0 for key in client.keys("darkroom:job:job:*"))
+    # The URIs of the first ones are bounded by their number, so what is left grows with the files.
+    uris = client.memory_usage(ledger.key("uris")) or 0
+    assert (used - uris) * (10_000_000 / count) + uris < 100e6
+    assert ledger.counts().failed == count
+    assert [failure.number for failure in ledger.failures(20)] == list(range(20))
+    page = ledger.failures(3, after=count - 3)
+    assert [(failure.number, failure.uri, failure.reason) for failure in page] == [
+        (count - 2, "", "the file is empty"),
+        (count - 1, "", "the file is empty"),
+    ]
+
+
+def test_the_first_failures_are_read_without_the_others(client: redis.Redis) -> None:
+    ledger = Ledger(client, "job")
+    ledger.failed(a_failure(number) for number in range(100_000))
+    before = client.info("stats")["total_net_output_bytes"]
+    assert len(ledger.failures(20)) == 20
+    assert client.info("stats")["total_net_output_bytes"] - before < 100_000
+
+
+def test_more_reasons_than_are_kept_are_said_to_be_too_many(client: redis.Redis) -> None:
+    ledger = Ledger(client, "job")
+    ledger.failed(a_failure(number, f"reason {number}") for number in range(MOST_REASONS + 5))
+    failures = ledger.failures()
+    assert [failure.reason for failure in failures[:2]] == ["reason 0", "reason 1"]
+    assert {failure.reason for failure in failures[MOST_REASONS:]} == {OTHER_REASONS[1]}
+
+
+def test_a_name_of_a_job_is_given_once(client: redis.Redis) -> None:
+    first, second = Ledger(client, "job"), Ledger(client, "job")
+    assert first.open("file:///p")
+    assert first.open("file:///p"), "an answer that was lost is asked for again"
+    assert not second.open("file:///q")
+    assert first.meta()["root"] == "file:///p"
+
+
+def test_names_of_jobs_tell_the_time_everywhere_alike_and_have_eight_random_digits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    time.tzset()
+    try:
+        now = time.strftime("%Y%m%d-%H", time.gmtime())
+        assert re.fullmatch(rf"{now}\d{{4}}-[0-9a-f]{{8}}", new_job_id())
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_one_straggler_does_not_make_the_window_read_all_bitmaps(client: redis.Redis) -> None:
+    ledger = Ledger(client, "job")
+    ledger.stored([5, 9_999_999], [False, False])
+    before = client.info("stats")["total_net_output_bytes"]
+    assert ledger.done([4, 5, 9_999_998, 9_999_999]) == {5, 9_999_999}
+    assert client.info("stats")["total_net_output_bytes"] - before < 100_000
+
+
+def test_files_without_an_end_are_found(client: redis.Redis) -> None:
+    ledger = Ledger(client, "job")
+    ledger.stored([0, 3], [False, False])
+    ledger.failed([a_failure(1)])
+    ledger.skipped([6])
+    assert list(ledger.without_end(8)) == [2, 4, 5, 7]

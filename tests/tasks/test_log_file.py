@@ -30,7 +30,7 @@ def test_a_log_that_is_not_there_says_nothing(tmp_path: Path) -> None:
 
 
 def test_an_overlong_log_is_moved_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_file, "LONGEST_LOG", 10)
+    monkeypatch.setattr(log_file, "MAX_LOG_BYTES", 10)
     log = tmp_path / "some.log"
     log.write_text("longer than that")
     assert rotate(log) == 0

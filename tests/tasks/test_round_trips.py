@@ -16,14 +16,14 @@ from tasks.messages import FileItem, FilesMessage
 from tasks.queues import FILES, PROCESS_FILES
 from tests.until import until
 
-INTERACTIVE_THREADS = 5
+PREFETCH_COUNT = 5
 
 
 def push(client: redis.Redis, count: int) -> None:
     envelope = Envelope(PROCESS_FILES, FILES, parent="job")
     for number in range(count):
         wire = FilesMessage("job", "file:///r", [FileItem(number, f"file:///r/{number}.jpg")]).to_wire()
-        client.lpush(FILES, envelope.message(wire, f"{number}.jpg"))
+        client.lpush(FILES, envelope.message(wire, f"{number}.jpg", [number]))
 
 
 @pytest.fixture
@@ -35,21 +35,21 @@ def connection(client: redis.Redis) -> Iterator[Connection]:
 
 @pytest.fixture
 def drain(connection: Connection) -> Callable[[], list[Message]]:
-    """Wait for one event of a consumer with INTERACTIVE_THREADS places; returns what it brought."""
-    came: list[Message] = []
+    """Wait for one event of a consumer with PREFETCH_COUNT free places; returns the messages that it brought."""
+    messages: list[Message] = []
     consumer = Consumer(
         connection.channel(),
         [app.amqp.queues.new_missing(FILES)],
-        on_message=came.append,
+        on_message=messages.append,
         accept=app.conf.accept_content,
-        prefetch_count=INTERACTIVE_THREADS,
+        prefetch_count=PREFETCH_COUNT,
     )
     consumer.consume()
 
     def once() -> list[Message]:
-        came.clear()
+        messages.clear()
         connection.drain_events(timeout=10)
-        return list(came)
+        return list(messages)
 
     return once
 
@@ -64,7 +64,7 @@ def test_one_event_brings_as_many_messages_as_there_are_places_in_their_order(
     push(client, 12)
     assert numbers(drain()) == [0, 1, 2, 3, 4]
     assert client.llen(FILES) == 7
-    assert client.hlen("unacked") == client.zcard("unacked_index") == INTERACTIVE_THREADS
+    assert client.hlen("unacked") == client.zcard("unacked_index") == PREFETCH_COUNT
 
 
 def test_acknowledged_messages_are_forgotten_and_make_room(
@@ -81,7 +81,7 @@ def test_acknowledged_messages_are_forgotten_and_make_room(
 def test_acknowledgements_are_sent_before_the_connection_closes(
     client: redis.Redis, connection: Connection, drain: Callable[[], list[Message]]
 ) -> None:
-    push(client, INTERACTIVE_THREADS)
+    push(client, PREFETCH_COUNT)
     for message in drain():
         message.ack()
     connection.close()
@@ -92,7 +92,7 @@ def test_acknowledgements_are_sent_before_the_connection_closes(
 def test_what_is_held_when_the_connection_closes_goes_back_whole_and_marked(
     client: redis.Redis, connection: Connection, drain: Callable[[], list[Message]]
 ) -> None:
-    push(client, INTERACTIVE_THREADS)
+    push(client, PREFETCH_COUNT)
     held = {message.delivery_tag for message in drain()}
     connection.close()
     assert client.hlen("unacked") == 0

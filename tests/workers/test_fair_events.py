@@ -8,7 +8,7 @@ from flower.options import options
 from tornado.ioloop import IOLoop
 
 from tasks.app import app
-from workers import flower_app as fair_events
+from workers import flower_app
 from workers.flower_app import FairEvents
 
 FILES = 3000
@@ -28,7 +28,7 @@ def loop() -> IOLoop:
 @pytest.fixture
 def events(loop: IOLoop, monkeypatch: pytest.MonkeyPatch) -> FairEvents:
     """Three thousand events of files, and then one of a job; the slices are as short as they can be."""
-    monkeypatch.setattr(fair_events, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(flower_app, "SLICE_SECONDS", 0.0)
     options.task_runtime_metric_buckets = [1.0]
     found = FairEvents(app, loop, max_tasks_in_memory=2 * FILES)
     for number in range(FILES):
@@ -74,7 +74,7 @@ def test_every_event_is_taken_in_with_requests_in_between(loop: IOLoop, events: 
 def test_far_behind_the_oldest_are_left_out_and_memory_stays_bounded(
     loop: IOLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fair_events, "MOST_BEHIND", 10)
+    monkeypatch.setattr(flower_app, "MAX_WAITING", 10)
     options.task_runtime_metric_buckets = [1.0]
     behind = FairEvents(app, loop, max_tasks_in_memory=FILES)
     for number in range(100):

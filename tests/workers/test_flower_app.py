@@ -8,17 +8,17 @@ import pytest
 from flower.events import EventsState
 from flower.options import options
 
-from workers.flower_app import LISTED, app
+from workers.flower_app import MAX_CHILDREN, app
 
-FILES = 3 * LISTED
-MOST = 2 * LISTED
+FILES = 3 * MAX_CHILDREN
+MAX_TASKS = 2 * MAX_CHILDREN
 
 
 @pytest.fixture(scope="module")
 def state() -> Any:
     """After a job of more files than are listed and more than are remembered; the last but one of them failed."""
     options.task_runtime_metric_buckets = [1.0]
-    found = EventsState(max_tasks_in_memory=MOST)
+    found = EventsState(max_tasks_in_memory=MAX_TASKS)
 
     now = time.time()
 
@@ -38,7 +38,7 @@ def state() -> Any:
 
 
 def test_the_job_is_still_there_after_more_files_than_are_remembered(state: Any) -> None:
-    assert len(state.tasks) == MOST
+    assert len(state.tasks) == MAX_TASKS
     assert (state.tasks["job"].name, state.tasks["job"].state, state.tasks["job"].result) == (
         "darkroom.ingest_directory", "PROGRESS", "41 %",
     )  # fmt: skip
@@ -46,7 +46,7 @@ def test_the_job_is_still_there_after_more_files_than_are_remembered(state: Any)
 
 def test_it_lists_a_bounded_number_of_files_and_the_failed_one(state: Any) -> None:
     listed = {task.uuid for task in state.tasks["job"].children}
-    assert 1 < len(listed) <= LISTED + 1
+    assert 1 < len(listed) <= MAX_CHILDREN + 1
     assert f"file-{FILES - 2}" in listed
     assert set(state.tasks["job"].as_dict()["children"]) == listed
 

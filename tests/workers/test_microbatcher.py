@@ -5,7 +5,7 @@ import weakref
 from concurrent.futures import CancelledError
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.until import until
@@ -133,6 +133,7 @@ def test_what_waits_can_be_cancelled_while_the_batch_under_way_goes_on() -> None
     batcher.close()
 
 
+@settings(deadline=None)
 @given(count=st.integers(1, 60), size=st.integers(1, 17), bad=st.sets(st.integers(0, 59)))
 def test_for_any_count_and_batch_size_each_item_ends_exactly_once(count: int, size: int, bad: set[int]) -> None:
     def process(batch: list[int]) -> list[str]:
@@ -174,7 +175,7 @@ def test_no_batch_is_kept_open_when_nothing_more_is_on_its_way() -> None:
 
 
 def test_a_batch_that_fills_is_not_kept_open_any_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.microbatcher.LONGEST_GATHER_SECONDS", 1000.0)
+    monkeypatch.setattr("workers.microbatcher.MAX_GATHER_SECONDS", 1000.0)
     batcher: MicroBatcher[int, int] = MicroBatcher("test", lambda batch: batch, 2, gather_seconds=0.01)
     batcher._last_seconds = 3600.0 * 24
     first = batcher.submit(1)

@@ -1,4 +1,4 @@
-"""One message in the hands of a worker: the state of its files, which are under way and which have failed alone."""
+"""One message that this worker processes: the state of each of its files, and which of them failed."""
 
 import logging
 import threading
@@ -21,66 +21,86 @@ from workers.logs import about_file
 log = logging.getLogger("darkroom.gpu")
 
 
-class Delivery:
-    """The files of one message: `under_way` are those that may still be stored, `failures` those that will not.
+@dataclass
+class KnownContent:
+    """What the collection already holds for some content: its embedding, and its payload with the caption."""
 
-    `not_reached` are files that lie where this machine does not see them, each with the reason. `through` ends when
-    every file under way has been handed over or has failed; `is_loaded` is True once nothing more of it will come to
-    the models. `context` is that of the thread that opened the delivery: lines that others write to the log inside it
-    name the job.
+    vector: NDArray[np.float32]
+    payload: dict[str, Any]
+
+
+@dataclass(eq=False)
+class FileState:
+    """One file of a delivery: its content, and the futures of the steps that it has entered."""
+
+    item: FileItem
+    content: Content
+    known: Future[KnownContent | None]
+    picture: Picture | None = None
+    vector: Future[NDArray[np.float32]] | None = None
+    caption: Future[str] | None = None
+    published: Future[None] | None = None
+
+
+class Delivery:
+    """The files of one message: `pending` may still be stored, `failures` will not.
+
+    `unreachable` are files that this machine cannot open, each with the reason. `completed` resolves when every pending
+    file is published or has failed. `is_loaded` becomes True once no file of it will be submitted to the models any
+    more. `context` is that of the thread that created the delivery: log lines written inside it name the job.
     """
 
     def __init__(self, message: FilesMessage, ledger: Ledger) -> None:
         self.message = message
         self.ledger = ledger
-        self.under_way: list[Work] = []
+        self.pending: list[FileState] = []
         self.failures: list[Failure] = []
-        self.not_reached: list[tuple[FileItem, str]] = []
-        self.through: Future[None] = Future()
+        self.unreachable: list[tuple[FileItem, str]] = []
+        self.completed: Future[None] = Future()
         self.is_loaded = False
         self.context = copy_context()
 
-    def end(self, error: BaseException | None = None) -> None:
-        """End `through`, with an error if there is one; what has ended stays as it is."""
+    def complete(self, error: BaseException | None = None) -> None:
+        """Resolve `completed`, with an error if one is given; the first call decides."""
         with suppress(InvalidStateError):
             if error is None:
-                self.through.set_result(None)
+                self.completed.set_result(None)
             else:
-                self.through.set_exception(error)
+                self.completed.set_exception(error)
 
-    def in_models(self) -> list[Future[Any]]:
-        """What the models still owe, or have answered, for the files under way."""
-        return [future for work in self.under_way for future in (work.vector, work.caption) if future is not None]
+    def model_futures(self) -> list[Future[Any]]:
+        """The vectors and captions that the models compute, or have computed, for the pending files."""
+        return [future for state in self.pending for future in (state.vector, state.caption) if future is not None]
 
     def wait_for(self, futures: Sequence[Future[Any]]) -> None:
-        """Return when these have ended; raises CancelledError when the worker leaves before they have."""
-        ended: Future[None] = Future()
-        when_all(futures, lambda: ended.set_result(None))
-        wait((ended, self.through), return_when=FIRST_COMPLETED)
-        if self.through.done():
-            self.through.result()
+        """Return when all these futures are done; raises CancelledError if the delivery is cancelled first."""
+        all_done: Future[None] = Future()
+        when_all(futures, lambda: all_done.set_result(None))
+        wait((all_done, self.completed), return_when=FIRST_COMPLETED)
+        if self.completed.done():
+            self.completed.result()
 
-    def settle(self) -> None:
-        """Wait until all is through, and list what has failed; raises what ended the delivery as a whole."""
-        self.through.result()
-        for work in self.under_way:
-            with self.failing(work.item):
-                assert work.handed is not None
-                work.handed.result()
+    def wait_completed(self) -> None:
+        """Wait for `completed` and record the files that failed; raises the error that ended the whole delivery."""
+        self.completed.result()
+        for state in self.pending:
+            with self.catch_errors(state.item):
+                assert state.published is not None
+                state.published.result()
 
-    def take(self, other: "Delivery") -> None:
-        """Take over how the files of another delivery ended."""
+    def merge(self, other: "Delivery") -> None:
+        """Add the failed and the unreachable files of another delivery to those of this one."""
         self.failures += other.failures
-        self.not_reached += other.not_reached
+        self.unreachable += other.unreachable
 
-    def failing(self, item: FileItem) -> "Failing":
-        """Let one file fail alone: its reason goes to the ledger, and it leaves the files under way."""
-        return Failing(self, item)
+    def catch_errors(self, item: FileItem) -> "ErrorCatcher":
+        """Inside this context an error fails only this file: it is recorded, and the file is not pending any more."""
+        return ErrorCatcher(self, item)
 
-    def failed(self, item: FileItem, error: Exception) -> None:
-        """Note why a file will not be stored."""
+    def record_failure(self, item: FileItem, error: Exception) -> None:
+        """Record why a file will not be stored."""
         if isinstance(error, NotReachable):
-            self.not_reached.append((item, error.reason))
+            self.unreachable.append((item, error.reason))
             return
         if isinstance(error, LoadError):
             failure = Failure(item.number, item.uri, error.stage, error.reason)
@@ -91,11 +111,11 @@ class Delivery:
             log.error("%s", reason, exc_info=error)
         self.ledger.failed([failure])
         self.failures.append(failure)
-        self.under_way = [work for work in self.under_way if work.item is not item]
+        self.pending = [state for state in self.pending if state.item is not item]
 
 
-class Failing:
-    """What `Delivery.failing` returns. Every file goes through it four times, and a generator costs twice as much."""
+class ErrorCatcher:
+    """The context of `Delivery.catch_errors`: a class, because a generator costs twice as much, four times a file."""
 
     def __init__(self, delivery: Delivery, item: FileItem) -> None:
         self._delivery = delivery
@@ -107,97 +127,59 @@ class Failing:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
         try:
-            # A ledger that is away and a worker that leaves say nothing about the file.
+            # An unreachable ledger and a worker that stops are not the fault of the file.
             if not isinstance(error, Exception) or isinstance(error, RedisError | CancelledError):
                 return False
-            self._delivery.failed(self._item, error)
+            self._delivery.record_failure(self._item, error)
             return True
         finally:
             self._about.__exit__()
 
 
-class Deliveries:
-    """The deliveries that threads of this worker wait for."""
+class InFlight:
+    """The deliveries that the threads of this worker process at the moment."""
 
     def __init__(self) -> None:
-        self._held: set[Delivery] = set()
+        self._deliveries: set[Delivery] = set()
 
     @contextmanager
-    def holding(self, delivery: Delivery) -> Iterator[None]:
-        """Count this one in."""
-        self._held.add(delivery)
+    def track(self, delivery: Delivery) -> Iterator[None]:
+        """Count a delivery as in flight inside this context."""
+        self._deliveries.add(delivery)
         try:
             yield
         finally:
-            self._held.discard(delivery)
-            # Its futures know what follows them, which knows the delivery: a circle that would keep every picture in
-            # memory until somebody looks for garbage.
-            delivery.under_way = []
+            self._deliveries.discard(delivery)
+            # The futures refer to their callbacks, and these to the delivery: a reference cycle, which would keep the
+            # pictures in memory until the garbage collector runs.
+            delivery.pending = []
 
-    def are_loading(self) -> bool:
-        """True while something may still come to the models."""
-        return not all(delivery.is_loaded for delivery in list(self._held))
+    def is_loading(self) -> bool:
+        """True while some delivery may still submit pictures to the models."""
+        return not all(delivery.is_loaded for delivery in list(self._deliveries))
 
-    def leave(self) -> None:
-        """End all that are there with CancelledError."""
-        for delivery in list(self._held):
-            delivery.end(CancelledError())
+    def cancel(self) -> None:
+        """End all deliveries in flight with CancelledError."""
+        for delivery in list(self._deliveries):
+            delivery.complete(CancelledError())
 
 
-def when_all(futures: Sequence[Future[Any]], then: Callable[[], None]) -> None:
-    """Call `then` once all of these have a result, an error or were cancelled; at once where they have already.
+def when_all(futures: Sequence[Future[Any]], callback: Callable[[], None]) -> None:
+    """Call `callback` once, when all these futures have a result, an error or were cancelled; at once if they have.
 
-    It is called by the thread that ends the last of them, so it must be quick and must not raise.
+    The thread that resolves the last future calls it, so it must be quick and must not raise.
     """
-    left = len(futures) + 1
+    remaining = len(futures) + 1
     lock = threading.Lock()
 
-    def one_less(_: Future[Any] | None = None) -> None:
-        nonlocal left
+    def count_down(_: Future[Any] | None = None) -> None:
+        nonlocal remaining
         with lock:
-            left -= 1
-            last = not left
-        if last:
-            then()
+            remaining -= 1
+            is_last = not remaining
+        if is_last:
+            callback()
 
     for future in futures:
-        future.add_done_callback(one_less)
-    one_less()
-
-
-@dataclass
-class KnownContent:
-    """What the collection already holds for some content: its embedding, and its payload with the caption."""
-
-    vector: NDArray[np.float32]
-    payload: dict[str, Any]
-
-
-@dataclass(eq=False)
-class Work:
-    """One file under way."""
-
-    item: FileItem
-    content: Content
-    known: Future[KnownContent | None]
-    picture: Picture | None = None
-    vector: Future[NDArray[np.float32]] | None = None
-    caption: Future[str] | None = None
-    handed: Future[None] | None = None
-
-
-@dataclass
-class Finished:
-    """One file that is ready to be stored."""
-
-    job: str
-    number: int
-    vector: NDArray[np.float32]
-    payload: dict[str, Any]
-    embedded: bool
-    captioned: bool
-
-    @property
-    def reused(self) -> bool:
-        """True when no model saw the file."""
-        return not (self.embedded or self.captioned)
+        future.add_done_callback(count_down)
+    count_down()

@@ -1,4 +1,4 @@
-"""Who may work beside whom: first deliveries side by side, a file that may have killed its last worker alone."""
+"""A lock with two modes: files run side by side, but a file that may have killed a worker runs alone."""
 
 import threading
 from collections.abc import Iterator
@@ -9,56 +9,56 @@ from tasks.ledger import Ledger
 
 
 class Isolation:
-    """Whatever takes this process down while a file is `alone` is that file.
+    """A reader-writer lock that knows the ledger: `shared` for ordinary files, `exclusive` for a suspected one.
 
-    So only one file is noted in the ledger at a time, and nothing else is loaded or computed beside it. Files that
-    want to be alone go first, for a steady stream of others would keep them out for ever; they are few, because a
-    worker that dies leaves no more than it held.
+    If this process dies while a file is `exclusive`, that file killed it. Therefore the ledger notes only one file at a
+    time, and nothing else is loaded or computed beside it. Files that wait for `exclusive` go first: a steady stream of
+    shared ones would keep them waiting for ever, and they are few, because a worker that dies leaves only what it held.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._together = 0
-        self._alone = 0
-        self._is_alone = False
+        self._shared = 0
+        self._exclusive_requests = 0
+        self._is_exclusive = False
         self._closed = False
 
-    def enter(self) -> None:
-        """Work beside others until `leave`, which any thread may call; raises CancelledError once it is closed."""
+    def acquire_shared(self) -> None:
+        """Enter the shared mode until `release_shared`; raises CancelledError once the lock is closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or not self._alone)
-            self._check()
-            self._together += 1
+            self._changed.wait_for(lambda: self._closed or not self._exclusive_requests)
+            self._raise_if_closed()
+            self._shared += 1
 
-    def leave(self) -> None:
-        """The end of what `enter` began."""
+    def release_shared(self) -> None:
+        """Leave the shared mode; another thread than the one that acquired it may call this."""
         with self._changed:
-            self._together -= 1
+            self._shared -= 1
             self._changed.notify_all()
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """`enter` and `leave`. Not to be entered twice by one thread."""
-        self.enter()
+    def shared(self) -> Iterator[None]:
+        """The shared mode inside this context. It is not reentrant: one thread must not enter it twice."""
+        self.acquire_shared()
         try:
             yield
         finally:
-            self.leave()
+            self.release_shared()
 
     @contextmanager
-    def alone(self, ledger: Ledger, number: int) -> Iterator[None]:
-        """Work while nobody else does, with a note in the ledger that stays there only if this process dies.
+    def exclusive(self, ledger: Ledger, number: int) -> Iterator[None]:
+        """The exclusive mode inside this context, with a note in the ledger that remains only if this process dies.
 
-        Raises CancelledError once it is closed.
+        Raises CancelledError once the lock is closed.
         """
         with self._changed:
-            self._alone += 1
+            self._exclusive_requests += 1
             try:
-                self._changed.wait_for(lambda: self._closed or not (self._together or self._is_alone))
-                self._check()
-                self._is_alone = True
+                self._changed.wait_for(lambda: self._closed or not (self._shared or self._is_exclusive))
+                self._raise_if_closed()
+                self._is_exclusive = True
             except BaseException:
-                self._alone -= 1
+                self._exclusive_requests -= 1
                 self._changed.notify_all()
                 raise
         try:
@@ -69,16 +69,16 @@ class Isolation:
                 ledger.forget_attempt(number)
         finally:
             with self._changed:
-                self._alone -= 1
-                self._is_alone = False
+                self._exclusive_requests -= 1
+                self._is_exclusive = False
                 self._changed.notify_all()
 
     def close(self) -> None:
-        """Let nobody in any more; those who are in may finish."""
+        """Let no more thread enter; those that are inside may finish."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
-    def _check(self) -> None:
+    def _raise_if_closed(self) -> None:
         if self._closed:
             raise CancelledError

@@ -17,38 +17,37 @@ from workers.metrics import loaded
 
 log = logging.getLogger("darkroom.gpu")
 
-
 CHECK_SECONDS = 0.5
 
 
-def end_process() -> None:
-    """End this process at once; the supervisor starts another one, and what this one held is delivered again."""
+def exit_process() -> None:
+    """End this process at once; the supervisor starts another one, and Redis delivers its messages again."""
     os._exit(70)
 
 
 class Watchdog:
     """Watches work that may hang.
 
-    When some has run for longer than `seconds`, its own `give_up` is called, which notes who is to blame, and then
-    `end`: the neighbours in flight are delivered to the next process, the one at fault is not tried again.
+    When some of it runs for longer than `seconds`, its own `on_timeout` is called, which records the file at fault, and
+    then `exit_process`. The other files in flight are delivered again; the file at fault is not.
     """
 
-    def __init__(self, seconds: float, end: Callable[[], None] = end_process) -> None:
+    def __init__(self, seconds: float, exit_process: Callable[[], None] = exit_process) -> None:
         self.seconds = seconds
-        self._end = end
+        self._exit_process = exit_process
         self._closed = threading.Event()
         self._numbers = count()
         self._watched: dict[int, tuple[float, Callable[[], None]]] = {}
         threading.Thread(target=self._run, name="watchdog", daemon=True).start()
 
-    def watch(self, give_up: Callable[[], None]) -> int:
-        """Watch what begins now; returns the number by which `done` calls it."""
+    def start(self, on_timeout: Callable[[], None]) -> int:
+        """Watch work that begins now; returns its number for `stop`."""
         number = next(self._numbers)
-        self._watched[number] = time.monotonic() + self.seconds, give_up
+        self._watched[number] = time.monotonic() + self.seconds, on_timeout
         return number
 
-    def done(self, number: int) -> None:
-        """Say that it has ended."""
+    def stop(self, number: int) -> None:
+        """Stop watching work that has ended."""
         self._watched.pop(number, None)
 
     def close(self) -> None:
@@ -58,22 +57,22 @@ class Watchdog:
     def _run(self) -> None:
         while not self._closed.wait(min(CHECK_SECONDS, self.seconds / 2)):
             now = time.monotonic()
-            late = [entry for entry in list(self._watched.values()) if entry[0] < now]
-            for _, give_up in late:
+            overdue = [on_timeout for deadline, on_timeout in list(self._watched.values()) if deadline < now]
+            for on_timeout in overdue:
                 try:
-                    give_up()
-                except Exception:  # the process must end even when the note cannot be written
+                    on_timeout()
+                except Exception:  # the process must end even when the failure cannot be recorded
                     log.exception("a file that hangs could not be noted")
-            if late:
-                self._end()
+            if overdue:
+                self._exit_process()
                 return
 
 
-class Loaders:
+class LoaderPool:
     """Runs the steps of deliveries that cost processor time.
 
-    A thread for each message would do the same and wake another one at every step: on a machine that is busy, that
-    costs more than a small file.
+    A thread for each message could do the same, but then every step would wake up another thread: on a busy machine
+    that costs more than a small file.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -81,23 +80,23 @@ class Loaders:
         self._watchdog = Watchdog(settings.ingest.load_seconds)
 
     def submit(self, delivery: Delivery, step: Callable[[Delivery], None]) -> None:
-        """Run a step of a delivery when its turn comes; what it raises ends the delivery."""
+        """Run a step of a delivery when a thread is free; what the step raises ends the delivery."""
 
         def run() -> None:
             try:
                 step(delivery)
             except BaseException as error:
-                delivery.end(error)
+                delivery.complete(error)
 
-        # A copy, for the step before may not have left the context yet.
         try:
+            # In a copy of the context, because the step before may still run in the original.
             self._pool.submit(delivery.context.copy().run, run)
-        except RuntimeError as error:  # closed
-            delivery.end(error)
+        except RuntimeError as error:  # the pool is closed
+            delivery.complete(error)
 
-    def loading(self, ledger: Ledger, item: FileItem) -> "Loading":
-        """Read or decode one file inside; when that hangs, the file is listed as failed and the process ends."""
-        return Loading(self._watchdog, ledger, item)
+    def time_limit(self, ledger: Ledger, item: FileItem) -> "TimeLimit":
+        """A context to read or decode one file in; when that hangs, the file fails and the process ends."""
+        return TimeLimit(self._watchdog, ledger, item)
 
     def close(self) -> None:
         """End the threads once they have done what was submitted."""
@@ -105,8 +104,8 @@ class Loaders:
         self._watchdog.close()
 
 
-class Loading:
-    """What `Loaders.loading` returns."""
+class TimeLimit:
+    """The context of `LoaderPool.time_limit`; it also measures the time for the metrics."""
 
     def __init__(self, watchdog: Watchdog, ledger: Ledger, item: FileItem) -> None:
         self._watchdog = watchdog
@@ -114,17 +113,14 @@ class Loading:
         self._item = item
 
     def __enter__(self) -> None:
-        self._number = self._watchdog.watch(self._give_up)
-        self._begin = time.perf_counter()
+        self._number = self._watchdog.start(self._record_timeout)
+        self._started = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:
-        loaded(time.perf_counter() - self._begin)
-        self._watchdog.done(self._number)
+        loaded(time.perf_counter() - self._started)
+        self._watchdog.stop(self._number)
 
-    def _give_up(self) -> None:
+    def _record_timeout(self) -> None:
         reason = f"loading it took longer than ingest.load_seconds = {self._watchdog.seconds}"
         log.error("%s: %s", self._item.uri, reason)
         self._ledger.failed([Failure(self._item.number, self._item.uri, "load", reason)])
-
-
-log = logging.getLogger("darkroom.gpu")

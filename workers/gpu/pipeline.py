@@ -1,4 +1,4 @@
-"""The way of a file through a GPU worker: read, look up, decode, embed and caption, hand over."""
+"""The way of a file through a GPU worker: read, look up, decode, embed and caption, publish."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -17,33 +17,35 @@ from pictures.reading import Sources
 from settings import Settings
 from tasks.ledger import Failure, Ledger
 from tasks.messages import FilesMessage, PointsMessage
-from workers.gpu.delivery import Deliveries, Delivery, KnownContent, Work, when_all
-from workers.gpu.finish import Sender
+from workers.gpu.delivery import Delivery, FileState, InFlight, KnownContent, when_all
 from workers.gpu.isolation import Isolation
-from workers.gpu.loaders import Loaders
-from workers.gpu.reroute import Reroute
+from workers.gpu.loaders import LoaderPool
+from workers.gpu.publish import PointsPublisher
+from workers.gpu.reroute import Rerouter
 from workers.inference.hardware import batch_sizes, is_out_of_memory
 from workers.microbatcher import MicroBatcher
 
 if TYPE_CHECKING:
-    # Not imported in earnest: a worker with the null model starts without torch.
+    # Imported for the types only: a worker with the null model starts without torch.
     from workers.inference.blip import Blip
     from workers.inference.clip import Clip
     from workers.inference.null import NullClip
 
-HANDOVER_BATCH = 128
+PUBLISH_BATCH = 128
 LOOK_UP_BATCH = 128
-# A look-up or hand-over is one message whatever the number of files; a first batch of one caption costs a CPU seconds.
+# A look-up or a publication is one message for any number of files; a first batch of one caption costs a CPU seconds.
 GATHER_SECONDS = 0.03
 CLIP_GATHER_SECONDS = 0.005
 
 
 class Pipeline:
-    """Warm models behind MicroBatchers; `process` may be called from many threads at once.
+    """Loaded models behind MicroBatchers; `process` may be called from many threads at once.
 
     `look_up` maps a list of sha256 to what is known for each; `publish` sends one PointsMessage and returns when the
     broker has it; `count` notes how many files of a job a model embedded and captioned. Each is called from one thread.
-    `elsewhere` decides about files that this machine does not reach; unless it is replaced, they fail.
+    `rerouter` decides about files that this machine cannot reach; unless it is replaced, they fail.
+
+    The thread that ends a step starts the next one, so the thread of the Celery task sleeps until all files are done.
     """
 
     def __init__(
@@ -59,159 +61,159 @@ class Pipeline:
         self.settings = settings
         self.clip = clip
         self.blip = blip
+        self.rerouter = Rerouter("this machine", set, lambda message, worker: None)
         self._sources = Sources(settings)
-        self.reroute = Reroute("this machine", set, lambda message, worker: None)
-        self._deliveries = Deliveries()
+        self._in_flight = InFlight()
         batch_clip, batch_blip = batch_sizes(settings, device_type)
-        loading = self._deliveries.are_loading
+        is_loading = self._in_flight.is_loading
         self.clip_batcher: MicroBatcher[Pixels, NDArray[np.float32]] = MicroBatcher(
             "clip",
             lambda batch: list(clip.embed_pictures(batch)),
             batch_clip,
             is_out_of_memory,
             CLIP_GATHER_SECONDS,
-            loading,
+            is_loading,
         )
         self.blip_batcher: MicroBatcher[Pixels, str] | None = None
         if blip is not None:
             self.blip_batcher = MicroBatcher(
-                "blip", blip.caption, batch_blip, is_out_of_memory, GATHER_SECONDS, loading
+                "blip", blip.caption, batch_blip, is_out_of_memory, GATHER_SECONDS, is_loading
             )
-        self._look_up = MicroBatcher("look-up", look_up, LOOK_UP_BATCH, gather_seconds=GATHER_SECONDS)
-        sender = Sender(clip.name, clip.dim, blip.name if blip else None, publish, count)
-        self._hand_over: MicroBatcher[tuple[FilesMessage, Work], None] = MicroBatcher(
-            "hand-over", sender.send, HANDOVER_BATCH, gather_seconds=GATHER_SECONDS
+        self._look_up_batcher = MicroBatcher("look-up", look_up, LOOK_UP_BATCH, gather_seconds=GATHER_SECONDS)
+        publisher = PointsPublisher(clip.name, clip.dim, blip.name if blip else None, publish, count)
+        self._publish_batcher: MicroBatcher[tuple[FilesMessage, FileState], None] = MicroBatcher(
+            "hand-over", publisher.publish, PUBLISH_BATCH, gather_seconds=GATHER_SECONDS
         )
-        self._loaders = Loaders(settings)
+        self._loaders = LoaderPool(settings)
         self._isolation = Isolation()
 
     def process(self, message: FilesMessage, ledger: Ledger, redelivered: bool = False) -> list[Failure]:
-        """Bring the files of a message to the storage queue, or to the job's error list; returns what it listed there.
+        """Publish the points of the files of a message; returns the files that failed, as the ledger lists them.
 
-        A redelivered file may be one that took its last worker down, so it is loaded and computed alone, with a note in
-        the ledger. The first delivery counts as the first attempt: after `ingest.max_attempts` of them the file is
-        listed as failed instead, but never before it was tried once alone. Raises CancelledError when the worker is to
-        leave before the files are through; they may then be delivered again.
+        A redelivered file may be the one that killed its last worker, so it is loaded and computed alone, with a note
+        in the ledger. The first delivery counts as the first attempt: after `ingest.max_attempts` of them the file is
+        listed as failed instead, but never before it was tried once alone. Raises CancelledError when the worker stops
+        before the files are done; they may then be delivered again.
         """
         delivery = Delivery(message, ledger)
         if redelivered:
-            self._bring_each_alone(delivery)
+            self._process_one_by_one(delivery)
         else:
-            with self._deliveries.holding(delivery):
-                self._loaders.submit(delivery, self._read_together)
-                delivery.settle()
-        self.reroute.pass_on(delivery)
+            with self._in_flight.track(delivery):
+                self._loaders.submit(delivery, self._read_step)
+                delivery.wait_completed()
+        self.rerouter.reroute(delivery)
         return delivery.failures
 
-    def hand_back(self, seconds: float) -> None:
-        """Begin nothing more and end what waits, with CancelledError; what the models hold gets `seconds` to finish."""
+    def cancel(self, grace_seconds: float) -> None:
+        """Start nothing more and cancel what waits; what the models compute gets `grace_seconds` to finish."""
         self._isolation.close()
         for batcher in (self.clip_batcher, self.blip_batcher):
             if batcher is not None:
                 batcher.cancel_waiting()
-        timer = threading.Timer(seconds, self._deliveries.leave)
+        timer = threading.Timer(grace_seconds, self._in_flight.cancel)
         timer.daemon = True
         timer.start()
 
     def close(self) -> None:
-        """End all threads once they have worked off what they hold."""
+        """End all threads once they have done what was submitted."""
         self._loaders.close()
-        for batcher in (self._look_up, self.clip_batcher, self.blip_batcher, self._hand_over):
+        for batcher in (self._look_up_batcher, self.clip_batcher, self.blip_batcher, self._publish_batcher):
             if batcher is not None:
                 batcher.close()
 
-    def _read_together(self, delivery: Delivery) -> None:
-        with self._isolation.together():
+    def _read_step(self, delivery: Delivery) -> None:
+        with self._isolation.shared():
             self._read(delivery)
-        # Out of turn, for an answer may take seconds, and nothing can crash over it.
+        # Outside of the shared mode: the answers may take seconds, and waiting for them cannot crash.
         when_all(
-            [work.known for work in delivery.under_way],
-            lambda: self._loaders.submit(delivery, self._compute_together),
+            [state.known for state in delivery.pending],
+            lambda: self._loaders.submit(delivery, self._compute_step),
         )
 
-    def _compute_together(self, delivery: Delivery) -> None:
-        def computed() -> None:
-            self._isolation.leave()
-            self._hand_all_over(delivery)
+    def _compute_step(self, delivery: Delivery) -> None:
+        def on_computed() -> None:
+            self._isolation.release_shared()
+            self._publish(delivery)
 
-        self._isolation.enter()
+        self._isolation.acquire_shared()
         failure: BaseException | None = None
         try:
             self._start_models(delivery)
         except BaseException as error:
             failure = error
-        # Asked before the delivery ends and forgets them: the models may have some of its files all the same.
-        owed = delivery.in_models()
+        # Listed first, because `complete` drops the pending files: the models may still compute some of them.
+        futures = delivery.model_futures()
         if failure is not None:
-            delivery.end(failure)
-        when_all(owed, computed)
+            delivery.complete(failure)
+        when_all(futures, on_computed)
 
-    def _bring_each_alone(self, delivery: Delivery) -> None:
+    def _process_one_by_one(self, delivery: Delivery) -> None:
         ledger, message = delivery.ledger, delivery.message
         numbers = [item.number for item in message.files]
-        done, deaths = ledger.done(numbers), ledger.attempts(numbers)
+        done, attempts = ledger.done(numbers), ledger.attempts(numbers)
         limit = max(1, self.settings.ingest.max_attempts - 1)
         for item in message.files:
             if item.number in done:
                 continue
             single = Delivery(replace(message, files=[item]), ledger)
-            with self._deliveries.holding(single), single.failing(item):
-                if deaths[item.number] >= limit:
+            with self._in_flight.track(single), single.catch_errors(item):
+                if attempts[item.number] >= limit:
                     raise LoadError("load", f"its worker died while working on it, {limit + 1} times over")
-                self._bring_alone(single, partial(self._isolation.alone, ledger, item.number))
-            delivery.take(single)
+                self._process_alone(single, partial(self._isolation.exclusive, ledger, item.number))
+            delivery.merge(single)
 
-    def _bring_alone(self, delivery: Delivery, turn: Callable[[], AbstractContextManager[None]]) -> None:
-        with turn():
+    def _process_alone(self, delivery: Delivery, exclusive: Callable[[], AbstractContextManager[None]]) -> None:
+        with exclusive():
             self._read(delivery)
-        delivery.wait_for([work.known for work in delivery.under_way])
-        with turn():
+        delivery.wait_for([state.known for state in delivery.pending])
+        with exclusive():
             self._start_models(delivery)
-            delivery.wait_for(delivery.in_models())
-        self._hand_all_over(delivery)
-        delivery.settle()
+            delivery.wait_for(delivery.model_futures())
+        self._publish(delivery)
+        delivery.wait_completed()
 
     def _read(self, delivery: Delivery) -> None:
         for item in delivery.message.files:
-            with delivery.failing(item), self._loaders.loading(delivery.ledger, item):
+            with delivery.catch_errors(item), self._loaders.time_limit(delivery.ledger, item):
                 content = self._sources.read(item.uri, delivery.message.root)
-                delivery.under_way.append(Work(item, content, self._look_up.submit(content.sha256)))
+                delivery.pending.append(FileState(item, content, self._look_up_batcher.submit(content.sha256)))
 
     def _start_models(self, delivery: Delivery) -> None:
-        for work in delivery.under_way:
-            with delivery.failing(work.item):
-                self._start_models_for(work, delivery.ledger)
+        for state in delivery.pending:
+            with delivery.catch_errors(state.item):
+                self._start_models_for(state, delivery.ledger)
         delivery.is_loaded = True
 
-    def _start_models_for(self, work: Work, ledger: Ledger) -> None:
-        known = work.known.result()
-        wants_caption = self.blip is not None and (known is None or known.payload.get("blip_model") != self.blip.name)
-        if known is not None and not wants_caption:
-            work.content.data = b""
+    def _start_models_for(self, state: FileState, ledger: Ledger) -> None:
+        known = state.known.result()
+        needs_caption = self.blip is not None and (known is None or known.payload.get("blip_model") != self.blip.name)
+        if known is not None and not needs_caption:
+            state.content.data = b""
             return
-        with self._loaders.loading(ledger, work.item):
-            work.picture = decode(
-                work.content.data,
+        with self._loaders.time_limit(ledger, state.item):
+            state.picture = decode(
+                state.content.data,
                 self.settings.ingest.max_pixels,
                 self.clip.model_input,
-                self.blip.model_input if self.blip is not None and wants_caption else None,
+                self.blip.model_input if self.blip is not None and needs_caption else None,
             )
-        work.content.data, size = b"", len(work.content.data)
-        work.picture.facts["bytes"] = size
+        state.content.data, size = b"", len(state.content.data)
+        state.picture.facts["bytes"] = size
         if known is None:
-            work.vector = self.clip_batcher.submit(work.picture.clip)
-        if wants_caption and self.blip_batcher is not None and work.picture.blip is not None:
-            work.caption = self.blip_batcher.submit(work.picture.blip)
+            state.vector = self.clip_batcher.submit(state.picture.clip)
+        if needs_caption and self.blip_batcher is not None and state.picture.blip is not None:
+            state.caption = self.blip_batcher.submit(state.picture.blip)
 
-    def _hand_all_over(self, delivery: Delivery) -> None:
-        """Send off what the models have done; called by one of their threads, so nothing else happens here."""
-        if any(future.cancelled() for future in delivery.in_models()):
-            delivery.end(CancelledError())
-        if delivery.through.done():  # the worker leaves without these files
+    def _publish(self, delivery: Delivery) -> None:
+        """Submit what the models have computed; a batcher's thread calls this, so it must be quick."""
+        if any(future.cancelled() for future in delivery.model_futures()):
+            delivery.complete(CancelledError())
+        if delivery.completed.done():  # the worker stops without these files
             return
         try:
-            for work in delivery.under_way:
-                work.handed = self._hand_over.submit((delivery.message, work))
-        except RuntimeError as error:
-            delivery.end(error)
-        when_all([work.handed for work in delivery.under_way if work.handed], delivery.end)
+            for state in delivery.pending:
+                state.published = self._publish_batcher.submit((delivery.message, state))
+        except RuntimeError as error:  # the batcher is closed
+            delivery.complete(error)
+        when_all([state.published for state in delivery.pending if state.published], delivery.complete)

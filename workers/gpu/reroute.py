@@ -1,4 +1,4 @@
-"""Files that this worker does not reach: passed on to a worker that has not tried them yet, failed when all have."""
+"""Files that this worker cannot reach: sent to a worker that has not tried them yet, failed when all have tried."""
 
 import logging
 import random
@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from celery import Celery
 
+from tasks.envelope import files_header
 from tasks.ledger import Failure
 from tasks.messages import FilesMessage
 from tasks.queues import PROCESS_FILES, files_of_worker
@@ -15,73 +16,77 @@ from workers.gpu.delivery import Delivery
 
 log = logging.getLogger("darkroom.gpu")
 
-# How long a look at who is there holds; the answers of the workers take ANSWER_SECONDS to come in.
-FRESH_SECONDS = 5.0
-ANSWER_SECONDS = 1.0
+# How long a list of the living workers is used; it takes INSPECT_SECONDS to ask them all.
+CACHE_SECONDS = 5.0
+INSPECT_SECONDS = 1.0
 
 
-class Reroute:
-    """Decides for the files of a delivery that are `not_reached`.
+class Rerouter:
+    """Decides what happens to the unreachable files of a delivery.
 
-    `name` is this worker's; `others` tells the workers that take files now; `send` publishes a message for one of them.
-    A message names the workers that had it, so each living one gets its try and the files never go round for ever.
+    `name` is the name of this worker; `list_workers` returns the names of the workers that process files now; `publish`
+    sends a message to one of them. A message names the workers that have tried it, so that each living worker tries
+    once and no file is rerouted for ever.
     """
 
-    def __init__(self, name: str, others: Callable[[], set[str]], send: Callable[[FilesMessage, str], None]) -> None:
+    def __init__(
+        self, name: str, list_workers: Callable[[], set[str]], publish: Callable[[FilesMessage, str], None]
+    ) -> None:
         self._name = name
-        self._others = others
-        self._send = send
+        self._list_workers = list_workers
+        self._publish = publish
 
-    def pass_on(self, delivery: Delivery) -> None:
-        """Publish the files for another worker, or list them as failed where every worker has tried them."""
-        if not delivery.not_reached:
+    def reroute(self, delivery: Delivery) -> None:
+        """Publish the unreachable files for another worker, or fail them if every worker has tried them."""
+        if not delivery.unreachable:
             return
         message = delivery.message
         tried = [*message.tried, self._name]
-        untried = sorted(self._others() - set(tried))
+        untried = sorted(self._list_workers() - set(tried))
         if not untried:
             self._fail(delivery, tried)
             return
-        items = [item for item, _ in delivery.not_reached]
-        self._send(FilesMessage(message.job, message.root, items, tried), random.choice(untried))
+        items = [item for item, _ in delivery.unreachable]
+        self._publish(FilesMessage(message.job, message.root, items, tried), random.choice(untried))
 
     def _fail(self, delivery: Delivery, tried: list[str]) -> None:
-        who = f"worker{'s' if len(tried) > 1 else ''} {', '.join(sorted(tried))}"
+        workers = f"worker{'s' if len(tried) > 1 else ''} {', '.join(sorted(tried))}"
         failures = []
-        for item, reason in delivery.not_reached:
-            failures.append(Failure(item.number, item.uri, "read", f"not reachable from {who}: {reason}"))
+        for item, reason in delivery.unreachable:
+            failures.append(Failure(item.number, item.uri, "read", f"not reachable from {workers}: {reason}"))
             log.warning("%s: %s", item.uri, failures[-1].reason)
         delivery.ledger.failed(failures)
         delivery.failures += failures
 
 
-def takers_of_files(app: Celery) -> Callable[[], set[str]]:
-    """A question that is answered with the names of all workers that take files, at most FRESH_SECONDS old."""
+def worker_list(app: Celery) -> Callable[[], set[str]]:
+    """A function that returns the names of all workers that process files, at most CACHE_SECONDS old."""
     lock = threading.Lock()
-    seen: set[str] = set()
-    looked = -FRESH_SECONDS
+    workers: set[str] = set()
+    updated_at = -CACHE_SECONDS
 
-    def ask() -> set[str]:
-        nonlocal seen, looked
+    def list_workers() -> set[str]:
+        nonlocal workers, updated_at
         with lock:
-            if time.monotonic() - looked > FRESH_SECONDS:
-                answers = app.control.inspect(timeout=ANSWER_SECONDS).active_queues() or {}
-                own = {name: files_of_worker(name) for name in answers}
-                seen = {name for name in own if any(queue["name"] == own[name] for queue in answers[name])}
-                looked = time.monotonic()
-            return set(seen)
+            if time.monotonic() - updated_at > CACHE_SECONDS:
+                replies = app.control.inspect(timeout=INSPECT_SECONDS).active_queues() or {}
+                workers = {
+                    name for name, queues in replies.items() if files_of_worker(name) in {q["name"] for q in queues}
+                }
+                updated_at = time.monotonic()
+            return set(workers)
 
-    return ask
+    return list_workers
 
 
-def publisher(app: Celery) -> Callable[[FilesMessage, str], None]:
-    """Publishes files for one worker, to the queue of its own.
+def worker_publisher(app: Celery) -> Callable[[FilesMessage, str], None]:
+    """A function that publishes files for one worker, to that worker's own queue.
 
-    A worker that dies meanwhile has a name that comes back with it; until then the producer, which sees that nothing
-    moves, publishes the files for everybody again.
+    If the worker dies meanwhile, its next process has the same name and takes them; until then the producer sees
+    them in that queue.
     """
 
-    def send(message: FilesMessage, worker: str) -> None:
+    def publish(message: FilesMessage, worker: str) -> None:
         app.send_task(
             PROCESS_FILES,
             kwargs=message.to_wire(),
@@ -89,6 +94,7 @@ def publisher(app: Celery) -> Callable[[FilesMessage, str], None]:
             root_id=message.job,
             argsrepr=message.files[0].uri,
             kwargsrepr="{}",
+            headers=files_header(message.job, [item.number for item in message.files]),
         )
 
-    return send
+    return publish

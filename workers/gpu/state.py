@@ -1,4 +1,4 @@
-"""What every task of a GPU worker shares: the one pipeline of this process, its Redis client, and whether it stops."""
+"""What the tasks of a GPU worker share: the pipeline of this process, its Redis client, and whether it is stopping."""
 
 import threading
 from functools import cache
@@ -10,15 +10,15 @@ from settings import load_settings
 from tasks.broker import redis_client
 
 if TYPE_CHECKING:
-    # Not imported in earnest: Flower knows the tasks without what they need.
+    # Imported for the types only: Flower imports the tasks, and needs none of the libraries behind the pipeline.
     from workers.gpu.pipeline import Pipeline
 
 stopping = threading.Event()
 _pipeline: "Pipeline | None" = None
 
 
-def open_process(pipeline: "Pipeline") -> None:
-    """Make this the pipeline of the process."""
+def set_pipeline(pipeline: "Pipeline") -> None:
+    """Set the pipeline of this process."""
     global _pipeline
     _pipeline = pipeline
 
@@ -30,11 +30,11 @@ def pipeline() -> "Pipeline":
     return _pipeline
 
 
-def stop(seconds: float) -> None:
-    """Begin nothing more; what the models hold gets `seconds` to finish."""
+def stop(grace_seconds: float) -> None:
+    """Start nothing more; what the models compute gets `grace_seconds` to finish."""
     stopping.set()
     if _pipeline is not None:
-        _pipeline.hand_back(seconds)
+        _pipeline.cancel(grace_seconds)
 
 
 @cache

@@ -3,6 +3,7 @@
 import logging
 import os
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from settings import Settings, load_settings
 from settings.errors import DarkroomError, WrongUse
 from tasks.app import app
 from tasks.checkpoint import PREPROCESSING, null_model
+from tasks.envelope import files_header
 from tasks.ledger import Ledger
 from tasks.messages import PointsMessage
 from tasks.queues import BY_CONTENT, EMBED, ENSURE, FILES, STORE_POINTS, files_of_worker
@@ -26,27 +28,27 @@ from workers.consume import consume
 from workers.gpu import state
 from workers.gpu.delivery import KnownContent
 from workers.gpu.pipeline import Pipeline
-from workers.gpu.reroute import Reroute, publisher, takers_of_files
+from workers.gpu.reroute import Rerouter, worker_list, worker_publisher
 from workers.inference.hardware import batch_sizes, in_flight, parallel_batches, pick_device
 from workers.metrics import retried
 
 log = logging.getLogger("darkroom.gpu")
 
-# A storage worker that was killed takes the question with it; computing what may be known costs less than waiting.
+# The question is lost if its storage worker is killed; to compute known content again costs less than a longer wait.
 LOOK_UP_SECONDS = 10.0
-# After SIGTERM, for the batches in the models: within the supervisor's grace time, after which it sends SIGKILL.
-MODEL_SECONDS = 6.0
+# After SIGTERM, for the batches in the models; shorter than the supervisor's grace time, after which it sends SIGKILL.
+GRACE_SECONDS = 6.0
 
 
 def run(name: str) -> None:
-    """Load the models, then consume until SIGTERM; raises WrongUse or ServiceMissing when a model cannot be had."""
-    # Loaded before the first message is taken: a worker that consumes is a worker that can work.
+    """Load the models, then consume until SIGTERM; raises WrongUse or ServiceMissing when a model cannot be loaded."""
+    # Loaded before the first message is taken, so that a worker that consumes can also compute.
     pipeline = _build_pipeline()
-    pipeline.reroute = Reroute(node_name(name), takers_of_files(app), publisher(app))
-    state.open_process(pipeline)
+    pipeline.rerouter = Rerouter(node_name(name), worker_list(app), worker_publisher(app))
+    state.set_pipeline(pipeline)
     settings = pipeline.settings
-    files_at_once = in_flight(settings, pipeline.clip_batcher.max_batch)
-    threads = max(2, files_at_once // settings.ingest.files_per_task)
+    files_in_flight = in_flight(settings, pipeline.clip_batcher.max_batch)
+    threads = max(2, files_in_flight // settings.ingest.files_per_task)
     consume(name, [files_of_worker(node_name(name)), FILES], threads, interactive=EMBED)
 
 
@@ -73,7 +75,8 @@ def _build_pipeline() -> Pipeline:
         tokens = settings.models.max_caption_tokens
         blip = Blip(settings.models.blip, device, settings.gpu.dtype, batch_blip, tokens, parts)
     log.warning("ready on %s: %s in %s, captions by %s", device, clip.name, clip.dtype, blip.name if blip else "nobody")
-    return Pipeline(settings, clip, blip, lambda shas: _look_up(clip.name, shas), _publish, device.type, _count)
+    look_up = partial(_look_up, clip.name)
+    return Pipeline(settings, clip, blip, look_up, _publish, device.type, _count_computed)
 
 
 def _null_pipeline(settings: Settings) -> Pipeline:
@@ -84,42 +87,43 @@ def _null_pipeline(settings: Settings) -> Pipeline:
     clip = NullClip(settings.models.clip)
     app.send_task(ENSURE, kwargs={"dim": clip.dim, "clip_model": clip.name})
     log.warning("ready without a model: %s", settings.models.clip)
-    return Pipeline(settings, clip, None, lambda shas: _look_up(clip.name, shas), _publish, count=_count)
+    return Pipeline(settings, clip, None, partial(_look_up, clip.name), _publish, count=_count_computed)
 
 
 def _look_up(clip_model: str, shas: list[str]) -> list[KnownContent | None]:
     try:
-        found = ask(BY_CONTENT, LOOK_UP_SECONDS, sha256s=shas, clip_model=clip_model, preprocessing=PREPROCESSING)
+        answer = ask(BY_CONTENT, LOOK_UP_SECONDS, sha256s=shas, clip_model=clip_model, preprocessing=PREPROCESSING)
     except (TimeoutError, OperationalError, RedisError, DarkroomError) as error:
         log.warning("no answer about known content, so it is computed: %s", error)
         return [None] * len(shas)
-    rows = {sha: KnownContent(np.frombuffer(vector, dtype="<f4"), payload) for sha, (vector, payload) in found.items()}
-    return [rows.get(sha) for sha in shas]
+    known = {sha: KnownContent(np.frombuffer(vector, "<f4"), payload) for sha, (vector, payload) in answer.items()}
+    return [known.get(sha) for sha in shas]
 
 
-def _again(state: RetryCallState) -> None:
+def _log_retry(retry_state: RetryCallState) -> None:
     retried("publish")
-    before_sleep_log(log, logging.WARNING)(state)
+    before_sleep_log(log, logging.WARNING)(retry_state)
 
 
 @retry(
-    # A broker that is away is waited for: the files stay unacked, so nothing is lost and nothing is marked as failed.
+    # While the broker is away this waits: the files stay unacknowledged, so nothing is lost and nothing fails.
     retry=retry_if_exception_type((OperationalError, RedisError, OSError)),
     wait=wait_exponential(0.2, max=5),
-    before_sleep=_again,
+    before_sleep=_log_retry,
 )
 def _publish(message: PointsMessage) -> None:
-    shown = f"{len(message.numbers)} files of {message.job}"
-    app.send_task(STORE_POINTS, kwargs=message.to_wire(), argsrepr=shown, kwargsrepr="{}")
+    summary = f"{len(message.numbers)} files of {message.job}"
+    header = files_header(message.job, message.numbers)
+    app.send_task(STORE_POINTS, kwargs=message.to_wire(), argsrepr=summary, kwargsrepr="{}", headers=header)
 
 
-def _count(job: str, embedded: int, captioned: int) -> None:
-    with suppress(RedisError):  # a figure to look at; no file waits for it
+def _count_computed(job: str, embedded: int, captioned: int) -> None:
+    with suppress(RedisError):  # only a statistic; no file depends on it
         Ledger(state.client(), job).computed(embedded, captioned)
 
 
 @worker_shutting_down.connect
 def _drain(**_: Any) -> None:
-    # What no model holds goes back to the queue at once; what is in the models may be finished.
+    # What waits for a model is requeued at once; what a model computes may finish.
     log.warning("stopping: finishing what is in the models (pid %d)", os.getpid())
-    state.stop(MODEL_SECONDS)
+    state.stop(GRACE_SECONDS)

@@ -1,6 +1,6 @@
-"""What other programs may ask for by Flower's HTTP interface: JSON in, JSON out. docs/http.md says how.
+"""Tasks that other programs call by Flower's HTTP interface: JSON in, JSON out. docs/http.md describes them.
 
-Flower imports this package to know the tasks; the models that they need are imported only where they run.
+Flower imports this package to know the tasks; the models that they need are imported only in the workers.
 """
 
 # The imports register the tasks.

@@ -1,6 +1,6 @@
-"""darkroom.ingest_directory: an ingest that another program asks for, run by the producer in a process of its own.
+"""darkroom.ingest_directory: an ingest for another program, run by the producer in its own process.
 
-It runs in a worker without models, on a machine where the pictures are.
+The task runs in a worker without models, on a machine that has the pictures.
 """
 
 import json
@@ -35,8 +35,8 @@ from workers.supervisor.processes import end_with_parent
 NAME = "ingest"
 STEP_SECONDS = 0.1
 ABORT_SECONDS = 1.0
-# The supervisor of this worker kills it after ten.
-LEAVE_SECONDS = 6.0
+# Shorter than the ten seconds after which the supervisor kills this worker.
+GRACE_SECONDS = 6.0
 
 stopping = threading.Event()
 
@@ -45,14 +45,14 @@ stopping = threading.Event()
 def ingest_directory(self: Task, **fields: Any) -> dict[str, Any]:
     """Ingest a folder of this machine; the result is what `python -m producer ingest DIR --json` prints.
 
-    The id of the task is the name of the job, so its row in Flower shows the progress of the job and its files.
-    Aborting the task stops the job as Ctrl-C does. A worker that stops leaves the job to the next one.
+    The id of the task is the id of the job, so its row in Flower shows the progress of the job and its files. Aborting
+    the task stops the job as Ctrl-C does. When this worker stops, the next one continues the job.
     """
     directory = _allowed(IngestRequest.of(fields).directory)
     redelivered = bool((self.request.delivery_info or {}).get("redelivered"))
-    # A second run is another job: it numbers the files anew, and the ledger of the first one must not count for it.
-    named = re.fullmatch(r"[0-9A-Za-z-]{1,64}", self.request.id)
-    job = self.request.id if named and not redelivered else new_job_id()
+    # A second run is another job, because it numbers the files again and must not use the ledger of the first run.
+    is_valid_id = re.fullmatch(r"[0-9A-Za-z-]{1,64}", self.request.id)
+    job = self.request.id if is_valid_id and not redelivered else new_job_id()
     result = AbortableAsyncResult(self.request.id, app=app)
     with tempfile.TemporaryDirectory(prefix="darkroom-ingest-") as folder:
         code, out, err = run_producer(directory, job, Path(folder), result.is_aborted)
@@ -65,9 +65,10 @@ def ingest_directory(self: Task, **fields: Any) -> dict[str, Any]:
 
 
 def run_producer(directory: str, job: str, folder: Path, is_aborted: Callable[[], bool]) -> tuple[int, Path, Path]:
-    """Run one ingest to its end; its exit code and the files in `folder` with its output and its errors.
+    """Run one ingest to its end; returns its exit code and the files in `folder` with its output and its errors.
 
-    Once `is_aborted` it gets what Ctrl-C sends; when this worker stops it gets that twice, and leaves at once.
+    When `is_aborted` returns True, it gets the signal of Ctrl-C; when this worker stops, it gets it twice and ends at
+    once.
     """
     out, err = folder / "out", folder / "err"
     with out.open("wb") as to_out, err.open("wb") as to_err:
@@ -81,15 +82,15 @@ def run_producer(directory: str, job: str, folder: Path, is_aborted: Callable[[]
             preexec_fn=end_with_parent(signal.SIGTERM),
         )
     try:
-        told = False
-        looked = time.monotonic()
+        is_interrupted = False
+        checked_at = time.monotonic()
         while child.poll() is None and not stopping.wait(STEP_SECONDS):
-            if not told and time.monotonic() - looked > ABORT_SECONDS:
-                looked = time.monotonic()
-                told = is_aborted()
-                if told:
+            if not is_interrupted and time.monotonic() - checked_at > ABORT_SECONDS:
+                checked_at = time.monotonic()
+                is_interrupted = is_aborted()
+                if is_interrupted:
                     child.send_signal(signal.SIGINT)
-        deadline = time.monotonic() + LEAVE_SECONDS
+        deadline = time.monotonic() + GRACE_SECONDS
         while child.poll() is None and time.monotonic() < deadline:
             child.send_signal(signal.SIGINT)
             time.sleep(5 * STEP_SECONDS)
@@ -109,7 +110,7 @@ def _allowed(directory: str) -> str:
 
 
 def run() -> None:
-    """Consume until SIGTERM; what runs then is left in the queues and goes on with the next worker."""
+    """Consume until SIGTERM; an ingest that runs then is requeued, and the next worker continues it."""
     consume(NAME, [INGEST], load_settings().flower.ingests)
 
 

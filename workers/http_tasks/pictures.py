@@ -1,4 +1,4 @@
-"""The questions that a GPU worker answers: darkroom.embed, darkroom.caption, darkroom.search."""
+"""The tasks of other programs that a GPU worker runs: darkroom.embed, darkroom.caption, darkroom.search."""
 
 import base64
 from collections.abc import Callable
@@ -20,54 +20,58 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 NEAREST_SECONDS = 60.0
-# A file that is asked for by itself lies in no folder that somebody wanted to have ingested.
-ANY_ROOT = "file:///"
-# `typing`: Flower would check the names of the arguments itself, and answer a wrong one with a page about a bug.
-QUESTION: dict[str, Any] = {"ignore_result": False, "acks_late": False, "typing": False, "throws": (DarkroomError,)}
+# A single file belongs to no ingest, so it has no root.
+NO_ROOT = "file:///"
+# Without `typing=False` Flower checks the names of the arguments itself, and answers a wrong one with an error page.
+TASK_OPTIONS: dict[str, Any] = {"ignore_result": False, "acks_late": False, "typing": False, "throws": (DarkroomError,)}
 
 
-@app.task(name=HTTP_EMBED, **QUESTION)
+@app.task(name=HTTP_EMBED, **TASK_OPTIONS)
 def embed(**fields: Any) -> dict[str, Any]:
-    """Embeddings of length one, in the order of what was sent; null for a picture that is told of in `errors`."""
+    """Embeddings of length one, in the order of the request; null for a picture that is listed in `errors`."""
     from workers.gpu.state import pipeline
 
-    asked, own = EmbedRequest.of(fields), pipeline()
+    request, models = EmbedRequest.of(fields), pipeline()
     rows: list[Any]
     errors: list[dict[str, Any]] = []
-    if asked.texts is not None:
-        rows = list(own.clip.embed_texts(asked.texts))
+    if request.texts is not None:
+        rows = list(models.clip.embed_texts(request.texts))
     else:
-        rows, errors = _each(own, asked.images, asked.uris, lambda picture: own.clip_batcher.submit(picture.clip))
-    written: Callable[[Any], Any] = _base64 if asked.encoding == "base64" else lambda row: [float(x) for x in row]
-    vectors = [None if row is None else written(row) for row in rows]
-    return {"model": own.clip.name, "dim": own.clip.dim, "vectors": vectors, "errors": errors}
+        rows, errors = _run_model(
+            models, request.images, request.uris, lambda picture: models.clip_batcher.submit(picture.clip)
+        )
+    encode: Callable[[Any], Any] = _base64 if request.encoding == "base64" else lambda row: [float(x) for x in row]
+    vectors = [None if row is None else encode(row) for row in rows]
+    return {"model": models.clip.name, "dim": models.clip.dim, "vectors": vectors, "errors": errors}
 
 
-@app.task(name=HTTP_CAPTION, **QUESTION)
+@app.task(name=HTTP_CAPTION, **TASK_OPTIONS)
 def caption(**fields: Any) -> dict[str, Any]:
-    """Captions in the order of what was sent; null for a picture that is told of in `errors`."""
+    """Captions in the order of the request; null for a picture that is listed in `errors`."""
     from workers.gpu.state import pipeline
 
-    asked, own = CaptionRequest.of(fields), pipeline()
-    blip, batcher = own.blip, own.blip_batcher
+    request, models = CaptionRequest.of(fields), pipeline()
+    blip, batcher = models.blip, models.blip_batcher
     if blip is None or batcher is None:
         raise WrongUse("This worker writes no captions: it runs with models.captions = false.")
-    captions, errors = _each(own, asked.images, asked.uris, lambda picture: batcher.submit(_wanted(picture.blip)))
+    captions, errors = _run_model(
+        models, request.images, request.uris, lambda picture: batcher.submit(_not_none(picture.blip))
+    )
     return {"model": blip.name, "captions": captions, "errors": errors}
 
 
-@app.task(name=HTTP_SEARCH, **QUESTION)
+@app.task(name=HTTP_SEARCH, **TASK_OPTIONS)
 def search(**fields: Any) -> dict[str, Any]:
     """The points nearest to a text or a picture, best first."""
     from workers.gpu.state import pipeline
 
-    asked, own = SearchRequest.of(fields), pipeline()
-    if asked.text is not None:
-        row = own.clip.embed_texts([asked.text])[0]
+    request, models = SearchRequest.of(fields), pipeline()
+    if request.text is not None:
+        row = models.clip.embed_texts([request.text])[0]
     else:
-        images = None if asked.image is None else [asked.image]
-        uris = None if asked.uri is None else [asked.uri]
-        rows, errors = _each(own, images, uris, lambda picture: own.clip_batcher.submit(picture.clip))
+        images = None if request.image is None else [request.image]
+        uris = None if request.uri is None else [request.uri]
+        rows, errors = _run_model(models, images, uris, lambda picture: models.clip_batcher.submit(picture.clip))
         if errors:
             raise WrongUse(f"The picture to search by cannot be used: {errors[0]['reason']}.")
         row = rows[0]
@@ -75,30 +79,30 @@ def search(**fields: Any) -> dict[str, Any]:
         SEARCH,
         NEAREST_SECONDS,
         vector=row.astype("<f4").tobytes(),
-        clip_model=own.clip.name,
-        limit=asked.limit,
-        where=asked.where,
+        clip_model=models.clip.name,
+        limit=request.limit,
+        where=request.where,
     )
-    return {"model": own.clip.name, "hits": hits}
+    return {"model": models.clip.name, "hits": hits}
 
 
-def _each(
-    own: "Pipeline",
+def _run_model(
+    models: "Pipeline",
     images: list[Any] | None,
     uris: list[str] | None,
     submit: "Callable[[Picture], Future[T]]",
 ) -> tuple[list[T | None], list[dict[str, Any]]]:
-    """What a model makes of each picture, and why some are left out."""
+    """The result of a model for each picture, None for one that cannot be decoded, and the reasons for these."""
     from pictures.decode import decode
     from pictures.picture import LoadError
 
     futures: list[Future[T] | None] = []
     errors: list[dict[str, Any]] = []
-    blip = own.blip.model_input if own.blip is not None else None
+    blip = models.blip.model_input if models.blip is not None else None
     for index, source in enumerate(images or uris or []):
         try:
-            data = source if images else _sources().read(source, ANY_ROOT).data
-            futures.append(submit(decode(data, own.settings.ingest.max_pixels, own.clip.model_input, blip)))
+            data = source if images else _sources().read(source, NO_ROOT).data
+            futures.append(submit(decode(data, models.settings.ingest.max_pixels, models.clip.model_input, blip)))
         except LoadError as error:
             futures.append(None)
             errors.append({"index": index, "reason": error.reason})
@@ -112,7 +116,7 @@ def _sources() -> "Sources":
     return Sources(load_settings())
 
 
-def _wanted(pixels: "T | None") -> "T":
+def _not_none(pixels: "T | None") -> "T":
     assert pixels is not None
     return pixels
 

@@ -1,4 +1,4 @@
-"""The JSON that other programs send, checked before anything is done with it."""
+"""The JSON that other programs send, validated before it is used."""
 
 import base64
 import binascii
@@ -8,14 +8,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from settings.errors import WrongUse
 
-# One question is one message through Redis, and is answered as a whole.
-MOST = 256
+# The request and the answer are one message each.
+MAX_ITEMS = 256
 
 
 def _decoded(text: Any) -> bytes:
     if not isinstance(text, str):
         raise ValueError("is not base64")
-    # Programs that speak of data: URLs send the picture behind a comma, and some break the lines.
+    # In a data: URL the picture follows a comma, and some programs insert line breaks.
     try:
         return base64.b64decode("".join(text.rpartition(",")[2].split()), validate=True)
     except binascii.Error as error:
@@ -23,27 +23,27 @@ def _decoded(text: Any) -> bytes:
 
 
 Base64 = Annotated[bytes, BeforeValidator(_decoded)]
-Texts = Annotated[list[str], Field(min_length=1, max_length=MOST)]
-Images = Annotated[list[Base64], Field(min_length=1, max_length=MOST)]
+Texts = Annotated[list[str], Field(min_length=1, max_length=MAX_ITEMS)]
+Images = Annotated[list[Base64], Field(min_length=1, max_length=MAX_ITEMS)]
 
 
 class Request(BaseModel):
-    """One question; `of` reads it."""
+    """The fields of a request; `of` validates them."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> Self:
-        """Read a question; raises WrongUse with one sentence about the first thing that is wrong with it."""
+        """Validate the fields; raises WrongUse with one sentence about the first error."""
         try:
             return cls.model_validate(fields)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
+        field = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            raise WrongUse(f"{place} is unknown: there are {', '.join(cls.model_fields)}.")
+            raise WrongUse(f"{field} is unknown: there are {', '.join(cls.model_fields)}.")
         message = first["msg"].removeprefix("Value error, ")
-        raise WrongUse(f"{place}: {message[:1].lower()}{message[1:]}." if place else f"{message}.")
+        raise WrongUse(f"{field}: {message[:1].lower()}{message[1:]}." if field else f"{message}.")
 
     def _exactly_one(self, *names: str) -> None:
         if sum(getattr(self, name) is not None for name in names) != 1:
@@ -51,7 +51,7 @@ class Request(BaseModel):
 
 
 class EmbedRequest(Request):
-    """Texts or pictures to embed; a picture comes along in base64 or is named by its URI."""
+    """Texts or pictures to embed; a picture is sent in base64 or named by its URI."""
 
     texts: Texts | None = None
     images: Images | None = None
@@ -77,7 +77,7 @@ class CaptionRequest(Request):
 
 
 class SearchRequest(Request):
-    """What to search for, by a text or by a picture; `where` as in workers/storage/where.py."""
+    """A search by a text or by a picture; `where` is a filter as in workers/storage/where.py."""
 
     text: Annotated[str, Field(min_length=1)] | None = None
     image: Base64 | None = None

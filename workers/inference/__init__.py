@@ -1,1 +1,1 @@
-"""What computes: CLIP and BLIP by the Hugging Face checkpoints, their fast paths, and the device they run on."""
+"""Inference: CLIP and BLIP from Hugging Face checkpoints, their optimised layers, and the device they run on."""

@@ -1,6 +1,6 @@
-"""Where a checkpoint comes from, and why it could not be loaded, as a sentence that says what to do.
+"""Loads checkpoints: from a local folder or the hub's cache first, from the Hugging Face hub only if it answers.
 
-A local folder or the hub's cache comes first, the hub itself only when it answers.
+What the loaders raise becomes a sentence that says what to do.
 """
 
 import os
@@ -17,20 +17,20 @@ HUB_SECONDS = 5.0
 
 
 def load_checkpoint(
-    setting: str, model: str, kind: str, load_model: Callable[..., Any], load_processor: Callable[..., Any]
+    setting: str, model: str, architecture: str, load_model: Callable[..., Any], load_processor: Callable[..., Any]
 ) -> tuple[Any, Any]:
-    """Model and processor of a checkpoint of architecture `kind`, by their `from_pretrained`.
+    """The model and the processor of a checkpoint, by their `from_pretrained`.
 
-    Raises WrongUse or ServiceMissing with a sentence about `setting` when they cannot be had.
+    Raises WrongUse or ServiceMissing, with a sentence about `setting`, if they cannot be loaded.
     """
     from transformers import AutoConfig
 
     def load(**source: bool) -> tuple[Any, Any]:
-        check_kind(setting, model, AutoConfig.from_pretrained(model, **source).model_type, kind)
+        check_architecture(setting, model, AutoConfig.from_pretrained(model, **source).model_type, architecture)
         return load_model(model, **source), load_processor(model, **source)
 
     try:
-        # What is on this machine is used as it is: a worker starts faster so, and starts when the hub is away.
+        # Without the hub a worker starts faster, and it starts while the hub cannot be reached.
         return load(local_files_only=True)
     except DarkroomError:
         raise
@@ -44,7 +44,7 @@ def load_checkpoint(
 
 
 def hub_answers() -> bool:
-    """Whether the hub can be connected to; its own loader would try for most of a minute before it says no."""
+    """Whether the hub accepts connections; the hub's own client would need most of a minute to find out."""
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
@@ -63,8 +63,8 @@ SHIPPED = (
     "the small checkpoints models/shapes-clip and models/shapes-blip ship with Darkroom, but know coloured shapes only"
 )
 
-# The names of what the hub's client and its HTTP library raise when nobody answers.
-_AWAY = {
+# The names of the errors that the hub's client and its HTTP library raise when the hub does not answer.
+_CONNECTION_ERRORS = {
     "LocalEntryNotFoundError",
     "OfflineModeIsEnabled",
     "ConnectError",
@@ -76,22 +76,22 @@ _AWAY = {
 
 
 def explain(setting: str, model: str, error: BaseException) -> DarkroomError:
-    """The error for the person who set `setting` to `model`; `error` is what the Hugging Face loader raised."""
+    """The error for the user who set `setting` to `model`; `error` is what the Hugging Face loader raised."""
     if isinstance(error, DarkroomError):
         return error
     chain: list[BaseException] = []
-    link: BaseException | None = error
-    while link is not None and link not in chain:
-        chain.append(link)
-        link = link.__cause__ or link.__context__
-    names = {kind.__name__ for seen in chain for kind in type(seen).__mro__}
+    cause: BaseException | None = error
+    while cause is not None and cause not in chain:
+        chain.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    names = {class_.__name__ for cause in chain for class_ in type(cause).__mro__}
     if Path(model).is_dir():
         return WrongUse(f"The checkpoint in {model} ({setting}) cannot be loaded: {_first_line(error)}")
     if looks_like_a_folder(model):
         return WrongUse(f"{setting} = {model!r}: there is no such folder.")
     if names & {"RepositoryNotFoundError", "HFValidationError", "GatedRepoError"}:
         return WrongUse(f"The Hugging Face hub has no model {model!r} for you ({setting}): check its name or log in.")
-    if names & _AWAY:
+    if names & _CONNECTION_ERRORS:
         return ServiceMissing(
             f"The model {model!r} ({setting}) is not on this machine and the Hugging Face hub cannot be reached: "
             f"connect once so that it is cached, or set {setting} to a local folder ({SHIPPED})."
@@ -103,10 +103,10 @@ def explain(setting: str, model: str, error: BaseException) -> DarkroomError:
     return ServiceMissing(f"The model {model!r} ({setting}) could not be loaded: {_first_line(error)}")
 
 
-def check_kind(setting: str, model: str, found: str, wanted: str) -> None:
-    """Raise WrongUse when a checkpoint is of another architecture than the one it was named for."""
-    if found != wanted:
-        raise WrongUse(f"{setting} = {model!r} is a {found!r} checkpoint; a {wanted!r} one is needed there.")
+def check_architecture(setting: str, model: str, actual: str, expected: str) -> None:
+    """Raise WrongUse if a checkpoint has another architecture than `setting` needs."""
+    if actual != expected:
+        raise WrongUse(f"{setting} = {model!r} is a {actual!r} checkpoint; a {expected!r} one is needed there.")
 
 
 def _first_line(error: BaseException) -> str:

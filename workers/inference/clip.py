@@ -1,4 +1,4 @@
-"""CLIP: pictures and texts to L2-normalised embeddings."""
+"""CLIP: L2-normalised embeddings of pictures and texts."""
 
 import copy
 from collections.abc import Sequence
@@ -11,19 +11,19 @@ from pictures.picture import Pixels
 from pictures.preprocessing import ModelInput
 from tasks.checkpoint import checkpoint_name
 from workers.inference.checkpoints import load_checkpoint
-from workers.inference.hardware import best_of, pick_dtype
+from workers.inference.hardware import fastest_seconds, pick_dtype
 from workers.inference.parallel import ParallelBatches
 from workers.inference.pixels import PixelFeed
 from workers.inference.towers import trim_clip
 
 
 class Clip:
-    """A warm CLIPModel on one device; `streams` parts of a batch go through it at the same time.
+    """A loaded CLIPModel on one device; it computes `parts` parts of a batch at the same time.
 
-    Raises WrongUse or ServiceMissing when the checkpoint cannot be had; the sentence says what to do.
+    Raises WrongUse or ServiceMissing if the checkpoint cannot be loaded; the error says what to do.
     """
 
-    def __init__(self, model: str, device: torch.device, dtype: str, batch: int, streams: int = 1) -> None:
+    def __init__(self, model: str, device: torch.device, dtype: str, batch: int, parts: int = 1) -> None:
         from transformers import CLIPModel, CLIPProcessor
 
         loaded, processor = load_checkpoint(
@@ -47,28 +47,28 @@ class Clip:
         )
         self._device = device
         self._feed = PixelFeed(device, self.model_input)
-        self._streams = ParallelBatches(streams)
+        self._parallel = ParallelBatches(parts)
         self.dtype = pick_dtype(dtype, device, lambda candidate: self._probe(candidate, batch))
         self._model.to(self.dtype)
-        self.embed_pictures([self._blank()] * streams)
+        self.embed_pictures([self._blank_picture()] * parts)
 
     def embed_pictures(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
-        """Embed uint8 RGB pictures of (target.height, target.width, 3); float32 of (n, dim), each row of length one."""
-        return np.stack(self._streams(self._embed, pictures))
+        """Embed uint8 RGB pictures of the size of `model_input`; returns float32 (n, dim), each row of length one."""
+        return np.stack(self._parallel(self._embed, pictures))
 
     @torch.inference_mode()
     def _embed(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
-        # CUDA makes nobody wait before the results are asked for: half is copied while the other half is computed.
+        # CUDA calls return before the work is done: the second half is copied while the first half is computed.
         size = -(-len(pictures) // 2) if self._device.type == "cuda" else len(pictures)
         pooled = [
-            self._model.vision_model(pixel_values=self._feed(pictures[begin : begin + size], self.dtype)).pooler_output
-            for begin in range(0, len(pictures), size)
+            self._model.vision_model(pixel_values=self._feed(pictures[start : start + size], self.dtype)).pooler_output
+            for start in range(0, len(pictures), size)
         ]
-        return self._normalised(self._model.visual_projection(torch.cat(pooled)))
+        return self._normalize(self._model.visual_projection(torch.cat(pooled)))
 
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embed texts, cut off at the model's context; float32 of (n, dim), each row of length one."""
+        """Embed texts, truncated to the model's context; returns float32 (n, dim), each row of length one."""
         tokens = self._tokenizer(
             list(texts),
             padding=True,
@@ -77,19 +77,19 @@ class Clip:
             return_tensors="pt",
         ).to(self._device)
         pooled = self._model.text_model(input_ids=tokens.input_ids, attention_mask=tokens.attention_mask).pooler_output
-        return self._normalised(self._model.text_projection(pooled))
+        return self._normalize(self._model.text_projection(pooled))
 
-    def _normalised(self, features: torch.Tensor) -> NDArray[np.float32]:
-        # Normalised in float32: in half precision the length would be off by up to a thousandth.
+    def _normalize(self, features: torch.Tensor) -> NDArray[np.float32]:
+        # In float32, because in half precision the length would be wrong by up to a thousandth.
         rows = torch.nn.functional.normalize(features.float(), dim=-1)
         return np.ascontiguousarray(rows.cpu().numpy(), dtype=np.float32)
 
-    def _blank(self) -> Pixels:
+    def _blank_picture(self) -> Pixels:
         return np.zeros((self.model_input.height, self.model_input.width, 3), dtype=np.uint8)
 
     def _probe(self, dtype: torch.dtype, batch: int) -> float:
-        # On a copy: weights that were rounded for a probe stay rounded whatever they are turned into afterwards.
+        # On a copy: weights that are converted to a lower precision stay rounded when they are converted back.
         model = copy.deepcopy(self._model.vision_model).to(dtype)
-        pixels = self._feed([self._blank()] * min(batch, 8), dtype)
+        pixels = self._feed([self._blank_picture()] * min(batch, 8), dtype)
         with torch.inference_mode():
-            return best_of(lambda: model(pixel_values=pixels), self._device)
+            return fastest_seconds(lambda: model(pixel_values=pixels), self._device)

@@ -1,4 +1,4 @@
-"""What this process computes on: its one device, its precision, its sizes."""
+"""The device of this process, and the precision and the batch sizes that suit it."""
 
 import os
 import sys
@@ -12,21 +12,21 @@ from settings import Settings
 if TYPE_CHECKING:
     import torch
 
-# On a CPU for each forward pass of one batch: more pictures at once leave the caches (CLIP) and take memory (BLIP).
+# On a CPU, for each forward pass: with more pictures the data leaves the caches (CLIP) or takes much memory (BLIP).
 CPU_BATCH_CLIP, CPU_BATCH_BLIP = 16, 8
 GPU_BATCH_CLIP, GPU_BATCH_BLIP = 128, 32
-# Each has activations of its own, and beyond a few the gain is gone.
-MAX_STREAMS = 4
-# Far more than a BLIP base in float32 holds for one picture: the widest layer of its vision tower, several times 7 MB.
+# Each part has its own activations, and more parts than these gain nothing.
+MAX_PARTS = 4
+# Far more than a BLIP base in float32 needs for one picture: several times 7 MB, the widest layer of its vision tower.
 BLIP_PICTURE_BYTES = 100 << 20
-# A lower precision must be clearly faster before it is worth its rounding.
-WORTH_IT = 1.15
+# A lower precision rounds more, so it must be clearly faster.
+MIN_SPEEDUP = 1.15
 
 
 def pick_device() -> "torch.device":
     """The first visible CUDA device, else the CPU.
 
-    The parent has pinned this process by CUDA_VISIBLE_DEVICES, so the first visible device is the only one.
+    The supervisor sets CUDA_VISIBLE_DEVICES, so the first visible device is the only one.
     """
     import torch
 
@@ -34,24 +34,24 @@ def pick_device() -> "torch.device":
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def parallel_batches(settings: Settings, device_type: str) -> tuple[int, int]:
-    """How many parts of a batch are computed at the same time, and by how many threads each.
+    """The number of parts of a batch that are computed at the same time, and the number of threads of each.
 
-    On a CPU a core each while there are few; on CUDA the device itself works on all pictures at once.
+    On a CPU with few cores each part has one core; on CUDA the device computes the whole batch at once.
     """
     threads = cores() if settings.gpu.torch_threads == "auto" else settings.gpu.torch_threads
     if device_type == "cuda":
         return 1, threads
-    count = min(threads, MAX_STREAMS)
-    return count, threads // count
+    parts = min(threads, MAX_PARTS)
+    return parts, threads // parts
 
 
 def memory(device_type: str) -> int:
-    """Bytes of memory that the device has; on a CPU those of the machine."""
+    """The bytes of memory of the device; for a CPU those of the machine."""
     if device_type == "cuda":
         import torch
 
@@ -63,16 +63,16 @@ def memory(device_type: str) -> int:
 
 
 def batch_sizes(settings: Settings, device_type: str) -> tuple[int, int]:
-    """Pictures a CLIP batch and a BLIP batch at most.
+    """The largest CLIP batch and the largest BLIP batch, in pictures.
 
-    "auto" goes by the kind of device, on a CPU by its cores, and takes a quarter of the memory at most. A batch that is
-    too large all the same is halved when it meets the end of the memory.
+    "auto" depends on the kind of device, on a CPU also on its cores, and uses at most a quarter of the memory. A batch
+    that does not fit into memory nevertheless is halved later.
     """
     if device_type == "cuda":
         clip, blip = GPU_BATCH_CLIP, GPU_BATCH_BLIP
     else:
-        count, _ = parallel_batches(settings, device_type)
-        clip, blip = CPU_BATCH_CLIP * count, CPU_BATCH_BLIP * count
+        parts, _ = parallel_batches(settings, device_type)
+        clip, blip = CPU_BATCH_CLIP * parts, CPU_BATCH_BLIP * parts
     if settings.gpu.batch_blip == "auto":
         blip = max(1, min(blip, memory(device_type) // 4 // BLIP_PICTURE_BYTES))
     return (
@@ -82,17 +82,17 @@ def batch_sizes(settings: Settings, device_type: str) -> tuple[int, int]:
 
 
 def loaders(settings: Settings) -> int:
-    """How many files are read and decoded at the same time."""
+    """The number of files that are read and decoded at the same time."""
     return max(2, cores()) if settings.gpu.loaders == "auto" else settings.gpu.loaders
 
 
 def in_flight(settings: Settings, batch_clip: int) -> int:
-    """How many files a worker holds at once: one batch in the model, one ready, one being loaded."""
+    """The number of files that a worker holds: one batch in the model, one that is ready, one that is being loaded."""
     return 3 * batch_clip if settings.gpu.in_flight == "auto" else settings.gpu.in_flight
 
 
 def has_fast_bfloat16() -> bool:
-    """True where the CPU multiplies bfloat16 in hardware; elsewhere it is emulated and always slower."""
+    """True if the CPU multiplies bfloat16 in hardware; other CPUs emulate it, which is always slower."""
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -100,45 +100,45 @@ def has_fast_bfloat16() -> bool:
     return "amx_bf16" in flags or "avx512_bf16" in flags
 
 
-def pick_dtype(wanted: str, device: "torch.device", seconds: Callable[["torch.dtype"], float]) -> "torch.dtype":
+def pick_dtype(setting: str, device: "torch.device", seconds: Callable[["torch.dtype"], float]) -> "torch.dtype":
     """The precision to run a model in.
 
-    "auto" means whichever a short probe finds faster, of float32 and float16 on CUDA, of float32 and bfloat16 on a CPU
-    that has it in hardware: `seconds(dtype)` runs one batch and says how long it took.
+    "auto" means the faster one by a short measurement: of float32 and float16 on CUDA, of float32 and bfloat16 on a CPU
+    that has it in hardware. `seconds(dtype)` runs one batch and returns how long it took.
     """
     import torch
 
-    if wanted != "auto":
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[wanted]
+    if setting != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[setting]
     if device.type == "cuda":
         half = torch.float16
     elif has_fast_bfloat16():
         half = torch.bfloat16
     else:
         return torch.float32
-    return half if seconds(half) * WORTH_IT < seconds(torch.float32) else torch.float32
+    return half if seconds(half) * MIN_SPEEDUP < seconds(torch.float32) else torch.float32
 
 
-def best_of(work: Callable[[], object], device: "torch.device", repeats: int = 2) -> float:
-    """Seconds of the fastest of some runs, after one that warms up."""
+def fastest_seconds(run: Callable[[], object], device: "torch.device", repeats: int = 2) -> float:
+    """The seconds of the fastest of some runs, after one that warms up."""
     import torch
 
-    def run() -> float:
-        begin = time.perf_counter()
-        work()
-        if device.type == "cuda":  # where a call returns before the work is done
+    def timed() -> float:
+        start = time.perf_counter()
+        run()
+        if device.type == "cuda":  # a CUDA call returns before the work is done
             torch.cuda.synchronize(device)
-        return time.perf_counter() - begin
+        return time.perf_counter() - start
 
-    run()
-    return min(run() for _ in range(repeats))
+    timed()
+    return min(timed() for _ in range(repeats))
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """True when a batch was too large for the device."""
     torch = sys.modules.get("torch")
-    if torch is None:  # and then nothing runs on a device
+    if torch is None:  # so no model is loaded
         return isinstance(error, MemoryError)
-    # On a CPU torch has no class of its own for it.
+    # torch has no error class for a CPU that is out of memory.
     on_cpu = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
     return on_cpu or isinstance(error, torch.cuda.OutOfMemoryError | MemoryError)

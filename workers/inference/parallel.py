@@ -1,4 +1,4 @@
-"""Several forward passes side by side on a CPU."""
+"""Several forward passes at the same time on a CPU."""
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +10,11 @@ Result = TypeVar("Result")
 
 
 class ParallelBatches:
-    """Cuts a batch into `count` parts and works on them at the same time, each in a thread of its own.
+    """Splits a batch into `count` parts and processes them at the same time, each in its own thread.
 
-    One forward pass on all cores makes its threads wait for each other after every layer, and all of them for whichever
-    shares its core with a loader. Passes beside each other wait for nothing, and one can read weights (the decoder of
-    BLIP) while another one multiplies.
+    In one forward pass on all cores, the threads wait for each other after every layer, and all of them wait for one
+    that shares its core with a loader. Separate passes do not wait for each other, and one can read weights (the
+    decoder of BLIP) while another one multiplies.
     """
 
     def __init__(self, count: int) -> None:
@@ -23,11 +23,11 @@ class ParallelBatches:
         self.count = count
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="stream") if count > 1 else None
 
-    def __call__(self, work: Callable[[Sequence[Item]], Iterable[Result]], items: Sequence[Item]) -> list[Result]:
-        """What `work` makes of the items, in their order; raises what it raises for the first part that fails."""
+    def __call__(self, process: Callable[[Sequence[Item]], Iterable[Result]], items: Sequence[Item]) -> list[Result]:
+        """The results of `process` in the order of the items; raises the error of the first part that fails."""
         parts = min(self.count, len(items))
         if self._pool is None or parts < 2:
-            return list(work(items))
-        edges = [len(items) * part // parts for part in range(parts + 1)]
-        futures = [self._pool.submit(work, items[begin:end]) for begin, end in pairwise(edges)]
+            return list(process(items))
+        bounds = [len(items) * part // parts for part in range(parts + 1)]
+        futures = [self._pool.submit(process, items[start:end]) for start, end in pairwise(bounds)]
         return [result for future in futures for result in future.result()]

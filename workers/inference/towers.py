@@ -1,6 +1,6 @@
 """The vision towers of Hugging Face's CLIP and BLIP without the work that their outputs do not need.
 
-Same weights, same results up to rounding; a test holds them against the untouched models.
+The weights are the same, and the results are equal except for rounding; a test compares them with the original models.
 """
 
 from typing import Any
@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-# quick_gelu(x) = x * sigmoid(1.702 x), as CLIP was trained (Hendrycks & Gimpel 2016, section 2).
+# quick_gelu(x) = x * sigmoid(1.702 x), the activation of CLIP (Hendrycks & Gimpel 2016, section 2).
 _QUICK_GELU = 1.702
 
 
 def trim_clip(vision: Any) -> None:
-    """Change a CLIPVisionModel in place: the same `pooler_output`, a `last_hidden_state` of the first token alone."""
+    """Change a CLIPVisionModel in place: the same `pooler_output`, `last_hidden_state` for the first token only."""
     for layer in vision.encoder.layers:
         if layer.mlp.config.hidden_act == "quick_gelu":
             _fold_quick_gelu(layer.mlp)
@@ -22,16 +22,16 @@ def trim_clip(vision: Any) -> None:
 
 
 def trim_blip(vision: Any) -> None:
-    """Change a BlipVisionModel in place: the same outputs without ever holding a table of attention weights."""
+    """Change a BlipVisionModel in place: the same outputs, but no matrix of attention weights in memory."""
     for layer in vision.encoder.layers:
         layer.self_attn = FusedAttention(layer.self_attn)
 
 
 class FirstTokenLayer(nn.Module):
-    """A CLIPEncoderLayer for the first token alone.
+    """A CLIPEncoderLayer that computes the first token only; it replaces the last layer.
 
-    An embedding is made from it only, and nothing comes after the last layer: the other tokens are needed there as keys
-    and values, not as queries and not in the MLP. That is 7 % of a ViT-B/32.
+    The embedding depends only on the first token of the last layer: there the other tokens are needed as keys and
+    values, but not as queries and not in the MLP. This saves 7 % of a ViT-B/32.
     """
 
     def __init__(self, layer: Any) -> None:
@@ -55,7 +55,7 @@ class FirstTokenLayer(nn.Module):
 
 
 class FusedAttention(nn.Module):
-    """A BlipAttention by one fused kernel; 577 tokens and 12 heads else make a table of 16 MB a picture and layer."""
+    """A BlipAttention by one fused kernel; without it, 577 tokens and 12 heads need 16 MB a picture and layer."""
 
     def __init__(self, attention: Any) -> None:
         super().__init__()
@@ -82,8 +82,8 @@ def _heads(states: torch.Tensor, heads: int) -> torch.Tensor:
 
 
 def _fold_quick_gelu(mlp: Any) -> None:
-    # quick_gelu(x) = silu(1.702 x) / 1.702, and both factors go into the weights around it: one pass over memory where
-    # there were three.
+    # quick_gelu(x) = silu(1.702 x) / 1.702, and the factors become part of the weights before and after it: one pass
+    # over the memory instead of three.
     with torch.no_grad():
         mlp.fc1.weight.mul_(_QUICK_GELU)
         mlp.fc1.bias.mul_(_QUICK_GELU)

@@ -1,8 +1,9 @@
-"""The few things Darkroom asks of a vector store, whichever home it has: an embedded Qdrant or a Qdrant server.
+"""The interface to the vector store, implemented by the embedded Qdrant engine and by a Qdrant server.
 
 A collection that was never ensured reads as empty: counts are 0, searches and look-ups find nothing.
 """
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -31,8 +32,17 @@ class Hit:
     payload: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class CollectionInfo:
+    """What a collection was created for; `clip_model` is None where a server does not say."""
+
+    dim: int
+    clip_model: str | None
+    schema: int = 1
+
+
 class ModelMismatch(WrongUse):
-    """The collection was made with another CLIP model or another size of vectors."""
+    """The collection was created for another CLIP model or another size of vectors."""
 
 
 class CatalogFull(ServiceMissing):
@@ -46,21 +56,21 @@ class BadPoint(WrongUse):
 class Catalog(Protocol):
     """One collection of pictures. Every method may be called from several threads.
 
-    All methods raise ServiceMissing where the store is away, and WrongUse for a filter (`where`) of unknown shape;
-    workers/storage/where.py says what a filter looks like.
+    All methods raise ServiceMissing while the store does not answer, and WrongUse for a malformed filter (`where`);
+    workers/storage/where.py describes filters.
     """
 
     def ensure(self, dim: int, clip_model: str) -> None:
-        """Create the collection and its payload indexes unless they are there, and remember dim and model.
+        """Create the collection and its payload indexes unless they exist, and store dim and model.
 
-        Raises ModelMismatch where the collection holds vectors of another model or another dimension.
+        Raises ModelMismatch if the collection holds vectors of another model or another dimension.
         """
 
     def clip_model(self) -> str | None:
-        """The CLIP model of the collection; None while there is none."""
+        """The CLIP model of the collection; None before it exists."""
 
     def check_model(self, clip_model: str) -> None:
-        """Raise ModelMismatch where the collection holds vectors of another model."""
+        """Raise ModelMismatch if the collection holds vectors of another model."""
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Write whole points, replacing those with the same id; returns only when they are durable.
@@ -70,10 +80,10 @@ class Catalog(Protocol):
         """
 
     def payloads(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """id -> those payload fields, for the ids that exist."""
+        """id -> these payload fields, for the ids that exist."""
 
     def by_content(self, sha256s: Sequence[str], clip_model: str, preprocessing: str) -> dict[str, Point]:
-        """sha256 -> one point with these bytes, model and preprocessing version, for those that have one."""
+        """sha256 -> a point with this content, model and preprocessing version, for each that exists."""
 
     def search(self, vector: NDArray[np.float32], limit: int, where: dict[str, Any] | None = None) -> list[Hit]:
         """The nearest points to `vector`, float32 (dim,), best first."""
@@ -81,7 +91,7 @@ class Catalog(Protocol):
     def scroll(
         self, where: dict[str, Any] | None, limit: int, after: str | None = None, with_vectors: bool = False
     ) -> tuple[list[Point], str | None]:
-        """A page of points in the order of their ids, and what to pass as `after` for the next page (None: the end).
+        """A page of points in the order of their ids, and the `after` of the next page (None at the end).
 
         Without vectors each `vector` is empty, shape (0,).
         """
@@ -93,24 +103,24 @@ class Catalog(Protocol):
         """
 
     def delete(self, ids: Sequence[str]) -> None:
-        """Delete these points durably; ids that do not exist are passed over."""
+        """Delete these points durably; ids that do not exist are ignored."""
 
     def count(self, where: dict[str, Any] | None = None) -> int:
         """The exact number of points."""
 
     def drop(self) -> None:
-        """Remove the whole collection durably, its model with it; it then reads as empty and may be ensured anew."""
+        """Remove the whole collection durably, with its model; it then reads as empty and may be ensured again."""
 
     def maintain(self) -> bool:
-        """One step of upkeep, for idle moments; True if more is left to do."""
+        """One step of maintenance, for idle moments; True if there is more to do."""
 
     def close(self) -> None:
-        """Bring everything to disk and let go of the store; a second call does nothing."""
+        """Write everything to disk and release the store; a second call does nothing."""
 
 
 Kind = Literal["keyword", "integer", "datetime", "geo", "text"]
 
-# The uri has no index: the point's id is made from it, so looking up by id is looking up by uri.
+# The uri has no index, because a point is looked up by its id, which `point_id` makes from the uri.
 INDEXES: dict[str, Kind] = {
     "root": "keyword",
     "name": "keyword",
@@ -129,3 +139,8 @@ INDEXES: dict[str, Kind] = {
     "gps": "geo",
     "caption": "text",
 }
+
+
+def point_id(uri: str) -> str:
+    """The id of a file's point: the same for every delivery and every run, so that a repetition overwrites."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, uri))

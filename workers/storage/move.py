@@ -1,4 +1,4 @@
-"""The storage worker's part of a move: pages of the embedded collection, written to a server and looked for there."""
+"""Moves the embedded collection to a server, page by page; each page is read back from the server."""
 
 import threading
 from typing import Any
@@ -17,12 +17,12 @@ _targets: dict[str, Catalog] = {}
 
 @app.task(name=MOVE_START, ignore_result=False, acks_late=False)
 def start(url: str) -> dict[str, Any]:
-    """Make the collection on the server at `url` unless it is there; {"collection", "points", "there"}.
+    """Create the collection on the server at `url` unless it exists; {"collection", "points", "there"}.
 
-    `points` is how many the collection here holds, `there` how many the one on the server does.
+    `points` is the number of points in the embedded collection, `there` the number on the server.
     """
 
-    def work() -> dict[str, Any]:
+    def prepare() -> dict[str, Any]:
         model = catalog().clip_model()
         points, _ = catalog().scroll(None, 1, with_vectors=True)
         if model is None or not points:
@@ -35,32 +35,32 @@ def start(url: str) -> dict[str, Any]:
             "there": target.count(),
         }
 
-    return reply(work)
+    return reply(prepare)
 
 
 @app.task(name=MOVE_PAGE, ignore_result=False, acks_late=False)
 def page(url: str, limit: int, after: str | None = None) -> dict[str, Any]:
     """Copy the points behind `after`, at most `limit`; {"points", "copied", "there", "next"}.
 
-    Points that the server holds already as they are here are not written again, so a move that was interrupted goes on
-    where it was. `there` is what the server counts when the page is written; `next` is None at the end.
+    Points that the server has already in the same version are not written again, so an interrupted move continues where
+    it stopped. `there` is the number of points on the server after the last page; `next` is None at the end.
     """
 
-    def work() -> dict[str, Any]:
-        points, following = catalog().scroll(None, limit, after, with_vectors=True)
+    def copy_page() -> dict[str, Any]:
+        points, next_id = catalog().scroll(None, limit, after, with_vectors=True)
         target = _target(url)
         ids = [point.id for point in points]
-        held = target.payloads(ids, ["sha256", "indexed_at"])
-        missing = [point for point in points if _version(held.get(point.id)) != _version(point.payload)]
+        existing = target.payloads(ids, ["sha256", "indexed_at"])
+        missing = [point for point in points if _version(existing.get(point.id)) != _version(point.payload)]
         if missing:
             target.upsert(missing)
             lost = {point.id for point in missing} - target.payloads([point.id for point in missing], []).keys()
             if lost:
                 raise DarkroomError(f"The server has confirmed {len(lost)} points that it does not hold: move again.")
-        there = target.count() if following is None else 0
-        return {"points": len(points), "copied": len(missing), "there": there, "next": following}
+        total = target.count() if next_id is None else 0
+        return {"points": len(points), "copied": len(missing), "there": total, "next": next_id}
 
-    return reply(work)
+    return reply(copy_page)
 
 
 def _version(payload: dict[str, Any] | None) -> tuple[Any, Any]:
@@ -68,10 +68,10 @@ def _version(payload: dict[str, Any] | None) -> tuple[Any, Any]:
 
 
 def _target(url: str) -> Catalog:
-    """The collection of this name on the server, by the key and the layout of the settings."""
+    """The collection on the server, with the name, key and layout of the settings."""
     with _lock:
         if url not in _targets:
-            own = load_settings()
-            server = own.qdrant.model_copy(update={"url": url})
-            _targets[url] = open_catalog(own.model_copy(update={"qdrant": server}))
+            settings = load_settings()
+            qdrant = settings.qdrant.model_copy(update={"url": url})
+            _targets[url] = open_catalog(settings.model_copy(update={"qdrant": qdrant}))
         return _targets[url]

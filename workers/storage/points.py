@@ -1,4 +1,4 @@
-"""The writing side of the storage worker: one confirmed upsert a batch, then the ledger, then the ack."""
+"""Stores points: one confirmed upsert for a batch, then the ledger, then the acknowledgement of the message."""
 
 import logging
 import time
@@ -18,8 +18,8 @@ from tasks.messages import PointsMessage, UnknownSchema
 from tasks.queues import ENSURE, STORE_POINTS
 from tasks.registry import clear_fault, report_fault
 from workers.metrics import files_ended, retried
-from workers.storage.catalog import BadPoint, Point
-from workers.storage.state import NAME, catalog, client, note_write, point_id, stopping
+from workers.storage.catalog import BadPoint, Point, point_id
+from workers.storage.state import WORKER_NAME, catalog, client, record_write, stopping
 
 log = logging.getLogger("darkroom.storage")
 
@@ -28,12 +28,12 @@ UNKNOWN_SCHEMA_SECONDS = 1.0
 
 @app.task(name=STORE_POINTS, bind=True, acks_late=True)
 def store_points(self: Task, **wire: Any) -> None:
-    """Upsert one batch, wait until it is confirmed, then tick the ledger: only then is the message acked."""
+    """Upsert one batch, wait until it is confirmed, then write the ledger; only then is the message acknowledged."""
     try:
         message = PointsMessage.from_wire(wire)
     except UnknownSchema as error:
         log.error("%s", error)
-        # It comes straight back until a worker of its release is there; slowly, so that it does not spin.
+        # It is delivered again at once, until a worker of its release takes it; the pause keeps this loop slow.
         time.sleep(UNKNOWN_SCHEMA_SECONDS)
         raise Reject(str(error), requeue=True) from error
     ledger = Ledger(client(), message.job)
@@ -41,39 +41,36 @@ def store_points(self: Task, **wire: Any) -> None:
     points = [
         Point(point_id(payload["uri"]), vector, payload) for payload, vector in zip(message.payloads, rows, strict=True)
     ]
-
     try:
-        _patiently(lambda: catalog().ensure(message.dim, message.clip_model))
+        _retry_until_available(lambda: catalog().ensure(message.dim, message.clip_model))
         refused = _upsert(points)
-        note_write()
-        good = [place for place in range(len(points)) if place not in refused]
-        _patiently(
-            lambda: ledger.stored([message.numbers[place] for place in good], [message.reused[place] for place in good])
-        )
+        record_write()
+        stored = [row for row in range(len(points)) if row not in refused]
+        numbers, reused = [message.numbers[row] for row in stored], [message.reused[row] for row in stored]
+        _retry_until_available(lambda: ledger.stored(numbers, reused))
     except (ServiceMissing, RedisError) as error:
-        # Only a worker that is stopping gives up waiting; the next one takes the batch.
+        # Raised only while this worker stops; the next one takes the batch.
         raise Reject(str(error), requeue=True) from error
     except Exception as error:
         if not isinstance(error, DarkroomError):
             log.exception("a batch of job %s", message.job)
         refused = dict.fromkeys(range(len(points)), str(error) or type(error).__name__)
     else:
-        files_ended("stored", len(good))
-        files_ended("reused", sum(message.reused[place] for place in good))
+        files_ended("stored", len(stored))
+        files_ended("reused", sum(reused))
     failures = [
-        Failure(message.numbers[place], points[place].payload["uri"], "store", reason)
-        for place, reason in refused.items()
+        Failure(message.numbers[row], points[row].payload["uri"], "store", reason) for row, reason in refused.items()
     ]
     if failures:
-        _patiently(lambda: ledger.failed(failures))
+        _retry_until_available(lambda: ledger.failed(failures))
         files_ended("failed", len(failures))
 
 
 @app.task(name=ENSURE, acks_late=False)
 def ensure_collection(dim: int, clip_model: str) -> None:
-    """Create the collection while the other models still load, for that takes seconds on a slow disk.
+    """Create the collection while the GPU worker still loads models, because this takes seconds on a slow disk.
 
-    Whatever goes wrong here goes wrong again with the first batch, and is told there.
+    An error here is only logged: the first batch meets it again and reports it.
     """
     try:
         catalog().ensure(dim, clip_model)
@@ -82,34 +79,34 @@ def ensure_collection(dim: int, clip_model: str) -> None:
 
 
 def _upsert(points: list[Point]) -> dict[int, str]:
-    """Write a batch; returns the places of the points that the catalog refuses, with the reason of each."""
+    """Write a batch; returns row -> reason for the points that the catalog refuses."""
     try:
-        _patiently(lambda: catalog().upsert(points))
+        _retry_until_available(lambda: catalog().upsert(points))
     except BadPoint as error:
         if len(points) == 1:
             return {0: str(error)}
         # One by one, so that a bad point fails alone.
-        return {place: reason for place, point in enumerate(points) for reason in _upsert([point]).values()}
+        return {row: reason for row, point in enumerate(points) for reason in _upsert([point]).values()}
     return {}
 
 
-def _patiently(work: Callable[[], None]) -> None:
-    """Hold a batch for as long as a service is away, and say so: nothing is dropped; the window stops the producer."""
+def _retry_until_available(operation: Callable[[], None]) -> None:
+    """Repeat an operation while a service is away, and report it: nothing is dropped; the window stops the producer."""
     retrying = Retrying(
         retry=retry_if_exception_type((ServiceMissing, RedisError)),
         wait=wait_exponential(0.2, max=10),
         stop=stop_when_event_set(stopping),
-        before_sleep=_say,
+        before_sleep=_report_retry,
         reraise=True,
     )
-    retrying(work)
+    retrying(operation)
     if retrying.statistics["attempt_number"] > 1:
-        clear_fault(client(), NAME)
+        clear_fault(client(), WORKER_NAME)
 
 
-def _say(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
+def _report_retry(retry_state: RetryCallState) -> None:
+    error = retry_state.outcome.exception() if retry_state.outcome else None
     retried("store")
-    log.warning("waiting (try %d): %s", state.attempt_number, error)
+    log.warning("waiting (try %d): %s", retry_state.attempt_number, error)
     if isinstance(error, DarkroomError):
-        report_fault(client(), NAME, str(error))
+        report_fault(client(), WORKER_NAME, str(error))

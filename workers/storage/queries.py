@@ -1,4 +1,4 @@
-"""The reading side of the storage worker, and the upkeep of a collection: each question is one Celery result."""
+"""Answers questions about the collection, and changes it as a whole; each answer is the result of a Celery task."""
 
 import logging
 import threading
@@ -11,7 +11,11 @@ from tasks.app import app
 from tasks.checkpoint import PREPROCESSING
 from tasks.queues import BY_CONTENT, COLLECTION, COUNTS, DELETE, FACET, FACTS, PLAN, REBUILD, SCROLL, SEARCH
 from tasks.rpc import reply
-from workers.storage.state import catalog, note_write, point_id
+from workers.storage.catalog import point_id
+from workers.storage.state import catalog, record_write
+
+log = logging.getLogger("darkroom.storage")
+_rebuild_lock = threading.Lock()
 
 
 @app.task(name=PLAN, ignore_result=False, acks_late=False)
@@ -21,79 +25,64 @@ def plan(
     """Which of these files the collection holds unchanged: a byte a file, 1 for unchanged.
 
     Unchanged means the same size and modification time, embedded by the same model with the same preprocessing, and
-    captioned by `blip_model` where that is asked for.
+    captioned by `blip_model` unless that is None.
     """
 
-    def work() -> bytes:
-        own = catalog()
-        kept = own.clip_model()
-        if kept is None:
+    def find_unchanged() -> bytes:
+        if catalog().clip_model() is None:
             return bytes(len(uris))
-        own.check_model(clip_model)
-        fields = ("bytes", "mtime", "clip_model", "preprocessing", "blip_model")
-        ids = [point_id(uri) for uri in uris]
-        found = own.payloads(ids, fields)
-        wanted = {"clip_model": clip_model, "preprocessing": PREPROCESSING}
+        catalog().check_model(clip_model)
+        expected = {"clip_model": clip_model, "preprocessing": PREPROCESSING}
         if blip_model is not None:
-            wanted["blip_model"] = blip_model
-        unchanged = bytearray(len(uris))
-        for place, (identity, size, mtime) in enumerate(zip(ids, sizes, mtimes, strict=True)):
-            facts = found.get(identity)
-            unchanged[place] = (
-                facts is not None
-                and facts.get("bytes") == size
-                and facts.get("mtime") == mtime
-                and all(facts.get(name) == value for name, value in wanted.items())
-            )
-        return bytes(unchanged)
+            expected["blip_model"] = blip_model
+        ids = [point_id(uri) for uri in uris]
+        payloads = catalog().payloads(ids, ("bytes", "mtime", *expected))
+        return bytes(
+            payloads.get(id_) == {**expected, "bytes": size, "mtime": mtime}
+            for id_, size, mtime in zip(ids, sizes, mtimes, strict=True)
+        )
 
-    return reply(work)
+    return reply(find_unchanged)
 
 
 @app.task(name=BY_CONTENT, ignore_result=False, acks_late=False)
 def by_content(sha256s: list[str], clip_model: str, preprocessing: str) -> dict[str, Any]:
     """What is known for some contents: sha256 to [embedding as float32 bytes, payload]."""
 
-    def work() -> dict[str, Any]:
-        found = catalog().by_content(sha256s, clip_model, preprocessing)
-        return {sha: [np.asarray(point.vector, dtype="<f4").tobytes(), point.payload] for sha, point in found.items()}
+    def look_up() -> dict[str, Any]:
+        points = catalog().by_content(sha256s, clip_model, preprocessing)
+        return {sha: [np.asarray(point.vector, dtype="<f4").tobytes(), point.payload] for sha, point in points.items()}
 
-    return reply(work)
+    return reply(look_up)
 
 
 @app.task(name=SEARCH, ignore_result=False, acks_late=False)
 def search(vector: bytes, clip_model: str, limit: int, where: dict[str, Any] | None = None) -> dict[str, Any]:
     """The nearest points to an embedding (float32 bytes): a list of {"uri", "score", ...payload}, best first."""
 
-    def work() -> list[dict[str, Any]]:
-        own = catalog()
-        if own.clip_model() is None:
+    def find_nearest() -> list[dict[str, Any]]:
+        if catalog().clip_model() is None:
             return []
-        own.check_model(clip_model)
-        hits = own.search(np.frombuffer(vector, dtype="<f4"), limit, where)
+        catalog().check_model(clip_model)
+        hits = catalog().search(np.frombuffer(vector, dtype="<f4"), limit, where)
         return [{"uri": hit.payload.get("uri"), "score": hit.score, **hit.payload} for hit in hits]
 
-    return reply(work)
+    return reply(find_nearest)
 
 
 @app.task(name=COLLECTION, ignore_result=False, acks_late=False)
 def collection() -> dict[str, Any]:
     """What the collection is: its name, its model, how many points it holds."""
 
-    def work() -> dict[str, Any]:
-        own = catalog()
-        model = own.clip_model()
+    def describe() -> dict[str, Any]:
+        model = catalog().clip_model()
         return {
             "name": load_settings().qdrant.collection,
             "clip_model": model,
-            "points": own.count() if model is not None else 0,
+            "points": catalog().count() if model is not None else 0,
         }
 
-    return reply(work)
-
-
-log = logging.getLogger("darkroom.storage")
-_rebuilding = threading.Lock()
+    return reply(describe)
 
 
 @app.task(name=SCROLL, ignore_result=False, acks_late=False)
@@ -106,34 +95,34 @@ def scroll(
 ) -> dict[str, Any]:
     """A page of points in the order of their ids.
 
-    {"ids": [...], "payloads": [...], "vectors": float32 bytes, row after row, "dim": numbers a row, "next": what to
-    pass as `after` for the next page, None at the end}. `fields` names the wanted payload fields, None for all.
+    {"ids": [...], "payloads": [...], "vectors": float32 bytes, row after row, "dim": numbers a row, "next": the `after`
+    of the next page, None at the end}. `fields` names the payload fields to return, None for all.
     """
 
-    def work() -> dict[str, Any]:
-        points, following = catalog().scroll(where, limit, after, with_vectors)
+    def read_page() -> dict[str, Any]:
+        points, next_id = catalog().scroll(where, limit, after, with_vectors)
         vectors = np.stack([point.vector for point in points]) if with_vectors and points else np.empty((0, 0))
         return {
             "ids": [point.id for point in points],
-            "payloads": [_chosen(point.payload, fields) for point in points],
+            "payloads": [_select(point.payload, fields) for point in points],
             "vectors": vectors.astype("<f4").tobytes(),
             "dim": int(vectors.shape[1]),
-            "next": following,
+            "next": next_id,
         }
 
-    return reply(work)
+    return reply(read_page)
 
 
 @app.task(name=FACTS, ignore_result=False, acks_late=False)
 def facts(uris: list[str], fields: list[str]) -> dict[str, Any]:
-    """Those payload fields of each of these files, None for a file that the collection does not hold."""
+    """These payload fields of each of these files, None for a file that the collection does not hold."""
 
-    def work() -> list[dict[str, Any] | None]:
+    def look_up() -> list[dict[str, Any] | None]:
         ids = [point_id(uri) for uri in uris]
-        found = catalog().payloads(ids, fields)
-        return [found.get(identity) for identity in ids]
+        payloads = catalog().payloads(ids, fields)
+        return [payloads.get(id_) for id_ in ids]
 
-    return reply(work)
+    return reply(look_up)
 
 
 @app.task(name=FACET, ignore_result=False, acks_late=False)
@@ -144,47 +133,45 @@ def facet(field: str, where: dict[str, Any] | None = None, limit: int = 10) -> d
 
 @app.task(name=COUNTS, ignore_result=False, acks_late=False)
 def counts(wheres: list[dict[str, Any] | None]) -> dict[str, Any]:
-    """The exact number of points that each of these filters lets through; None counts all."""
+    """The exact number of points that match each of these filters; None counts all."""
     return reply(lambda: [catalog().count(where) for where in wheres])
 
 
 @app.task(name=DELETE, ignore_result=False, acks_late=False)
 def delete(uris: list[str]) -> dict[str, Any]:
-    """Delete the points of these files durably; how many of them there were."""
+    """Delete the points of these files durably; returns how many of them existed."""
 
-    def work() -> int:
-        ids = [point_id(uri) for uri in uris]
-        there = list(catalog().payloads(ids, []))
-        catalog().delete(there)
-        note_write()
-        return len(there)
+    def delete_points() -> int:
+        existing = list(catalog().payloads([point_id(uri) for uri in uris], []))
+        catalog().delete(existing)
+        record_write()
+        return len(existing)
 
-    return reply(work)
+    return reply(delete_points)
 
 
 @app.task(name=REBUILD, ignore_result=False, acks_late=False)
 def rebuild(dim: int, clip_model: str) -> dict[str, Any]:
-    """Remove a collection that holds another model's vectors and make it anew, empty, for this model.
+    """Replace a collection that holds vectors of another model by an empty one for this model.
 
-    Returns how many points were removed; 0 where the collection is this model's already, so that asking twice does no
-    harm. The new collection is there before this answers: late writes of the old model are then refused by name.
+    Returns how many points were removed; 0 if the collection is for this model already, so that a second call does no
+    harm. The new collection exists before this returns: late writes of the old model are then refused.
     """
 
-    def work() -> int:
-        with _rebuilding:
-            own = catalog()
-            held = own.clip_model()
-            if held in (None, clip_model):
+    def replace_collection() -> int:
+        with _rebuild_lock:
+            old_model = catalog().clip_model()
+            if old_model in (None, clip_model):
                 return 0
-            points = own.count()
-            log.warning("the collection of %s with %d points is made anew for %s", held, points, clip_model)
-            own.drop()
-            own.ensure(dim, clip_model)
-            note_write()
+            points = catalog().count()
+            log.warning("the collection of %s with %d points is made anew for %s", old_model, points, clip_model)
+            catalog().drop()
+            catalog().ensure(dim, clip_model)
+            record_write()
             return points
 
-    return reply(work)
+    return reply(replace_collection)
 
 
-def _chosen(payload: dict[str, Any], fields: list[str] | None) -> dict[str, Any]:
+def _select(payload: dict[str, Any], fields: list[str] | None) -> dict[str, Any]:
     return payload if fields is None else {name: payload[name] for name in fields if name in payload}

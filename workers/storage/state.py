@@ -1,8 +1,7 @@
-"""What every task of the storage worker shares: the one catalog of this process, and its Redis client."""
+"""What the tasks of the storage worker share: the catalog of this process, and its Redis client."""
 
 import threading
 import time
-import uuid
 
 import redis
 
@@ -12,7 +11,7 @@ from tasks.registry import worker_name
 from tasks.stack_paths import stack_paths
 from workers.storage.catalog import Catalog
 
-NAME = worker_name("storage")
+WORKER_NAME = worker_name("storage")
 
 stopping = threading.Event()
 _catalog: Catalog | None = None
@@ -23,10 +22,10 @@ _last_write = time.monotonic()
 def open_catalog(settings: Settings) -> Catalog:
     """The catalog that `qdrant.url` names; nothing is created yet.
 
-    Raises ServiceMissing where the server does not answer or the embedded catalog is in use by another process.
+    Raises ServiceMissing if the server does not answer or another process uses the embedded catalog.
     """
     if settings.qdrant.url == "embedded":
-        # Imported here, because the server's machines need no embedded engine and the laptop's no client.
+        # Imported here, because a machine needs only one of the two libraries.
         from workers.storage.embedded.catalog import EdgeCatalog
 
         return EdgeCatalog(stack_paths(settings).catalog, settings.qdrant.collection)
@@ -37,10 +36,10 @@ def open_catalog(settings: Settings) -> Catalog:
     return ServerCatalog(connect(settings), settings.qdrant.collection, settings.qdrant.safe_url, layout_of(settings))
 
 
-def open_process(settings: Settings) -> None:
-    """Open the catalog and the Redis client; raises ServiceMissing when Qdrant cannot be reached or is in use."""
+def initialize(settings: Settings) -> None:
+    """Open the catalog and the Redis client of this process; raises ServiceMissing as `open_catalog` does."""
     global _catalog, _client
-    # The embedded engine must not be used after a fork: it is opened here, and the thread pool never forks.
+    # The embedded engine does not survive a fork: it is opened in the worker itself, whose thread pool never forks.
     _catalog = open_catalog(settings)
     _client = redis_client(settings)
 
@@ -59,8 +58,8 @@ def client() -> redis.Redis:
     return _client
 
 
-def note_write() -> None:
-    """Remember that something was written just now."""
+def record_write() -> None:
+    """Restart the count of `idle_seconds`."""
     global _last_write
     _last_write = time.monotonic()
 
@@ -68,8 +67,3 @@ def note_write() -> None:
 def idle_seconds() -> float:
     """Seconds since the last write."""
     return time.monotonic() - _last_write
-
-
-def point_id(uri: str) -> str:
-    """The id of a file's point: the same for every delivery and every run, so that a repetition overwrites."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, uri))

@@ -1,12 +1,12 @@
-"""The small filter dicts that travel in messages, parsed into conditions that each adapter translates.
+"""Filters: the dicts in which messages carry them, and the conditions into which they are parsed.
 
     {"all": [condition, ...], "any": [condition, ...], "none": [condition, ...]}
 
-All of "all", at least one of "any" (where there are any) and none of "none" must hold. A condition is one of
+All of "all", at least one of "any" (if it is not empty) and none of "none" must hold. A condition is one of
 
     {"field": "format", "is": "JPEG"}                      exactly this text or whole number
     {"field": "camera", "in": ["X100", "D850"]}            one of these texts or whole numbers
-    {"field": "width", "from": 1000, "to": 2000}           from inclusive, to exclusive; one of both may be left out
+    {"field": "width", "from": 1000, "to": 2000}           from inclusive, to exclusive; one of the two is enough
     {"field": "taken_at", "from": "2024-01-01"}            the same with ISO dates or times; without a zone they are UTC
     {"field": "uri", "prefix": "file:///photos/2024/"}     a text that begins with exactly this
     {"field": "camera", "like": ["Canon*", "X100?"]}       one of these patterns in any case, for keyword indexes
@@ -45,7 +45,7 @@ class In:
 
 @dataclass(frozen=True)
 class Prefix:
-    """The text begins with exactly this."""
+    """The text begins with exactly `start`."""
 
     field: str
     start: str
@@ -87,7 +87,7 @@ class Words:
 
 @dataclass(frozen=True)
 class Near:
-    """The place is within `km` kilometres of latitude and longitude (degrees)."""
+    """The position is within `km` kilometres of latitude and longitude (degrees)."""
 
     field: str
     lat: float
@@ -97,7 +97,7 @@ class Near:
 
 @dataclass(frozen=True)
 class Exists:
-    """The field has a value (wanted) or has none."""
+    """The field has a value (if `wanted`) or has none."""
 
     field: str
     wanted: bool
@@ -124,20 +124,20 @@ def parse_where(where: dict[str, Any] | None) -> Where | None:
     for key, conditions in where.items():
         if not isinstance(conditions, list | tuple):
             raise WrongUse(f'The filter\'s "{key}" must be a list of conditions, not {conditions!r}.')
-    return Where(*([_condition(each) for each in where.get(key, ())] for key in ("all", "any", "none")))
+    return Where(*([_condition(raw) for raw in where.get(key, ())] for key in ("all", "any", "none")))
 
 
 def _condition(raw: Any) -> Condition:
     if isinstance(raw, dict) and isinstance(raw.get("field"), str) and raw["field"]:
         field, rest = raw["field"], {key: value for key, value in raw.items() if key != "field"}
         if rest and set(rest) <= {"from", "to"}:
-            found: Condition | None = _range(field, rest.get("from"), rest.get("to"))
+            condition: Condition | None = _range(field, rest.get("from"), rest.get("to"))
         elif len(rest) == 1 and (name := next(iter(rest))) in _PARSERS:
-            found = _PARSERS[name](field, rest[name])
+            condition = _PARSERS[name](field, rest[name])
         else:
-            found = None
-        if found:
-            return found
+            condition = None
+        if condition:
+            return condition
     raise WrongUse(
         f'Unknown condition {raw!r} in a filter: it takes a "field" and one of "is" (text or whole number), '
         '"in" (list of texts or of whole numbers), "prefix" (text), "like" (list of patterns), '
@@ -155,7 +155,7 @@ def _is_whole(value: Any) -> bool:
 
 
 def _time(value: Any) -> str | None:
-    # Python reads more ISO forms than the engine does, so the engine gets the one form that it surely reads.
+    # Python reads more ISO formats than the engine does, so the engine gets the one that both read.
     if value is None:
         return None
     time = datetime.fromisoformat(value)
@@ -163,9 +163,9 @@ def _time(value: Any) -> str | None:
 
 
 def _range(field: str, start: Any, end: Any) -> Condition | None:
-    given = [value for value in (start, end) if value is not None]
-    if all(map(_is_number, given)):
-        return Between(field, start, end) if given else None
+    bounds = [value for value in (start, end) if value is not None]
+    if all(map(_is_number, bounds)):
+        return Between(field, start, end) if bounds else None
     try:
         return During(field, _time(start), _time(end))
     except (TypeError, ValueError):
@@ -174,20 +174,20 @@ def _range(field: str, start: Any, end: Any) -> Condition | None:
 
 def _in(field: str, values: Any) -> Condition | None:
     is_list = isinstance(values, list | tuple)
-    same = is_list and (all(isinstance(value, str) for value in values) or all(map(_is_whole, values)))
-    return In(field, list(values)) if same else None
+    is_uniform = is_list and (all(isinstance(value, str) for value in values) or all(map(_is_whole, values)))
+    return In(field, list(values)) if is_uniform else None
 
 
-def _near(field: str, place: Any) -> Condition | None:
-    if not isinstance(place, list | tuple) or len(place) != 3 or not all(map(_is_number, place)):
+def _near(field: str, circle: Any) -> Condition | None:
+    if not isinstance(circle, list | tuple) or len(circle) != 3 or not all(map(_is_number, circle)):
         return None
-    lat, lon, km = place
+    lat, lon, km = circle
     return Near(field, lat, lon, km) if abs(lat) <= 90 and abs(lon) <= 180 and km > 0 else None
 
 
 def _like(field: str, patterns: Any) -> Condition | None:
-    texts = isinstance(patterns, list | tuple) and all(isinstance(each, str) for each in patterns)
-    return Like(field, list(patterns)) if texts and INDEXES.get(field) == "keyword" else None
+    are_texts = isinstance(patterns, list | tuple) and all(isinstance(pattern, str) for pattern in patterns)
+    return Like(field, list(patterns)) if are_texts and INDEXES.get(field) == "keyword" else None
 
 
 _PARSERS: dict[str, Callable[[str, Any], Condition | None]] = {
@@ -200,37 +200,36 @@ _PARSERS: dict[str, Callable[[str, Any], Condition | None]] = {
     "exists": lambda field, wanted: Exists(field, wanted) if isinstance(wanted, bool) else None,
 }
 
+# Cameras, lenses, formats and keywords have hundreds of values at most; with many more, patterns are refused.
+MAX_VALUES = 20_000
 
-# Cameras, lenses, formats and keywords have tens or hundreds of values; what has many more is no field for patterns.
-MOST_VALUES = 20_000
 
+def expand_patterns(where: Where | None, values: Callable[[str, int], Iterable[object]]) -> Where | None:
+    """The same filter with every Like replaced by an In; `values(field, limit)` returns the values of a field.
 
-def spelled_out(where: Where | None, values: Callable[[str, int], Iterable[object]]) -> Where | None:
-    """The same filter with every Like as an In; `values(field, limit)` gives the values that a field has.
-
-    Raises WrongUse for a field of more than MOST_VALUES different values.
+    Raises WrongUse for a field with more than MAX_VALUES different values.
     """
 
-    def exact(condition: Condition) -> Condition:
+    def expand(condition: Condition) -> Condition:
         if not isinstance(condition, Like):
             return condition
-        known = list(values(condition.field, MOST_VALUES + 1))
-        if len(known) > MOST_VALUES:
-            raise WrongUse(f"{condition.field} has more than {MOST_VALUES:,} different values: too many for patterns.")
+        known_values = list(values(condition.field, MAX_VALUES + 1))
+        if len(known_values) > MAX_VALUES:
+            raise WrongUse(f"{condition.field} has more than {MAX_VALUES:,} different values: too many for patterns.")
         pattern = re.compile("|".join(map(_expression, condition.patterns)))
-        texts = [each for each in known if isinstance(each, str)]
+        texts = [value for value in known_values if isinstance(value, str)]
         return In(condition.field, [text for text in texts if pattern.fullmatch(text.casefold())])
 
     if where is None:
         return None
     return replace(
         where,
-        all=[exact(each) for each in where.all],
-        any=[exact(each) for each in where.any],
-        none=[exact(each) for each in where.none],
+        all=[expand(condition) for condition in where.all],
+        any=[expand(condition) for condition in where.any],
+        none=[expand(condition) for condition in where.none],
     )
 
 
 def _expression(pattern: str) -> str:
-    # Square brackets stand in the names of lenses, so here they are ordinary letters.
+    # Names of lenses contain square brackets, so a bracket here matches itself.
     return fnmatch.translate(pattern.casefold().replace("[", "[[]"))

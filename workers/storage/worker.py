@@ -1,4 +1,4 @@
-"""The process of the storage worker: the one owner of the catalog, an ordinary Celery worker on the thread pool."""
+"""The process of the storage worker: a Celery worker on the thread pool, and the only process with the catalog."""
 
 import logging
 import threading
@@ -14,7 +14,7 @@ import workers.storage.queries  # noqa: F401
 from settings import load_settings
 from tasks.queues import POINTS, QUERIES
 from workers.consume import consume
-from workers.storage.state import NAME, catalog, idle_seconds, open_process, stopping
+from workers.storage.state import WORKER_NAME, catalog, idle_seconds, initialize, stopping
 
 log = logging.getLogger("darkroom.storage")
 
@@ -23,12 +23,12 @@ IDLE_SECONDS = 5.0
 
 
 def run() -> None:
-    """Open the catalog, then consume until SIGTERM; raises ServiceMissing when Qdrant is away or in use."""
-    open_process(load_settings())
+    """Open the catalog, then consume until SIGTERM; raises ServiceMissing if Qdrant does not answer or is in use."""
+    initialize(load_settings())
     maintenance = threading.Thread(target=_maintain_when_idle, name="maintain", daemon=True)
     maintenance.start()
     try:
-        consume(NAME, [POINTS], THREADS, interactive=QUERIES)
+        consume(WORKER_NAME, [POINTS], THREADS, interactive=QUERIES)
     finally:
         stopping.set()
         maintenance.join()

@@ -9,9 +9,8 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from producer.collection.export import COLUMNS, _csv, _jsonl, _parquet, export, row_of
+from producer.collection.export import COLUMNS, _csv, _jsonl, _parquet, check_export, row_of
 from producer.collection.scroll import Page
-from settings import load_settings
 from settings.errors import WrongUse
 
 FULL: dict[str, Any] = {
@@ -81,5 +80,5 @@ def test_json_lines_are_the_payloads(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.xlsx", "a", "a.parquet.gz"])
 def test_another_form_is_refused_in_one_sentence_before_anything_starts(tmp_path: Path, name: str) -> None:
     with pytest.raises(WrongUse, match=r"ends in \.parquet, \.csv, \.jsonl"):
-        export(tmp_path / name, None, load_settings(), lambda found: None)
+        check_export(tmp_path / name)
     assert list(tmp_path.iterdir()) == []

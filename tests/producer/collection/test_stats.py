@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from producer.collection.stats import count_words, histogram, print_stats
+from producer.collection.stats import Stats, count_words, histogram, print_stats
 
 
 def printed(*things: object) -> list[str]:
@@ -27,22 +27,22 @@ def test_the_longest_bar_is_forty_signs_and_none_is_missing() -> None:
 
 
 def test_the_whole_page() -> None:
-    found = {
-        "collection": "pictures",
-        "clip_model": "openai/clip",
-        "points": 3,
-        "formats": {"JPEG": 2, "PNG": 1},
-        "years": {"2023": 1, "2024": 1},
-        "undated": 1,
-        "cameras": {"X100": 2},
-        "lenses": {},
-        "folders": {"/p": 3},
-        "words": {"dog": 2},
-        "captions_read": 2,
-    }
+    stats = Stats(
+        collection="pictures",
+        clip_model="openai/clip",
+        points=3,
+        formats={"JPEG": 2, "PNG": 1},
+        years={"2023": 1, "2024": 1},
+        undated=1,
+        cameras={"X100": 2},
+        lenses={},
+        folders={"/p": 3},
+        words={"dog": 2},
+        captions_read=2,
+    )
     console = Console(width=80, no_color=True)
     with console.capture() as capture:
-        print_stats(found, console)
+        print_stats(stats, console)
     assert [line.rstrip() for line in capture.get().splitlines()] == [
         "Collection pictures: 3 points, openai/clip",
         "",

@@ -6,7 +6,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from producer.ingest.outcome import Outcome, as_json, failures_table, print_summary
+from producer.ingest.outcome import Outcome, print_summary
+from producer.jobs.tables import failures_table
 from tasks.ledger import Counts, Failure
 
 
@@ -115,7 +116,7 @@ def test_a_command_stays_in_one_line_however_narrow_the_screen_is() -> None:
 
 def test_a_program_gets_one_flat_object_of_plain_numbers() -> None:
     outcome = an_outcome(Counts(stored=7, failed=2, skipped=1, reused=3))
-    assert json.loads(json.dumps(as_json(outcome))) == {
+    assert json.loads(json.dumps(outcome.to_dict())) == {
         "job": "20260131-142501-9f3a",
         "root": "/home/ada/Pictures",
         "total": 10,

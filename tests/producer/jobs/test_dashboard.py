@@ -51,7 +51,7 @@ def text_of(found: dict[str, Any], away: bool = False) -> str:
 
 def test_a_look_has_the_queues_and_the_jobs(client: redis.Redis, ledger: Ledger, view: JobView) -> None:
     client.lpush("points", "one", "two")
-    found = view.look()
+    found = view.read()
     assert found["queues"] == {name: 2 if name == "points" else 0 for name in QUEUES}
     (job,) = found["jobs"]
     assert (job["job"], job["state"], job["stored"], job["failed"]) == (ledger.job, "running", 4, 1)
@@ -59,9 +59,9 @@ def test_a_look_has_the_queues_and_the_jobs(client: redis.Redis, ledger: Ledger,
 
 def test_the_rate_is_what_was_finished_since_the_first_look(ledger: Ledger, view: JobView) -> None:
     begin = time.monotonic()
-    assert view.look()["jobs"][0]["rate"] == 0
+    assert view.read()["jobs"][0]["rate"] == 0
     ledger.stored([6, 7], [False, False])
-    job = view.look()["jobs"][0]
+    job = view.read()["jobs"][0]
     assert job["rate"] >= round(2 / (time.monotonic() - begin), 2)
     assert job["seconds_left"] == pytest.approx(2 / job["rate"], abs=0.2)
 
@@ -69,13 +69,13 @@ def test_the_rate_is_what_was_finished_since_the_first_look(ledger: Ledger, view
 def test_while_files_are_enqueued_the_total_is_what_was_counted(client: redis.Redis, view: JobView) -> None:
     ledger = Ledger(client, "job")
     ledger.open("file:///photos")
-    assert view.look()["jobs"][0]["total"] is None
+    assert view.read()["jobs"][0]["total"] is None
     ledger.note(counted=7)
-    assert view.look()["jobs"][0]["total"] == 7
+    assert view.read()["jobs"][0]["total"] == 7
 
 
 def test_the_dashboard_names_jobs_queues_workers_and_faults(ledger: Ledger, view: JobView) -> None:
-    found = view.look() | {"workers": ["gpu0@box"], "faults": {"gpu1@box": "The model is not there."}}
+    found = view.read() | {"workers": ["gpu0@box"], "faults": {"gpu1@box": "The model is not there."}}
     shown = text_of(found)
     for part in (
         ledger.job,

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from producer.jobs.listing import JobListing, listed_uris, listing_path
+from producer.jobs.listing import JobListing, listed_uris, listing_path, with_names
 from settings.errors import WrongUse
 from tasks.ledger import KEEP_SECONDS
+from tasks.outcomes import Failure
 
 
 def test_what_was_added_comes_back_in_its_order(tmp_path: Path) -> None:
@@ -64,3 +65,18 @@ def test_a_place_that_cannot_be_written_costs_the_report_and_not_the_ingest(tmp_
     listing.discard()
     with pytest.raises(WrongUse):
         listed_uris(tmp_path, "job")
+
+
+def test_names_that_the_ledger_has_not_kept_come_from_the_list(tmp_path: Path) -> None:
+    listing = JobListing(tmp_path, "job")
+    for number in range(5):
+        listing.add(f"file:///p/{number}.jpg")
+    listing.close()
+    failures = [Failure(1, "", "read", "gone"), Failure(2, "file:///q.jpg", "read", "x"), Failure(4, "", "read", "y")]
+    named = [failure.uri for failure in with_names(failures, tmp_path, "job")]
+    assert named == ["file:///p/1.jpg", "file:///q.jpg", "file:///p/4.jpg"]
+
+
+def test_without_a_list_such_a_file_is_called_by_its_number(tmp_path: Path) -> None:
+    (failure,) = with_names([Failure(7, "", "read", "gone")], tmp_path, "job")
+    assert failure.uri == "file 7 of the job"

@@ -39,7 +39,7 @@ def test_a_running_job_has_counts_and_no_total_before_it_is_counted(client: redi
     ledger.stored([0, 1], [True, False])
     ledger.failed([Failure(2, "file:///p/2.png", "read", "the file is empty")])
     ledger.skipped([3])
-    status = job_status(client, "job")
+    status = job_status(client, "job").to_dict()
     assert status.pop("started") > 0
     assert status == {
         "job": "job",
@@ -59,18 +59,18 @@ def test_an_interrupted_job_whose_last_files_were_stored_later_is_done(client: r
     ledger = a_job(client)
     ledger.note(total=3, state="interrupted")
     ledger.stored([0, 1], [False, False])
-    assert job_status(client, "job")["state"] == "interrupted"
+    assert job_status(client, "job").state == "interrupted"
     ledger.stored([2], [False])
-    assert job_status(client, "job")["state"] == "done"
+    assert job_status(client, "job").state == "done"
 
 
 def test_a_job_whose_producer_is_gone_is_abandoned_and_says_how_to_go_on(client: redis.Redis) -> None:
     ledger = a_job(client)
     ledger.stored([0, 1], [False, False])
-    assert job_status(client, "job")["state"] == "running"
+    assert job_status(client, "job").state == "running"
     ledger.release()
     status = job_status(client, "job")
-    assert (status["state"], status["stored"], status["total"]) == ("abandoned", 2, None)
+    assert (status.state, status.stored, status.total) == ("abandoned", 2, None)
     console = a_console()
     print_job(status, console)
     first, second = console.export_text().splitlines()
@@ -85,9 +85,9 @@ def test_a_job_whose_producer_died_over_the_last_writes_is_done_when_they_are(cl
     ledger = a_job(client)
     ledger.note(total=2)
     ledger.release()
-    assert job_status(client, "job")["state"] == "abandoned"
+    assert job_status(client, "job").state == "abandoned"
     ledger.stored([0, 1], [False, False])
-    assert job_status(client, "job")["state"] == "done"
+    assert job_status(client, "job").state == "done"
 
 
 def test_a_job_is_one_line(client: redis.Redis) -> None:
@@ -109,7 +109,7 @@ def test_the_overview_tells_the_collection_the_queues_the_faults_and_the_latest_
     client.lpush(POINTS, "message")
     report_fault(client, "gpu0", "The GPU has no memory left.")
     found = overview(client, COLLECTION)
-    assert [status["job"] for status in found["jobs"]] == ["job6", "job5", "job4", "job3", "job2"]
+    assert [job.job for job in found.jobs] == ["job6", "job5", "job4", "job3", "job2"]
     console = a_console()
     print_overview(found, console)
     lines = console.export_text().splitlines()

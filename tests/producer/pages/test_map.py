@@ -3,13 +3,15 @@
 import base64
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from producer.pages.map import page_of
+from producer.pages.map import check_map, map_page
+from settings.errors import ServiceMissing
 from tests.e2e.chromium import page
 
 NAUGHTY = '</script><script>document.title="hacked"</script>'
@@ -30,25 +32,48 @@ def data() -> dict[str, Any]:
     }
 
 
+def embedded(text: str) -> str:
+    """The data in a page."""
+    element = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    assert element is not None
+    return element.group(1)
+
+
 def test_the_data_come_back_as_they_went_in(data: dict[str, Any]) -> None:
-    text = page_of("my & <collection>", 5, data)
-    inside = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
-    assert inside is not None
-    assert json.loads(inside.group(1)) == data
+    text = map_page("my & <collection>", 5, data)
+    assert json.loads(embedded(text)) == data
     assert "my &amp; &lt;collection&gt;" in text
     assert "5 pictures;" in text
-    assert "5 of 1,234,567 pictures;" in page_of("c", 1_234_567, data)
+    assert "5 of 1,234,567 pictures;" in map_page("c", 1_234_567, data)
+
+
+def test_it_can_be_written_whatever_a_caption_holds(data: dict[str, Any]) -> None:
+    data["captions"][2:] = ["größer 写真", "<!--<script>", "a\u202eb\x00\n \udcff"]
+    text = map_page("c \udcff", 5, data).encode("utf-8").decode("utf-8")
+    assert json.loads(embedded(text)) == data
+    assert "<!--" not in text
+
+
+def test_without_jinja_a_map_is_refused_before_anything_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(ServiceMissing, match=r"^Pages need Jinja2, .* `pip install '\.\[map\]'`"):
+        check_map(tmp_path / "map.html")
 
 
 def test_it_fetches_nothing_and_needs_nothing_beside_it(data: dict[str, Any]) -> None:
-    text = page_of("c", 5, data)
-    assert "default-src &#x27;none&#x27;" in text
+    text = map_page("c", 5, data)
+    policy = (
+        "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: file: http: https:"
+    )
+    assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">' in text
     assert not re.search(r"<link|<script src|@import|url\(", text)
 
 
 def test_a_browser_draws_every_point_and_runs_nothing_that_a_caption_says(data: dict[str, Any], tmp_path: Path) -> None:
     file = tmp_path / "map.html"
-    file.write_text(page_of("c", 5, data), encoding="utf-8")
+    file.write_text(map_page("c", 5, data), encoding="utf-8")
     seen = page(file.as_uri(), tmp_path / "profile")
     assert 'aria-label="Map of 5 pictures, 5 of them in view"' in seen
     assert "<title>Map of c - Darkroom</title>" in seen

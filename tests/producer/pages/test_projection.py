@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 import producer.pages.projection
-from producer.pages.projection import layout
+from producer.pages.projection import lay_out
 
 
 def groups(count: int, seed: int = 1) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -30,27 +30,27 @@ def test_what_is_alike_lies_close_together_also_what_is_placed_among_the_landmar
     monkeypatch.setattr(producer.pages.projection, "LANDMARKS", 60)
     monkeypatch.setattr(producer.pages.projection, "ITERATIONS", 250)
     vectors, own = groups(200)
-    laid = layout(vectors)
-    assert (laid.places.shape, laid.clusters.shape) == ((200, 2), (200,))
-    assert laid.places.dtype == np.float32
-    assert (laid.places.min(), laid.places.max()) == (0.0, 1.0)
-    assert nearest_share(laid.places, own) > 0.97
-    sizes = np.bincount(laid.clusters)
+    layout = lay_out(vectors)
+    assert (layout.places.shape, layout.clusters.shape) == ((200, 2), (200,))
+    assert layout.places.dtype == np.float32
+    assert (layout.places.min(), layout.places.max()) == (0.0, 1.0)
+    assert nearest_share(layout.places, own) > 0.97
+    sizes = np.bincount(layout.clusters)
     assert list(sizes) == sorted(sizes, reverse=True)
-    again = layout(vectors)
-    np.testing.assert_array_equal(laid.places, again.places)
-    np.testing.assert_array_equal(laid.clusters, again.clusters)
+    again = lay_out(vectors)
+    np.testing.assert_array_equal(layout.places, again.places)
+    np.testing.assert_array_equal(layout.clusters, again.clusters)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 12])
 def test_small_collections_have_a_layout_too(count: int) -> None:
-    laid = layout(groups(count)[0])
-    assert laid.places.shape == (count, 2)
-    assert np.isfinite(laid.places).all()
-    assert laid.clusters.min() == 0
+    layout = lay_out(groups(count)[0])
+    assert layout.places.shape == (count, 2)
+    assert np.isfinite(layout.places).all()
+    assert layout.clusters.min() == 0
 
 
 def test_copies_of_one_picture_have_a_layout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(producer.pages.projection, "LANDMARKS", 20)
-    laid = layout(np.repeat(groups(1)[0], 30, axis=0))
-    assert np.isfinite(laid.places).all()
+    layout = lay_out(np.repeat(groups(1)[0], 30, axis=0))
+    assert np.isfinite(layout.places).all()

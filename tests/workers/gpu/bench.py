@@ -23,12 +23,12 @@ LookUp = Callable[[list[str]], Sequence[KnownContent | None]]
 
 
 class Bench:
-    """A pipeline with its ledger, and what it has handed over."""
+    """A pipeline with its ledger, and what it has published."""
 
     def __init__(self, clip: Clip, blip: Blip | None, client: redis.Redis, look_up: LookUp) -> None:
-        own = load_settings()
-        gpu = own.gpu.model_copy(update={"batch_clip": BATCH, "batch_blip": BATCH})
-        self.settings = own.model_copy(update={"gpu": gpu})
+        settings = load_settings()
+        gpu = settings.gpu.model_copy(update={"batch_clip": BATCH, "batch_blip": BATCH})
+        self.settings = settings.model_copy(update={"gpu": gpu})
         self.messages: list[PointsMessage] = []
         self.ledger = Ledger(client, "job")
         self.pipeline = Pipeline(self.settings, clip, blip, look_up, self.messages.append)
@@ -44,7 +44,7 @@ class Bench:
 
     @property
     def rows(self) -> dict[int, tuple[NDArray[np.float32], dict[str, Any], bool]]:
-        """number -> vector, payload, reused; none may have been handed over twice."""
+        """number -> vector, payload, reused; none may have been published twice."""
         found: dict[int, tuple[NDArray[np.float32], dict[str, Any], bool]] = {}
         for message in self.messages:
             # The way over the broker and back.
@@ -63,7 +63,7 @@ class Bench:
         return {failure.number: failure.reason for failure in self.ledger.failures()}
 
 
-Open = Callable[..., Bench]
+OpenBench = Callable[..., Bench]
 
 
 def files_of(folder: Path, count: int) -> list[FileItem]:

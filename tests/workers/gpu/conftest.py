@@ -5,14 +5,14 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from tests.workers.gpu.bench import Bench, LookUp, Open
+from tests.workers.gpu.bench import Bench, LookUp, OpenBench
 from workers.inference.blip import Blip
 from workers.inference.clip import Clip
 
 
 @pytest.fixture
-def bench(clip: Clip, blip: Blip, client: redis.Redis) -> Iterator[Open]:
-    """Opens pipelines; captions and known content are asked for by argument."""
+def open_bench(clip: Clip, blip: Blip, client: redis.Redis) -> Iterator[OpenBench]:
+    """Opens pipelines; the arguments say whether with captions and with which known content."""
     opened: list[Bench] = []
 
     def open_one(captions: bool = False, look_up: LookUp = lambda shas: [None] * len(shas)) -> Bench:
@@ -20,5 +20,5 @@ def bench(clip: Clip, blip: Blip, client: redis.Redis) -> Iterator[Open]:
         return opened[-1]
 
     yield open_one
-    for each in opened:
-        each.pipeline.close()
+    for bench in opened:
+        bench.pipeline.close()

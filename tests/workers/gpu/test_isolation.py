@@ -41,10 +41,10 @@ def test_a_file_that_is_alone_never_meets_another_and_the_others_do_meet(ledger:
 
     def work(number: int) -> None:
         if number % 4:
-            with isolation.together():
+            with isolation.shared():
                 room.visit("together")
         else:
-            with isolation.alone(ledger, number):
+            with isolation.exclusive(ledger, number):
                 assert ledger.attempts(list(range(80))) == {other: int(other == number) for other in range(80)}
                 room.visit("alone")
 
@@ -63,17 +63,17 @@ def test_a_file_that_wants_to_be_alone_goes_before_those_that_come_later(ledger:
     order: list[str] = []
 
     def alone() -> None:
-        with isolation.alone(ledger, 1):
+        with isolation.exclusive(ledger, 1):
             order.append("alone")
 
     def together() -> None:
-        with isolation.together():
+        with isolation.shared():
             order.append("together")
 
-    with isolation.together():
+    with isolation.shared():
         first = threading.Thread(target=alone)
         first.start()
-        until(lambda: isolation._alone, "the first to wait")
+        until(lambda: isolation._exclusive_requests, "the first to wait")
         later = [threading.Thread(target=together) for _ in range(3)]
         for thread in later:
             thread.start()
@@ -84,21 +84,21 @@ def test_a_file_that_wants_to_be_alone_goes_before_those_that_come_later(ledger:
 
 def test_the_note_stays_only_if_the_process_dies(ledger: Ledger) -> None:
     isolation = Isolation()
-    with pytest.raises(ValueError, match="broken"), isolation.alone(ledger, 7):
+    with pytest.raises(ValueError, match="broken"), isolation.exclusive(ledger, 7):
         raise ValueError("broken")
     assert ledger.attempts([7]) == {7: 0}
-    with isolation.together():
+    with isolation.shared():
         pass
 
 
 def test_without_a_ledger_nobody_is_left_waiting(ledger: Ledger) -> None:
     isolation = Isolation()
     nowhere = Ledger(redis.Redis(unix_socket_path="/no.sock", retry=Retry(NoBackoff(), 0)), "job")
-    with pytest.raises(redis.ConnectionError), isolation.alone(nowhere, 1):
+    with pytest.raises(redis.ConnectionError), isolation.exclusive(nowhere, 1):
         pass
-    with isolation.together():
+    with isolation.shared():
         pass
-    with isolation.alone(ledger, 1):
+    with isolation.exclusive(ledger, 1):
         pass
 
 
@@ -108,20 +108,20 @@ def test_closing_sends_away_who_waits_and_who_comes_but_not_who_is_in(ledger: Le
 
     def wait_for_a_turn() -> None:
         try:
-            with isolation.alone(ledger, 1):
+            with isolation.exclusive(ledger, 1):
                 pass
         except CancelledError:
             sent_away.append("waiting")
 
-    with isolation.together():
+    with isolation.shared():
         waiting = threading.Thread(target=wait_for_a_turn)
         waiting.start()
-        until(lambda: isolation._alone, "somebody to wait")
+        until(lambda: isolation._exclusive_requests, "somebody to wait")
         isolation.close()
         waiting.join(10)
-    with pytest.raises(CancelledError), isolation.together():
+    with pytest.raises(CancelledError), isolation.shared():
         pass
-    with pytest.raises(CancelledError), isolation.alone(ledger, 2):
+    with pytest.raises(CancelledError), isolation.exclusive(ledger, 2):
         pass
     assert sent_away == ["waiting"]
     assert ledger.attempts([1, 2]) == {1: 0, 2: 0}

@@ -24,9 +24,9 @@ from tasks.ledger import Ledger
 from tasks.messages import FileItem, FilesMessage, PointsMessage
 from tests.pictures.made.pictures import local_path
 from tests.until import until
-from tests.workers.gpu.bench import BATCH, Bench, Open, files_of
+from tests.workers.gpu.bench import BATCH, Bench, OpenBench, files_of
 from workers import logs
-from workers.gpu.delivery import KnownContent, Work
+from workers.gpu.delivery import FileState, KnownContent
 from workers.gpu.pipeline import Pipeline
 from workers.inference.blip import Blip
 from workers.inference.clip import Clip
@@ -55,17 +55,17 @@ def embedded_alone(item: FileItem, clip: Clip) -> NDArray[np.float32]:
 @pytest.mark.parametrize("files_per_task", [1, 5])
 @pytest.mark.parametrize("count", [1, BATCH - 1, BATCH, BATCH + 1, 3 * BATCH + 7])
 def test_every_file_is_accounted_for_and_has_its_own_vector(
-    bench: Open, folder: Path, tmp_path: Path, clip: Clip, count: int, files_per_task: int
+    open_bench: OpenBench, folder: Path, tmp_path: Path, clip: Clip, count: int, files_per_task: int
 ) -> None:
     files, bad = spoiled(files_of(folder, count), tmp_path, random.Random(count))
-    own = bench()
+    bench = open_bench()
     messages = [files[start : start + files_per_task] for start in range(0, count, files_per_task)]
     with ThreadPoolExecutor(3 * BATCH) as pool:
-        list(pool.map(own.process, messages))
-    rows = own.rows
-    assert set(own.failures) == bad
+        list(pool.map(bench.process, messages))
+    rows = bench.rows
+    assert set(bench.failures) == bad
     assert set(rows) == {item.number for item in files} - bad
-    assert own.ledger.counts().failed == len(bad)
+    assert bench.ledger.counts().failed == len(bad)
     for item in files:
         if item.number not in bad:
             vector, payload, reused = rows[item.number]
@@ -73,11 +73,11 @@ def test_every_file_is_accounted_for_and_has_its_own_vector(
             assert np.allclose(vector, embedded_alone(item, clip), atol=1e-4)
 
 
-def test_a_payload_says_what_the_file_is(bench: Open, folder: Path, clip: Clip, blip: Blip) -> None:
-    own = bench(captions=True)
+def test_a_payload_says_what_the_file_is(open_bench: OpenBench, folder: Path, clip: Clip, blip: Blip) -> None:
+    bench = open_bench(captions=True)
     (item,) = files_of(folder, 1)
-    own.process([item])
-    ((_, payload, _),) = own.rows.values()
+    bench.process([item])
+    ((_, payload, _),) = bench.rows.values()
     file = local_path(item.uri)
     assert payload.pop("caption").startswith("a ")
     assert len(payload.pop("sha256")) == 64
@@ -98,33 +98,35 @@ def test_a_payload_says_what_the_file_is(bench: Open, folder: Path, clip: Clip, 
     }
 
 
-def test_a_caption_is_that_of_its_own_file_in_a_crowd(bench: Open, folder: Path, blip: Blip) -> None:
-    own = bench(captions=True)
+def test_a_caption_is_that_of_its_own_file_in_a_crowd(open_bench: OpenBench, folder: Path, blip: Blip) -> None:
+    bench = open_bench(captions=True)
     files = files_of(folder, BATCH + 3)
-    own.process_each(files)
+    bench.process_each(files)
     pictures = [decode(local_path(item.uri).read_bytes(), 10**6, blip.model_input, None).clip for item in files]
     wanted = dict(zip([item.number for item in files], blip.caption(pictures), strict=True))
-    assert {number: payload["caption"] for number, (_, payload, _) in own.rows.items()} == wanted
-    assert own.pipeline.blip_batcher is not None
-    assert own.pipeline.blip_batcher.items == own.pipeline.clip_batcher.items == len(files)
+    assert {number: payload["caption"] for number, (_, payload, _) in bench.rows.items()} == wanted
+    assert bench.pipeline.blip_batcher is not None
+    assert bench.pipeline.blip_batcher.items == bench.pipeline.clip_batcher.items == len(files)
 
 
-def test_many_threads_at_once_get_full_batches_and_mix_nothing_up(bench: Open, folder: Path, clip: Clip) -> None:
-    own = bench()
+def test_many_threads_at_once_get_full_batches_and_mix_nothing_up(
+    open_bench: OpenBench, folder: Path, clip: Clip
+) -> None:
+    bench = open_bench()
     paths = files_of(folder, 40)
     files = [FileItem(number, paths[number % 40].uri) for number in range(240)]
-    own.process_each(files, threads=64)
-    rows = own.rows
+    bench.process_each(files, threads=64)
+    rows = bench.rows
     assert len(rows) == 240
     alone = [embedded_alone(item, clip) for item in paths]
     assert all(np.allclose(rows[number][0], alone[number % 40], atol=1e-4) for number in rows)
     assert all(rows[number][1]["uri"] == files[number].uri for number in rows)
-    assert own.pipeline.clip_batcher.items == 240
-    assert max(len(message.numbers) for message in own.messages) > 1
+    assert bench.pipeline.clip_batcher.items == 240
+    assert max(len(message.numbers) for message in bench.messages) > 1
 
 
 def test_a_vector_that_is_not_finite_fails_alone_and_not_the_batch_it_would_travel_in(
-    bench: Open, folder: Path, clip: Clip
+    open_bench: OpenBench, folder: Path, clip: Clip
 ) -> None:
     nothing = np.full(clip.dim, np.nan, dtype=np.float32)
     shas: list[str] = []
@@ -133,11 +135,11 @@ def test_a_vector_that_is_not_finite_fails_alone_and_not_the_batch_it_would_trav
         shas.extend(asked)
         return [KnownContent(nothing, {}) if sha == shas[0] else None for sha in asked]
 
-    own = bench(look_up=look_up)
+    bench = open_bench(look_up=look_up)
     files = files_of(folder, 3)
-    own.process(files)
-    assert own.failures == {files[0].number: "its embedding has numbers that are not finite"}
-    assert set(own.rows) == {files[1].number, files[2].number}
+    bench.process(files)
+    assert bench.failures == {files[0].number: "its embedding has numbers that are not finite"}
+    assert set(bench.rows) == {files[1].number, files[2].number}
 
 
 def test_out_of_memory_splits_the_batch_stores_every_file_and_keeps_the_size_that_fits(
@@ -148,65 +150,65 @@ def test_out_of_memory_splits_the_batch_stores_every_file_and_keeps_the_size_tha
 
     def embed_few(pictures: Sequence[Pixels]) -> NDArray[np.float32]:
         if not sizes:
-            until(lambda: own.pipeline.clip_batcher._waiting.qsize() >= BATCH, "a full batch to gather")
+            until(lambda: bench.pipeline.clip_batcher._waiting.qsize() >= BATCH, "a full batch to gather")
         if len(pictures) > 3:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
         sizes.append(len(pictures))
         return embed(pictures)
 
     monkeypatch.setattr(clip, "embed_pictures", embed_few)
-    own = Bench(clip, None, client, lambda shas: [None] * len(shas))
+    bench = Bench(clip, None, client, lambda shas: [None] * len(shas))
     files = files_of(folder, 30)
-    own.process_each(files)
-    assert set(own.rows) == {item.number for item in files}
-    assert own.failures == {}
+    bench.process_each(files)
+    assert set(bench.rows) == {item.number for item in files}
+    assert bench.failures == {}
     assert max(sizes) <= 3
-    assert own.pipeline.clip_batcher.max_batch <= BATCH // 2
+    assert bench.pipeline.clip_batcher.max_batch <= BATCH // 2
     monkeypatch.undo()
-    own.pipeline.close()
+    bench.pipeline.close()
 
 
-def test_a_ledger_that_is_away_fails_no_file(bench: Open, folder: Path) -> None:
-    own = bench()
+def test_a_ledger_that_is_away_fails_no_file(open_bench: OpenBench, folder: Path) -> None:
+    bench = open_bench()
     nowhere = redis.Redis(unix_socket_path=str(folder / "no.sock"), retry=Retry(NoBackoff(), 0))
     message = FilesMessage("job", "file:///root", files_of(folder, 2))
     with pytest.raises(redis.ConnectionError):
-        own.pipeline.process(message, Ledger(nowhere, "job"), redelivered=True)
-    assert own.failures == {}
+        bench.pipeline.process(message, Ledger(nowhere, "job"), redelivered=True)
+    assert bench.failures == {}
 
 
 def test_a_ledger_that_is_away_when_a_file_fails_ends_its_message_and_no_other(
-    bench: Open, folder: Path, tmp_path: Path
+    open_bench: OpenBench, folder: Path, tmp_path: Path
 ) -> None:
-    own = bench()
+    bench = open_bench()
     nowhere = redis.Redis(unix_socket_path=str(folder / "no.sock"), retry=Retry(NoBackoff(), 0))
     missing = FileItem(1, (tmp_path / "missing.png").as_uri())
     message = FilesMessage("job", tmp_path.as_uri(), [*files_of(folder, 2), missing])
     (tmp_path / "beside it").touch()
     with pytest.raises(redis.ConnectionError):
-        own.pipeline.process(message, Ledger(nowhere, "job"))
-    own.process(files_of(folder, 3))
-    assert set(own.rows) == {item.number for item in files_of(folder, 3)}
-    assert own.failures == {}
+        bench.pipeline.process(message, Ledger(nowhere, "job"))
+    bench.process(files_of(folder, 3))
+    assert set(bench.rows) == {item.number for item in files_of(folder, 3)}
+    assert bench.failures == {}
 
 
 @pytest.mark.parametrize("redelivered", [False, True])
 def test_pictures_that_are_through_leave_memory_without_a_search_for_garbage(
-    bench: Open, folder: Path, tmp_path: Path, redelivered: bool
+    open_bench: OpenBench, folder: Path, tmp_path: Path, redelivered: bool
 ) -> None:
-    own = bench(captions=True)
+    bench = open_bench(captions=True)
     files, _ = spoiled(files_of(folder, BATCH), tmp_path, random.Random(1))
     gc.collect()
     gc.disable()
     try:
-        own.process(files, redelivered)
-        until(lambda: not any(type(each) is Work for each in gc.get_objects()), "every file to be gone")
+        bench.process(files, redelivered)
+        until(lambda: not any(type(object_) is FileState for object_ in gc.get_objects()), "every file to be gone")
     finally:
         gc.enable()
 
 
 def test_lines_that_a_loader_writes_to_the_log_name_the_job(
-    bench: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    open_bench: OpenBench, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Jobs(logging.Filter):
         def filter(self, record: logging.LogRecord) -> bool:
@@ -219,7 +221,7 @@ def test_lines_that_a_loader_writes_to_the_log_name_the_job(
     token = logs._job.set("20260131-142501-9f3a")
     caplog.handler.addFilter(watch := Jobs())
     try:
-        bench().process([FileItem(1, uri)])
+        open_bench().process([FileItem(1, uri)])
     finally:
         caplog.handler.removeFilter(watch)
         logs._job.reset(token)
@@ -243,16 +245,16 @@ def test_points_that_cannot_be_sent_are_failed_with_the_reason(clip: Clip, clien
     assert "cannot be packed" in ledger.failures()[0].reason
 
 
-def test_copies_in_one_message_keep_all_their_paths(bench: Open, folder: Path, tmp_path: Path) -> None:
+def test_copies_in_one_message_keep_all_their_paths(open_bench: OpenBench, folder: Path, tmp_path: Path) -> None:
     data = local_path(files_of(folder, 1)[0].uri).read_bytes()
     files = []
     for number in range(4):
         (tmp_path / f"copy {number}.png").write_bytes(data)
         files.append(FileItem(number, (tmp_path / f"copy {number}.png").as_uri()))
-    own = bench()
-    own.process(files)
-    assert {payload["uri"] for _, payload, _ in own.rows.values()} == {item.uri for item in files}
-    assert len({payload["sha256"] for _, payload, _ in own.rows.values()}) == 1
+    bench = open_bench()
+    bench.process(files)
+    assert {payload["uri"] for _, payload, _ in bench.rows.values()} == {item.uri for item in files}
+    assert len({payload["sha256"] for _, payload, _ in bench.rows.values()}) == 1
 
 
 def test_a_pipeline_that_is_closed_has_ended_its_batchers(clip: Clip) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from settings.errors import WrongUse
-from workers.http_tasks.requests import MOST, CaptionRequest, EmbedRequest, IngestRequest, Request, SearchRequest
+from workers.http_tasks.requests import MAX_ITEMS, CaptionRequest, EmbedRequest, IngestRequest, Request, SearchRequest
 
 DATA = bytes(range(256))
 
@@ -52,8 +52,8 @@ def test_what_is_wrong_is_said_in_one_sentence(kind: type[Request], fields: dict
 
 
 def test_too_many_at_once_are_refused() -> None:
-    with pytest.raises(WrongUse, match=rf"^texts: list should have at most {MOST} items"):
-        EmbedRequest.of({"texts": ["a"] * (MOST + 1)})
+    with pytest.raises(WrongUse, match=rf"^texts: list should have at most {MAX_ITEMS} items"):
+        EmbedRequest.of({"texts": ["a"] * (MAX_ITEMS + 1)})
 
 
 def test_a_refusal_never_repeats_a_whole_picture() -> None:

@@ -51,7 +51,7 @@ def test_probing_a_lower_precision_leaves_the_weights_as_they_are(
 ) -> None:
     # So much is asked of bfloat16 that float32 wins after both were tried.
     monkeypatch.setattr(hardware, "has_fast_bfloat16", lambda: True)
-    monkeypatch.setattr(hardware, "WORTH_IT", 1e9)
+    monkeypatch.setattr(hardware, "MIN_SPEEDUP", 1e9)
     probed = Blip(str(blip_folder), torch.device("cpu"), "auto", 8, 30)
     assert probed.dtype == torch.float32
     for one, other in zip(probed._model.parameters(), blip._model.parameters(), strict=True):

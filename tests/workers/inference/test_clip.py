@@ -65,7 +65,7 @@ def test_probing_a_lower_precision_leaves_the_weights_as_they_are(
 ) -> None:
     # So much is asked of bfloat16 that float32 wins after both were tried.
     monkeypatch.setattr(hardware, "has_fast_bfloat16", lambda: True)
-    monkeypatch.setattr(hardware, "WORTH_IT", 1e9)
+    monkeypatch.setattr(hardware, "MIN_SPEEDUP", 1e9)
     probed = Clip(str(clip_folder), torch.device("cpu"), "auto", 8)
     assert probed.dtype == torch.float32
     pictures = [fit(smooth(64, 64, seed), clip.model_input) for seed in range(3)]

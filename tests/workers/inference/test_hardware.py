@@ -42,7 +42,7 @@ def test_captions_take_a_quarter_of_the_memory_at_most(
 
 
 @pytest.mark.parametrize(
-    ("cores", "wanted", "parts"),
+    ("cores", "torch_threads", "parts"),
     [
         (1, "auto", (1, 1)),
         (2, "auto", (2, 1)),
@@ -53,11 +53,11 @@ def test_captions_take_a_quarter_of_the_memory_at_most(
     ],
 )
 def test_each_core_has_a_forward_pass_of_its_own_while_cores_are_few(
-    cores: int, wanted: object, parts: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+    cores: int, torch_threads: object, parts: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hardware, "cores", lambda: cores)
-    assert hardware.parallel_batches(with_gpu(torch_threads=wanted), "cpu") == parts
-    assert hardware.parallel_batches(with_gpu(torch_threads=wanted), "cuda")[0] == 1
+    assert hardware.parallel_batches(with_gpu(torch_threads=torch_threads), "cpu") == parts
+    assert hardware.parallel_batches(with_gpu(torch_threads=torch_threads), "cuda")[0] == 1
 
 
 def test_the_machine_says_how_much_memory_it_has(monkeypatch: pytest.MonkeyPatch) -> None:

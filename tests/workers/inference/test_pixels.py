@@ -62,7 +62,7 @@ def test_bytes_are_copied_on_a_stream_of_their_own_and_computed_on_when_they_are
 ) -> None:
     with FakeTensorMode():
         feed = PixelFeed(CUDA, TARGET)
-        monkeypatch.setattr(feed, "_staged", lambda pictures: torch.empty((2, 8, 8, 3), dtype=torch.uint8))
+        monkeypatch.setattr(feed, "_stack", lambda pictures: torch.empty((2, 8, 8, 3), dtype=torch.uint8))
         pixels = feed([], torch.float16)
     assert notes == [
         "torch.uint8 to the device on copies without waiting",
@@ -88,5 +88,5 @@ def test_batches_for_cuda_are_gathered_in_pinned_memory(
 
     monkeypatch.setattr(torch, "empty", without_a_gpu)
     pictures = [np.full((8, 8, 3), level, dtype=np.uint8) for level in (1, 2)]
-    assert np.array_equal(feed._staged(pictures).numpy(), np.stack(pictures))
+    assert np.array_equal(feed._stack(pictures).numpy(), np.stack(pictures))
     assert pinned == [device.type == "cuda"]

@@ -14,7 +14,7 @@ from transformers import (
     CLIPVisionModel,
 )
 
-from workers.inference.greedy import Greedy, is_plain
+from workers.inference.greedy import GreedyDecoder, is_supported
 from workers.inference.towers import trim_blip, trim_clip
 
 SMALL: dict[str, Any] = {
@@ -36,13 +36,13 @@ def test_a_trimmed_clip_gives_the_same_embeddings(act: str, dtype: torch.dtype) 
     torch.manual_seed(1)
     vision = CLIPVisionModel(CLIPVisionConfig(**SMALL, hidden_act=act)).eval()
     pixels = torch.randn(5, 3, 64, 64)
-    wanted = vision(pixel_values=pixels).pooler_output
+    expected = vision(pixel_values=pixels).pooler_output
     trim_clip(vision)
-    found = vision.to(dtype)(pixel_values=pixels.to(dtype)).pooler_output.float()
-    assert found.shape == wanted.shape
-    assert torch.cosine_similarity(found, wanted).min() > 0.995
+    result = vision.to(dtype)(pixel_values=pixels.to(dtype)).pooler_output.float()
+    assert result.shape == expected.shape
+    assert torch.cosine_similarity(result, expected).min() > 0.995
     if dtype == torch.float32:
-        assert torch.allclose(found, wanted, atol=1e-5)
+        assert torch.allclose(result, expected, atol=1e-5)
 
 
 @torch.inference_mode()
@@ -50,9 +50,9 @@ def test_a_trimmed_blip_shows_its_decoder_the_same_picture() -> None:
     torch.manual_seed(2)
     vision = BlipVisionModel(BlipVisionConfig(**SMALL)).eval()
     pixels = torch.randn(3, 3, 64, 64)
-    wanted = vision(pixel_values=pixels).last_hidden_state
+    expected = vision(pixel_values=pixels).last_hidden_state
     trim_blip(vision)
-    assert torch.allclose(vision(pixel_values=pixels).last_hidden_state, wanted, atol=1e-5)
+    assert torch.allclose(vision(pixel_values=pixels).last_hidden_state, expected, atol=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -70,21 +70,21 @@ def model() -> Any:
 @torch.inference_mode()
 def test_the_greedy_decoder_says_word_for_word_what_generate_says(model: Any) -> None:
     pixels = torch.randn(32, 3, 64, 64)
-    wanted = model.generate(pixel_values=pixels, max_new_tokens=LONGEST, num_beams=1, do_sample=False)[:, 1:]
-    found = Greedy(model.text_decoder)(model.vision_model(pixel_values=pixels).last_hidden_state, LONGEST)
-    assert found.tolist() == wanted.tolist()
-    lengths = {row.index(END) if END in row else LONGEST for row in found.tolist()}
+    expected = model.generate(pixel_values=pixels, max_new_tokens=LONGEST, num_beams=1, do_sample=False)[:, 1:]
+    result = GreedyDecoder(model.text_decoder)(model.vision_model(pixel_values=pixels).last_hidden_state, LONGEST)
+    assert result.tolist() == expected.tolist()
+    lengths = {row.index(END) if END in row else LONGEST for row in result.tolist()}
     assert len(lengths) > 3, "captions of one length would not have shown that rows leave the batch in the right order"
 
 
 @torch.inference_mode()
 def test_the_greedy_decoder_stops_when_every_caption_has_ended(model: Any) -> None:
     pixels = torch.randn(32, 3, 64, 64)
-    seen = model.vision_model(pixel_values=pixels).last_hidden_state
-    said = Greedy(model.text_decoder)(seen, LONGEST)
-    ended = torch.tensor([END in row for row in said.tolist()])
-    short = Greedy(model.text_decoder)(seen[ended], LONGEST)
-    assert short.shape[1] == max(row.index(END) for row in said[ended].tolist()) + 1
+    encoded = model.vision_model(pixel_values=pixels).last_hidden_state
+    tokens = GreedyDecoder(model.text_decoder)(encoded, LONGEST)
+    ended = torch.tensor([END in row for row in tokens.tolist()])
+    short = GreedyDecoder(model.text_decoder)(encoded[ended], LONGEST)
+    assert short.shape[1] == max(row.index(END) for row in tokens[ended].tolist()) + 1
 
 
 def _changed(name: str, value: object) -> Callable[[Any], None]:
@@ -98,6 +98,6 @@ def test_a_checkpoint_that_wants_more_than_the_likeliest_word_is_left_to_generat
     model: Any, change: Callable[[Any], None]
 ) -> None:
     generation = type(model.text_decoder.generation_config)()
-    assert is_plain(generation)
+    assert is_supported(generation)
     change(generation)
-    assert not is_plain(generation)
+    assert not is_supported(generation)

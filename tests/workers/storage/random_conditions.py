@@ -148,7 +148,7 @@ def places() -> st.SearchStrategy[Condition]:
             lambda payload: payload.get("gps") is not None and kilometres(payload["gps"], place) <= km,
         )
 
-    return st.builds(condition, st.sampled_from(drawn.INTERACTIVE_THREADS), st.sampled_from([1, 5, 12, 20_100]))
+    return st.builds(condition, st.sampled_from(drawn.PLACES), st.sampled_from([1, 5, 12, 20_100]))
 
 
 def facts() -> st.SearchStrategy[Condition]:

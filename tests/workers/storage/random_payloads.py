@@ -21,7 +21,7 @@ TIMES = [
 ]
 NUMBERS = [0, 1, 100, 799, 800, 801, 4000, 20_000_000, 20_000_001]
 MEASURES = [0.004, 1 / 250, 0.00401, 1.8, 2.8, 2.79, 2.9, 200.0, 50]
-INTERACTIVE_THREADS = [(52.52, 13.405), (52.60, 13.405), (-33.87, 151.21), (0.0, 179.99), (0.0, -179.99)]
+PLACES = [(52.52, 13.405), (52.60, 13.405), (-33.87, 151.21), (0.0, 179.99), (0.0, -179.99)]
 
 
 def sentences() -> st.SearchStrategy[str]:
@@ -37,7 +37,7 @@ def payloads() -> st.SearchStrategy[dict[str, Any]]:
         "format": st.sampled_from(FORMATS),
         "keywords": st.lists(st.sampled_from(KEYWORDS), max_size=3, unique=True),
         "taken_at": st.sampled_from(TIMES),
-        "gps": st.sampled_from(INTERACTIVE_THREADS).map(lambda place: {"lat": place[0], "lon": place[1]}),
+        "gps": st.sampled_from(PLACES).map(lambda place: {"lat": place[0], "lon": place[1]}),
         "caption": sentences(),
         "title": sentences(),
         "description": sentences(),

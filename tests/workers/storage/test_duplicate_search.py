@@ -34,7 +34,7 @@ def turned(number: int, like: int, cosine: float) -> Point:
 
 
 def test_copies_are_grouped_by_their_bytes_the_largest_group_first(filled: Catalog, monkeypatch: Any) -> None:
-    monkeypatch.setattr(duplicate_search, "PAGE", 4)
+    monkeypatch.setattr(duplicate_search, "PAGE_POINTS", 4)
     filled.upsert([picture(number, sha256="aa") for number in (3, 7)])
     filled.upsert([picture(number, sha256="bb") for number in (1, 4, 21)])
     search = searched(filled, None)
@@ -44,7 +44,7 @@ def test_copies_are_grouped_by_their_bytes_the_largest_group_first(filled: Catal
 
 
 def test_near_ones_are_grouped_with_their_cosine_to_the_first(filled: Catalog, monkeypatch: Any) -> None:
-    monkeypatch.setattr(duplicate_search, "PAGE", 4)
+    monkeypatch.setattr(duplicate_search, "PAGE_POINTS", 4)
     filled.upsert([turned(20, 3, 0.97), turned(21, 3, 0.93), turned(22, 5, 0.951)])
     search = searched(filled, 0.95)
     assert sorted(numbers(search)) == [[20, 3], [22, 5]]

@@ -9,8 +9,7 @@ import pytest
 import workers.storage.state
 from tests.workers.storage.pictures import DIM, MODEL, picture
 from workers.storage import queries as library
-from workers.storage.catalog import Catalog, Point
-from workers.storage.state import point_id
+from workers.storage.catalog import Catalog, Point, point_id
 
 
 @pytest.fixture

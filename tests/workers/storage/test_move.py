@@ -11,7 +11,8 @@ from qdrant_client import QdrantClient
 from rich.console import Console
 
 from producer.collection import move as producer_move
-from producer.collection.move import Moved, move, print_moved
+from producer.collection.move import Moved, check_target, move, print_moved
+from producer.stack import Stack
 from settings import Settings, load_settings
 from settings.errors import DarkroomError, WrongUse
 from tasks.queues import MOVE_PAGE, MOVE_START
@@ -30,10 +31,10 @@ COUNT = 600
 @pytest.fixture
 def source(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EdgeCatalog]:
     """The embedded collection of this storage worker."""
-    own = EdgeCatalog(folder, "pictures")
-    monkeypatch.setattr(process, "_catalog", own)
-    yield own
-    own.close()
+    catalog = EdgeCatalog(folder, "pictures")
+    monkeypatch.setattr(process, "_catalog", catalog)
+    yield catalog
+    catalog.close()
 
 
 @pytest.fixture
@@ -48,9 +49,9 @@ def filled(source: EdgeCatalog) -> EdgeCatalog:
 def target(monkeypatch: pytest.MonkeyPatch) -> Catalog:
     """The collection on the server, which does not exist yet."""
     client: Any = OneAtATime(QdrantClient(":memory:"))
-    own = ServerCatalog(client, "pictures", URL)
-    monkeypatch.setattr(worker_move, "_targets", {URL: own})
-    return own
+    catalog = ServerCatalog(client, "pictures", URL)
+    monkeypatch.setattr(worker_move, "_targets", {URL: catalog})
+    return catalog
 
 
 @pytest.fixture
@@ -67,23 +68,14 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> Settings:
             raise {"WrongUse": WrongUse}.get(question.answer["kind"], DarkroomError)(question.answer["error"])
         return question.answer["value"]
 
-    class Attached:
-        def __init__(self, settings: Settings) -> None: ...
-        def __enter__(self) -> "Attached":
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
     monkeypatch.setattr(producer_move, "Question", Ask)
     monkeypatch.setattr(producer_move, "wait_for", wait_for)
-    monkeypatch.setattr(producer_move, "attached", Attached)
     return load_settings()
 
 
 def moved(settings: Settings) -> Moved:
-    reports: list[Moved] = []
-    move(URL, settings, Console(file=StringIO()), reports.append)
-    return reports[0]
+    check_target(URL, settings)
+    return move(URL, Stack(settings), Console(file=StringIO()))
 
 
 def pages(catalog: Catalog) -> dict[str, tuple[list[float], dict[str, Any]]]:
@@ -144,7 +136,7 @@ def test_there_is_nothing_to_move_in_an_empty_collection(
 )
 def test_an_address_that_is_none_or_holds_a_password_is_refused(url: str, embedded: Settings) -> None:
     with pytest.raises(WrongUse, match="--to ") as caught:
-        move(url, embedded, Console(file=StringIO()), lambda moved: None)
+        check_target(url, embedded)
     assert "pa55" not in str(caught.value)
 
 

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 import pytest
 
 from settings.errors import WrongUse
-from workers.storage.where import MOST_VALUES, In, Is, Like, Where, spelled_out
+from workers.storage.where import MAX_VALUES, In, Is, Like, Where, expand_patterns
 
 LENSES = ["EF50mm f/1.8 STM", "[kit] 18-55mm", "18-55mm", "Äußerst 50"]
 
 
-def values(field: str, most: int) -> Iterable[object]:
+def values(field: str, limit: int) -> Iterable[object]:
     assert field == "lens"
-    return [*LENSES, 7][:most]
+    return [*LENSES, 7][:limit]
 
 
 @pytest.mark.parametrize(
@@ -29,24 +29,24 @@ def values(field: str, most: int) -> Iterable[object]:
 def test_a_pattern_becomes_the_texts_that_match_it(patterns: list[str], matching: list[str]) -> None:
     other = Is("format", "PNG")
     for where in (Where([other], [Like("lens", patterns)], []), Where([], [], [Like("lens", patterns), other])):
-        spelled = spelled_out(where, values)
-        assert spelled is not None
+        expanded = expand_patterns(where, values)
+        assert expanded is not None
         expected = In("lens", list(matching))
-        assert expected in [*spelled.any, *spelled.none]
-        assert other in [*spelled.all, *spelled.none]
+        assert expected in [*expanded.any, *expanded.none]
+        assert other in [*expanded.all, *expanded.none]
 
 
 def test_without_patterns_no_value_is_asked_for() -> None:
-    def never(field: str, most: int) -> Iterable[object]:
+    def never(field: str, limit: int) -> Iterable[object]:
         raise AssertionError
 
-    assert spelled_out(None, never) is None
+    assert expand_patterns(None, never) is None
     where = Where([Is("format", "PNG")], [], [])
-    assert spelled_out(where, never) == where
+    assert expand_patterns(where, never) == where
 
 
 def test_a_field_of_too_many_values_is_refused_by_name() -> None:
     with pytest.raises(WrongUse, match=r"sha256 has more than 20,000 different values"):
-        spelled_out(
-            Where([Like("sha256", ["a*"])], [], []), lambda field, most: [str(n) for n in range(MOST_VALUES + 1)]
+        expand_patterns(
+            Where([Like("sha256", ["a*"])], [], []), lambda field, limit: [str(n) for n in range(MAX_VALUES + 1)]
         )

@@ -21,11 +21,11 @@ def edge_filter(where: Where | None) -> Filter | None:
     """The engine's filter for `where`; None for no filter."""
     if where is None:
         return None
-    # An empty `should` would ask for one of nothing.
+    # An empty `should` would match nothing.
     return Filter(
-        must=[_condition(each) for each in where.all],
-        should=[_condition(each) for each in where.any] or None,
-        must_not=[_condition(each) for each in where.none],
+        must=[_condition(condition) for condition in where.all],
+        should=[_condition(condition) for condition in where.any] or None,
+        must_not=[_condition(condition) for condition in where.none],
     )
 
 
@@ -38,7 +38,7 @@ def _condition(condition: Condition) -> FieldCondition | IsEmptyCondition | Filt
         case Prefix(field, start):
             return FieldCondition(field, match=MatchPrefix(start))
         case Like(field):
-            raise AssertionError(f"the patterns for {field} were not spelled out")
+            raise AssertionError(f"the patterns for {field} were not expanded")
         case Between(field, start, end):
             return FieldCondition(field, range=RangeFloat(gte=start, lt=end))
         case During(field, since, until):

@@ -1,10 +1,10 @@
-"""The folder of an embedded collection: who owns it, what it was made for, how it comes to be, and its synced log."""
+"""The folder of an embedded collection: its lock, its info file, its creation and removal, and its write-ahead log."""
 
 import fcntl
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from threading import Lock
 
@@ -23,7 +23,7 @@ from qdrant_edge import (
 )
 
 from settings.errors import ServiceMissing
-from workers.storage.catalog import INDEXES, CatalogFull
+from workers.storage.catalog import INDEXES, CatalogFull, CollectionInfo
 
 SEGMENT_POINTS = 20_000
 _SCHEMA = {
@@ -35,23 +35,16 @@ _SCHEMA = {
 }
 
 
-@dataclass(frozen=True)
-class About:
-    """What a collection was made for."""
-
-    dim: int
-    clip_model: str
-    schema: int = 1
-
-
 class CollectionFolder:
-    """`root/name`, owned by one process; raises ServiceMissing where another one has it or it cannot be written."""
+    """`root/name`, owned by one process; raises ServiceMissing if another process owns it or it cannot be written."""
 
     def __init__(self, root: Path, name: str) -> None:
         self.path = root / name
+        # The name of a collection never begins with a dot, so this is never the folder of another one.
+        self._dropped = root / f".{name}.dropped"
         try:
             root.mkdir(parents=True, exist_ok=True)
-            # The engine's own lock exists only once there is a shard, and this one also covers making it.
+            # The engine has a lock only once a shard exists; this one also covers the creation of the shard.
             self._lock = open(root / f"{name}.lock", "w")  # noqa: SIM115
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -66,10 +59,10 @@ class CollectionFolder:
         """Let another process have the folder."""
         self._lock.close()
 
-    def about(self) -> About | None:
-        """What the collection was made for, None while there is none."""
+    def read_info(self) -> CollectionInfo | None:
+        """What the collection was created for, None before it exists."""
         try:
-            return About(**json.loads((self.path / "about.json").read_text()))
+            return CollectionInfo(**json.loads((self.path / "about.json").read_text()))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError) as error:
@@ -78,11 +71,11 @@ class CollectionFolder:
             ) from error
 
     def free_bytes(self) -> int:
-        """Bytes left on the disk for this user."""
+        """Bytes on the disk that this user may still write."""
         return shutil.disk_usage(self.path.parent).free
 
     def require_space(self, reserve: int) -> None:
-        """Raise CatalogFull unless `reserve` bytes are left."""
+        """Raise CatalogFull unless at least `reserve` bytes are free."""
         free = self.free_bytes()
         if free < reserve:
             raise CatalogFull(
@@ -94,49 +87,47 @@ class CollectionFolder:
         """The shard, with every payload index it should have."""
         try:
             shard = EdgeShard.load(str(self.path / "shard"))
-        except Exception as error:  # the engine raises nothing more special
+        except Exception as error:  # the engine raises no more specific error
             raise ServiceMissing(f"The catalog {self.path} cannot be opened ({error}).") from error
-        # A kill during optimisation leaves its unfinished segments here, and nothing else removes them.
+        # A process that is killed while optimising leaves unfinished segments here, and the engine never removes them.
         shutil.rmtree(self.path / "shard" / "temp_segments", ignore_errors=True)
         _add_indexes(shard)
         return shard
 
-    def create(self, about: About) -> None:
-        """Make the collection, whole or not at all, whenever the process may die."""
+    def create(self, info: CollectionInfo) -> None:
+        """Create the collection atomically: if the process is killed meanwhile, there is none."""
         new = self.path.with_name(self.path.name + ".new")
         try:
-            for left in (new, self.path.with_name(f".{self.path.name}.dropped")):
-                shutil.rmtree(left, ignore_errors=True)
+            for leftover in (new, self._dropped):
+                shutil.rmtree(leftover, ignore_errors=True)
             (new / "shard").mkdir(parents=True)
-            shard = EdgeShard.create(str(new / "shard"), _config(about.dim))
+            shard = EdgeShard.create(str(new / "shard"), _config(info.dim))
             _add_indexes(shard)
             shard.flush()
             shard.close()
             with (new / "about.json").open("w") as file:
-                json.dump(asdict(about), file)
+                json.dump(asdict(info), file)
                 file.flush()
                 os.fsync(file.fileno())
             sync_folder(new)
             new.rename(self.path)
             sync_folder(self.path.parent)
-        except Exception as error:  # the engine raises nothing more special
+        except Exception as error:  # the engine raises no more specific error
             raise ServiceMissing(f"The catalog {self.path} cannot be made ({error}).") from error
 
     def remove(self) -> None:
-        """Remove the collection, at once and durably, whenever the process may die; its lock is kept."""
-        # The name of a collection never begins with a dot, so this one cannot be another's.
-        gone = self.path.with_name(f".{self.path.name}.dropped")
+        """Remove the collection atomically and durably; the lock is kept."""
         try:
-            shutil.rmtree(gone, ignore_errors=True)
-            self.path.rename(gone)
+            shutil.rmtree(self._dropped, ignore_errors=True)
+            self.path.rename(self._dropped)
             sync_folder(self.path.parent)
         except OSError as error:
             raise ServiceMissing(f"The catalog {self.path} cannot be removed ({error.strerror}).") from error
-        shutil.rmtree(gone, ignore_errors=True)
+        shutil.rmtree(self._dropped, ignore_errors=True)
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to disk."""
+    """Write the directory entries of a folder to disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -146,40 +137,43 @@ def sync_folder(folder: Path) -> None:
 
 def _config(dim: int) -> EdgeConfig:
     kilobytes = max(1, SEGMENT_POINTS * dim * 4 // 1024)
-    # Bounded segments are never merged into larger ones, so a step of upkeep stays a step.
-    bounds = EdgeOptimizersConfig(max_segment_size=kilobytes, indexing_threshold=max(1, kilobytes // 2))
-    return EdgeConfig(vectors=EdgeVectorParams(size=dim, distance=Distance.Cosine), optimizers=bounds)
+    # Segments of this size are never merged into larger ones, so a step of maintenance stays short.
+    optimizers = EdgeOptimizersConfig(max_segment_size=kilobytes, indexing_threshold=max(1, kilobytes // 2))
+    return EdgeConfig(vectors=EdgeVectorParams(size=dim, distance=Distance.Cosine), optimizers=optimizers)
 
 
 def _add_indexes(shard: EdgeShard) -> None:
-    there = shard.info().payload_schema
+    existing = shard.info().payload_schema
     for field, kind in INDEXES.items():
-        if field not in there:
-            # Links for each payload value in the HNSW graph make it ten times slower to build.
+        if field not in existing:
+            # With links for each payload value the HNSW graph takes ten times longer to build.
             shard.update(UpdateOperation.create_field_index(field, _SCHEMA[kind](enable_hnsw=False)))
 
 
 class WriteAheadLog:
     """The log of a shard in `folder`.
 
-    The engine writes every operation to its log before it applies it, and replays the log when it loads a shard, but
-    only its flush() brings anything to disk, with some 190 fsyncs for our payload indexes: 0.7 s a batch on a disk that
-    takes 4 ms for one. Syncing the log itself is as durable, as it is on a Qdrant server, and takes a few milliseconds.
+    The engine writes every operation to its log before it applies it, and replays the log when it loads a shard. But
+    only its flush() syncs to disk, with some 190 fsyncs for our payload indexes: 0.7 s a batch on a disk that takes
+    4 ms for one. Syncing only the log is as durable, and takes a few milliseconds; a Qdrant server does the same.
+
+    The engine has no call for this, so the names of the log's files are known here: "open-*" is a segment that may
+    still be written; any other file is synced once. docs/architecture.md lists the names.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._names: set[str] = set()
+        self._synced_names: set[str] = set()
         self._lock = Lock()
         self._written = self._synced = 0
 
-    def note(self) -> int:
-        """Say that an operation is in the log; returns its number. To be called in the order of the operations."""
+    def count_operation(self) -> int:
+        """Call it after each operation, in their order; returns the number of the operation, for `sync`."""
         self._written += 1
         return self._written
 
     def sync(self, number: int) -> None:
-        """Return when operation `number` is on disk; those who wait meanwhile share a turn. Operations may run."""
+        """Return when operation `number` is on disk; callers that wait at the same time share one sync."""
         with self._lock:
             if self._synced >= number:
                 return
@@ -189,11 +183,11 @@ class WriteAheadLog:
             self._synced = written
 
     def _sync_files(self) -> bool:
-        """Bring all that is in the log to disk; False where a file was renamed or removed meanwhile."""
+        """Write the whole log to disk; False if one of its files was renamed or removed meanwhile."""
         names = {name for name in os.listdir(self._folder) if not name.startswith(".")}
         for name in names:
-            # A segment that is full is renamed and never written again.
-            if name.startswith("open-") or name not in self._names:
+            # A full segment is renamed and never written again.
+            if name.startswith("open-") or name not in self._synced_names:
                 try:
                     descriptor = os.open(self._folder / name, os.O_RDONLY)
                 except FileNotFoundError:
@@ -202,7 +196,7 @@ class WriteAheadLog:
                     os.fsync(descriptor)
                 finally:
                     os.close(descriptor)
-        if names != self._names:
+        if names != self._synced_names:
             sync_folder(self._folder)
-        self._names = names
+        self._synced_names = names
         return True

@@ -9,11 +9,11 @@ def server_filter(where: Where | None) -> models.Filter | None:
     """The client's filter for `where`; None for no filter."""
     if where is None:
         return None
-    # An empty `should` would ask for one of nothing.
+    # An empty `should` would match nothing.
     return models.Filter(
-        must=[_condition(each) for each in where.all],
-        should=[_condition(each) for each in where.any] or None,
-        must_not=[_condition(each) for each in where.none],
+        must=[_condition(condition) for condition in where.all],
+        should=[_condition(condition) for condition in where.any] or None,
+        must_not=[_condition(condition) for condition in where.none],
     )
 
 
@@ -26,7 +26,7 @@ def _condition(condition: Condition) -> models.FieldCondition | models.IsEmptyCo
         case Prefix(field, start):
             return models.FieldCondition(key=field, match=models.MatchPrefix(prefix=start))
         case Like(field):
-            raise AssertionError(f"the patterns for {field} were not spelled out")
+            raise AssertionError(f"the patterns for {field} were not expanded")
         case Between(field, start, end):
             return models.FieldCondition(key=field, range=models.Range(gte=start, lt=end))
         case During(field, since, until):

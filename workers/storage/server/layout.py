@@ -1,4 +1,4 @@
-"""How a collection is laid out on a Qdrant server: nodes, memory or disk, precision, and its payload indexes."""
+"""The layout of a collection on a Qdrant server: shards, memory or disk, quantization, and its payload indexes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,28 +19,28 @@ _SCHEMA: dict[str, models.PayloadSchemaType | Any] = {
 }
 
 
-def add_indexes(client: QdrantClient, collection: str, ask: Callable[[Callable[[], Any]], Any]) -> None:
-    """Create the indexes that the collection lacks; `ask` makes each call and says what its errors mean."""
-    there = ask(lambda: client.get_collection(collection)).payload_schema
-    for field in INDEXES.keys() - there.keys():
-        ask(partial(client.create_payload_index, collection, field, _SCHEMA[INDEXES[field]]))
+def add_indexes(client: QdrantClient, collection: str, call: Callable[[Callable[[], Any]], Any]) -> None:
+    """Create the indexes that the collection lacks; `call` makes each request and translates its errors."""
+    existing = call(lambda: client.get_collection(collection)).payload_schema
+    for field in INDEXES.keys() - existing.keys():
+        call(partial(client.create_payload_index, collection, field, _SCHEMA[INDEXES[field]]))
 
 
-# The quantized vectors find more candidates than are wanted; their full vectors then decide.
+# So many times more candidates are searched by quantized vectors; the full vectors then select among them.
 OVERSAMPLING = 3.0
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The settings of a new collection; None for `shards` leaves their number to the server."""
+    """The options of a new collection; if `shards` is None, the server decides their number."""
 
     shards: int | None = None
     replication: int = 1
     on_disk: bool = False
     quantization: Literal["none", "scalar", "binary"] = "none"
 
-    def of_new(self, dim: int, clip_model: str) -> dict[str, Any]:
-        """What to create a collection for vectors of `dim` numbers of a model with, as the client takes it."""
+    def create_options(self, dim: int, clip_model: str) -> dict[str, Any]:
+        """The arguments with which the client creates a collection for vectors of `dim` numbers of a model."""
         return {
             "metadata": {"clip_model": clip_model, "schema": 1},
             "vectors_config": models.VectorParams(size=dim, distance=models.Distance.COSINE, on_disk=self.on_disk),
@@ -51,15 +51,15 @@ class Layout:
             "quantization_config": self._quantization(),
         }
 
-    def of_search(self) -> models.SearchParams | None:
-        """How to search: over quantized vectors with a second look at the full ones."""
+    def search_params(self) -> models.SearchParams | None:
+        """The parameters of a search: over quantized vectors, then rescored by the full ones."""
         if self.quantization == "none":
             return None
-        look = models.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
-        return models.SearchParams(quantization=look)
+        quantization = models.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
+        return models.SearchParams(quantization=quantization)
 
     def _quantization(self) -> models.ScalarQuantization | models.BinaryQuantization | None:
-        # The small vectors stay in memory, whichever place the full ones have: that is what they are for.
+        # The quantized vectors stay in memory even if the full ones lie on disk: that makes the search fast.
         if self.quantization == "scalar":
             scalar = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=0.99, always_ram=True)
             return models.ScalarQuantization(scalar=scalar)
@@ -70,5 +70,6 @@ class Layout:
 
 def layout_of(settings: Settings) -> Layout:
     """The layout that [qdrant] asks for."""
-    own = settings.qdrant
-    return Layout(None if own.shards == "auto" else own.shards, own.replication, own.on_disk, own.quantization)
+    qdrant = settings.qdrant
+    shards = None if qdrant.shards == "auto" else qdrant.shards
+    return Layout(shards, qdrant.replication, qdrant.on_disk, qdrant.quantization)

@@ -9,6 +9,7 @@ from qdrant_client import models
 from settings import Settings, load_settings
 from tests.workers.storage.pictures import DIM, MODEL
 from tests.workers.storage.server.recording_server import recording_server
+from workers.storage.catalog import CollectionInfo
 from workers.storage.server.catalog import ServerCatalog
 from workers.storage.server.connection import connect, server_version
 from workers.storage.server.layout import Layout, layout_of
@@ -57,16 +58,16 @@ def test_a_large_collection_is_spread_copied_and_kept_on_disk() -> None:
 )
 def test_quantized_vectors_stay_in_memory_and_searches_look_twice(quantization: str, config: dict[str, Any]) -> None:
     assert created(quantization=quantization, on_disk=True)["quantization_config"] == config
-    search = Layout(quantization=quantization).of_search()  # type: ignore[arg-type]
+    search = Layout(quantization=quantization).search_params()  # type: ignore[arg-type]
     assert search is not None
     assert search.quantization == models.QuantizationSearchParams(rescore=True, oversampling=3.0)
-    assert Layout().of_search() is None
+    assert Layout().search_params() is None
 
 
 def test_the_second_look_goes_over_the_wire(monkeypatch: pytest.MonkeyPatch) -> None:
     with recording_server() as server:
         catalog = ServerCatalog(connect(settings(server.url)), "pictures", "the server", Layout(quantization="scalar"))
-        monkeypatch.setattr(catalog, "_held", lambda: (DIM, MODEL))
+        monkeypatch.setattr(catalog, "_collection_info", lambda: CollectionInfo(DIM, MODEL))
         catalog.search(np.ones(DIM, np.float32), 5)
         catalog.close()
         sent = server.sent("POST", "/collections/pictures/points/query")

@@ -1,6 +1,4 @@
-"""What a map does in the browser: it draws the points, moves with mouse or finger, and shows what lies under it."""
-
-SCRIPT = r"""
+// Draws the points, moves with the mouse or a finger, and shows what lies under it.
 "use strict";
 const data = JSON.parse(document.getElementById("data").textContent);
 const bytes = text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
@@ -197,4 +195,3 @@ addEventListener("resize", fit);
 dark.addEventListener("change", paint);
 // At once, and not only with the next frame, which a browser may hold back.
 fit(); paint(); draw();
-"""

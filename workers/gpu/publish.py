@@ -1,63 +1,84 @@
-"""Finished files on their way to storage: what is stored of each, and one message for those of one job."""
+"""Publishes computed files to the storage queue: what is stored of each file, and one message a job."""
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pictures.picture import LoadError
 from pictures.uris import name_of
 from tasks.checkpoint import PREPROCESSING
 from tasks.messages import SCHEMA, FilesMessage, PointsMessage
-from workers.gpu.delivery import Finished, Work
+from workers.gpu.delivery import FileState
 
-# Facts that belong to the bytes of a file, and so hold for every copy of it.
+# Facts that depend on the bytes of a file only, so they are the same for every copy of it.
 CONTENT_FACTS = (
     *("format", "width", "height", "taken_at", "camera", "lens", "exposure", "aperture", "iso", "focal_length", "gps"),
     *("title", "description", "keywords"),
 )
 
 
-def finish(message: FilesMessage, work: Work, clip_model: str, blip_model: str | None) -> Finished:
-    """The row of one file whose results are all there; raises what the models raised, LoadError for a bad vector.
+@dataclass
+class PointRow:
+    """One file as a row of a PointsMessage."""
 
-    `blip_model` names who wrote the caption, if the work has one of its own.
+    job: str
+    number: int
+    vector: NDArray[np.float32]
+    payload: dict[str, Any]
+    embedded: bool
+    captioned: bool
+
+    @property
+    def reused(self) -> bool:
+        """True when no model computed anything for the file."""
+        return not (self.embedded or self.captioned)
+
+
+def point_row(message: FilesMessage, state: FileState, clip_model: str, blip_model: str | None) -> PointRow:
+    """The row of one file whose futures are all done; raises what the models raised, LoadError for a bad vector.
+
+    `blip_model` is the name of the caption model, used when the file has a new caption.
     """
-    known, picture = work.known.result(), work.picture
+    known, picture = state.known.result(), state.picture
     if picture is not None:
         facts = {"format": picture.format, "width": picture.width, "height": picture.height, **picture.facts}
     else:
         assert known is not None
         facts = {name: known.payload[name] for name in (*CONTENT_FACTS, "bytes") if name in known.payload}
-    if work.caption is not None:
-        facts["caption"], facts["blip_model"] = work.caption.result(), blip_model
+    if state.caption is not None:
+        facts["caption"], facts["blip_model"] = state.caption.result(), blip_model
     elif known is not None and known.payload.get("caption") is not None:
         facts["caption"], facts["blip_model"] = known.payload["caption"], known.payload.get("blip_model")
-    if work.vector is not None:
-        vector = work.vector.result()
+    if state.vector is not None:
+        vector = state.vector.result()
     else:
         assert known is not None
         vector = known.vector
     if not np.isfinite(vector).all():
-        # Refused here, where it stands alone: the collection would refuse the whole batch that it travels in.
+        # Refused here, where only this file fails: the collection would refuse the whole batch.
         raise LoadError("model", "its embedding has numbers that are not finite")
     payload = {
-        "uri": work.item.uri,
+        "uri": state.item.uri,
         "root": message.root,
-        "name": name_of(work.item.uri),
-        "sha256": work.content.sha256,
-        "mtime": work.content.mtime,
+        "name": name_of(state.item.uri),
+        "sha256": state.content.sha256,
+        "mtime": state.content.mtime,
         **facts,
         "clip_model": clip_model,
         "preprocessing": PREPROCESSING,
         "indexed_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "schema": SCHEMA,
     }
-    return Finished(message.job, work.item.number, vector, payload, work.vector is not None, work.caption is not None)
+    embedded, captioned = state.vector is not None, state.caption is not None
+    return PointRow(message.job, state.item.number, vector, payload, embedded, captioned)
 
 
-class Sender:
-    """Makes rows of finished files and publishes them; the models are given by name, `blip_model` if there is one.
+class PointsPublisher:
+    """Makes the rows of computed files and publishes them; `blip_model` is None where no captions are written.
 
     `publish` sends one PointsMessage and returns when the broker has it; `count` notes how many files of a job a model
     embedded and captioned.
@@ -77,25 +98,25 @@ class Sender:
         self._publish = publish
         self._count = count
 
-    def send(self, batch: Sequence[tuple[FilesMessage, Work]]) -> list[Exception | None]:
-        """Publish these files; returns for each the error that keeps it alone back, None where it is on its way."""
-        jobs: dict[str, list[Finished]] = {}
+    def publish(self, batch: Sequence[tuple[FilesMessage, FileState]]) -> list[Exception | None]:
+        """Publish these files; returns for each the error that it failed with, or None once it is published."""
+        rows_of_jobs: dict[str, list[PointRow]] = {}
         errors: list[Exception | None] = []
-        for message, work in batch:
+        for message, state in batch:
             try:
-                row = finish(message, work, self._clip_model, self._blip_model)
-            except Exception as error:  # whatever a model raised over this file
+                row = point_row(message, state, self._clip_model, self._blip_model)
+            except Exception as error:  # whatever a model raised for this file
                 errors.append(error)
             else:
                 errors.append(None)
-                jobs.setdefault(message.job, []).append(row)
-        for job, rows in jobs.items():
-            # Before the points are on their way, so that a finished job has the whole count.
+                rows_of_jobs.setdefault(message.job, []).append(row)
+        for job, rows in rows_of_jobs.items():
+            # Counted before the points are published, so that the count of a finished job is complete.
             self._count(job, sum(row.embedded for row in rows), sum(row.captioned for row in rows))
             self._publish(self._message(job, rows))
         return errors
 
-    def _message(self, job: str, rows: Sequence[Finished]) -> PointsMessage:
+    def _message(self, job: str, rows: Sequence[PointRow]) -> PointsMessage:
         return PointsMessage(
             job=job,
             clip_model=self._clip_model,

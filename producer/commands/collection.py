@@ -1,0 +1,126 @@
+"""The commands on the collection as a whole: `stats`, `export`, `map`, `prune` and `move`."""
+
+from pathlib import Path
+
+import click
+
+from producer.commands.options import STDERR, STDOUT, as_json_option, print_json, print_line, where_option
+
+
+@click.command()
+@as_json_option
+def stats(as_json: bool) -> None:
+    """Show what the collection holds: formats, years, cameras, lenses, folders, and the words of its captions.
+
+    \b
+    Example: python -m producer stats
+    """
+    from producer.client import Darkroom
+    from producer.collection.stats import print_stats
+
+    with Darkroom(console=STDERR) as darkroom:
+        counts = darkroom.stats()
+        if as_json:
+            print_json(counts.to_dict())
+        else:
+            print_stats(counts, STDOUT)
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@where_option
+@as_json_option
+def export(file: Path, conditions: tuple[str, ...], as_json: bool) -> None:
+    """Write the collection to FILE: .parquet with the vectors, .csv or .jsonl without them.
+
+    \b
+    Example: python -m producer export pictures.parquet
+             python -m producer export 2024.csv --where taken=2024
+    """
+    from producer.client import Darkroom
+
+    with Darkroom(console=STDERR) as darkroom:
+        exported = darkroom.export(file, where=conditions)
+        if as_json:
+            print_json(exported.to_dict())
+        else:
+            print_line(f"{exported.points:,} points in {exported.file}, {exported.bytes:,} bytes.")
+
+
+@click.command("map")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "-n", "--limit", default=100_000, show_default=True, type=click.IntRange(1, 100_000), help="How many pictures."
+)
+@click.option("--open", "opened", is_flag=True, help="Show the page in the browser.")
+@as_json_option
+def map_(file: Path, limit: int, opened: bool, as_json: bool) -> None:
+    """Draw the whole collection on one page, FILE.html: pictures that look alike lie close together.
+
+    \b
+    Example: python -m producer map pictures.html --open
+    """
+    from producer.client import Darkroom
+    from producer.pages.html_file import open_page
+
+    with Darkroom(console=STDERR) as darkroom:
+        drawn = darkroom.map(file, limit)
+        if as_json:
+            print_json(drawn.to_dict())
+        else:
+            of = f" of {drawn.of:,}" if drawn.of > drawn.points else ""
+            print_line(f"{drawn.points:,}{of} pictures in {drawn.file}, {drawn.bytes / 1e6:.1f} MB.")
+        if opened and not open_page(Path(drawn.file)):
+            STDERR.print("No browser could be opened: open the page by hand.")
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Show which files are gone and remove nothing.")
+@click.option("--force", is_flag=True, help="Remove them also where DIRECTORY is away or empty, or most is gone.")
+@as_json_option
+def prune(directory: Path, dry_run: bool, force: bool, as_json: bool) -> None:
+    """Remove from the collection what is gone below DIRECTORY; pictures on disk are never touched.
+
+    \b
+    A folder that is not there or empty is refused, for that is how a disk looks that is not mounted.
+    Example: python -m producer prune ~/Pictures --dry-run
+    """
+    from producer.client import Darkroom
+    from producer.formatting import brief
+
+    with Darkroom(console=STDERR) as darkroom:
+        pruned = darkroom.prune(directory, dry_run=dry_run, force=force)
+        if as_json:
+            print_json(pruned.to_dict())
+            return
+        for uri in pruned.uris:
+            print_line(brief(uri))
+        done = "nothing is gone"
+        if pruned.gone:
+            done = f"{pruned.gone:,} are gone, nothing was removed" if dry_run else f"{pruned.removed:,} removed"
+        unsure = f" ({pruned.unsure:,} could not be looked at and were kept)" if pruned.unsure else ""
+        print_line(f"{pruned.checked:,} files of the collection below {pruned.folder}: {done}{unsure}.")
+
+
+@click.command()
+@click.option("--to", "url", required=True, metavar="URL", help="The address of the Qdrant server.")
+@as_json_option
+def move(url: str, as_json: bool) -> None:
+    """Copy the embedded collection to a Qdrant server.
+
+    The key of the server comes from the settings (DARKROOM__QDRANT__API_KEY), and so does the layout of the new
+    collection. Nothing is removed here; a move that was interrupted goes on where it was.
+
+    \b
+    Example: python -m producer move --to http://host:6333
+    """
+    from producer.client import Darkroom
+    from producer.collection.move import print_moved
+
+    with Darkroom(console=STDERR) as darkroom:
+        moved = darkroom.move(url)
+        if as_json:
+            print_json(moved.to_dict())
+        else:
+            print_moved(moved, darkroom.settings, STDOUT)
