@@ -10,8 +10,9 @@
 Importing this package loads nothing; a name is loaded when it is first used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+# No module is imported here, not even typing: `python -m producer` runs this file while the working directory is still
+# on the path, where a typing.py of somebody else's may lie.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from producer.client import Darkroom
@@ -73,9 +74,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'producer' has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(_HOMES[name]), name)
 
 
