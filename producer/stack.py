@@ -16,9 +16,8 @@ from settings.errors import ServiceMissing
 from settings.extras import install_hint
 from tasks.broker import explain, redis_url
 from tasks.locks import FileLock, acquire, is_held, is_used, read_note
-from tasks.log_file import error_line, rotate
 from tasks.registry import STOP_NOW, faults, ready, stack_key
-from tasks.stack_paths import StackPaths, stack_paths
+from tasks.stack_paths import StackPaths, error_line, rotate, stack_paths
 
 ANSWER_SECONDS = 3.0
 STARTUP_SECONDS = 180.0

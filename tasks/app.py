@@ -54,6 +54,9 @@ def make_app(settings: Settings) -> Celery:
         redis_socket_timeout=60,
         # redis-py refuses this option for a Unix socket.
         redis_socket_keepalive=not url.startswith("unix://"),
+        # Not kombu's names: another Celery application on this database would get our broadcasts, and we its.
+        control_exchange="darkroom.control",
+        event_exchange="darkroom.events",
         task_serializer="msgpack",
         result_serializer="msgpack",
         accept_content=["msgpack", "json"],

@@ -5,6 +5,10 @@ EMBED = "embed"  # GPU, interactive: text or picture to embedding
 POINTS = "points"  # writes to Qdrant
 QUERIES = "queries"  # reads from Qdrant
 QUEUES = (FILES, EMBED, POINTS, QUERIES)
+# Messages in the hands of workers: by tag, by the time of their lease, and the lock of who restores them.
+UNACKED = "darkroom.unacked"
+UNACKED_INDEX = "darkroom.unacked_index"
+UNACKED_MUTEX = "darkroom.unacked_mutex"
 INGEST = "ingest"  # folders that other programs send for an ingest
 
 

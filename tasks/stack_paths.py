@@ -1,6 +1,7 @@
-"""The paths of the local stack: its data, its logs, and a short runtime folder for the socket and the locks."""
+"""The files of the local stack: its data, a short runtime folder for the socket and the locks, the logs of children."""
 
 import hashlib
+import json
 import os
 import tempfile
 from dataclasses import dataclass
@@ -8,6 +9,10 @@ from pathlib import Path
 
 from settings import Settings
 from settings.errors import ServiceMissing
+
+MAX_LOG_BYTES = 10_000_000
+TAIL_BYTES = 65_536
+ERROR = "error: "
 
 
 @dataclass(frozen=True)
@@ -76,3 +81,44 @@ def stack_paths(settings: Settings) -> StackPaths:
     if len(str(parent)) > 60 or not parent.is_dir():
         parent = Path("/tmp")
     return StackPaths(data=data, runtime=parent / f"darkroom-{os.getuid()}" / key)
+
+
+def rotate(path: Path) -> int:
+    """Move a log that is too long to `<name>.1`, replacing that; returns the size of `path`, where new lines begin."""
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return 0
+    if size <= MAX_LOG_BYTES:
+        return size
+    path.replace(path.with_name(path.name + ".1"))
+    return 0
+
+
+def error_line(path: Path, start: int = 0) -> str:
+    """The sentence of the last line `error: ...` after byte `start`, or an empty text."""
+    return next((line.removeprefix(ERROR) for line in reversed(_lines(path, start)) if line.startswith(ERROR)), "")
+
+
+def last_line(path: Path, start: int = 0) -> str:
+    """The last line after byte `start` that is not empty, or an empty text."""
+    return next((line for line in reversed(_lines(path, start)) if line), "")
+
+
+def _message(line: str) -> str:
+    """The message of a line in JSON; any other line as it is."""
+    if not line.startswith("{"):
+        return line
+    try:
+        return str(json.loads(line)["message"])
+    except (ValueError, LookupError, TypeError):
+        return line
+
+
+def _lines(path: Path, start: int) -> list[str]:
+    try:
+        with path.open("rb") as file:
+            file.seek(max(start, path.stat().st_size - TAIL_BYTES))
+            return [_message(line.strip()) for line in file.read().decode("utf-8", "replace").splitlines()]
+    except FileNotFoundError:
+        return []

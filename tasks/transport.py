@@ -7,7 +7,6 @@ tests/tasks/test_private_names.py fails with a sentence when a new release of ko
 import json
 import logging
 import threading
-import time
 from collections import deque
 from contextlib import suppress
 from queue import Empty
@@ -15,11 +14,12 @@ from typing import Any
 
 from kombu.transport import redis as kombu_redis
 from kombu.transport import virtual
-from kombu.utils.json import loads
+from kombu.utils.json import dumps, loads
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
-from tasks.queues import QUEUES
+from tasks.queues import QUEUES, UNACKED, UNACKED_INDEX, UNACKED_MUTEX
+from tasks.transport_scripts import EXPIRED, POP, RECORD, RENEW
 
 log = logging.getLogger("darkroom.transport")
 
@@ -29,33 +29,7 @@ COLLECT_SECONDS = 0.005
 # How long to wait before acknowledgements are sent again to a Redis that is away.
 RETRY_SECONDS = 0.5
 
-# Pops messages and records in the same step that this worker holds them, so that a kill in between loses none.
-# KEYS: unacked, unacked_index, queue, queue, ...; ARGV: the maximum number of messages, the time.
-# An entry that is no message stays in its queue, where `_brpop_read` drops it.
-_POP = """
-local function fields(raw)
-  local properties = cjson.decode(raw)['properties']
-  local info = properties['delivery_info']
-  return properties['delivery_tag'], cjson.encode(info['exchange']), cjson.encode(info['routing_key'])
-end
-local popped = {}
-for i = 3, #KEYS do
-  while #popped < 2 * tonumber(ARGV[1]) do
-    local raw = redis.call('RPOP', KEYS[i])
-    if not raw then break end
-    local valid, tag, exchange, routing_key = pcall(fields, raw)
-    if not valid or type(tag) ~= 'string' then
-      redis.call('RPUSH', KEYS[i], raw)
-      return popped
-    end
-    redis.call('ZADD', KEYS[2], ARGV[2], tag)
-    redis.call('HSET', KEYS[1], tag, '[' .. raw .. ', ' .. exchange .. ', ' .. routing_key .. ']')
-    popped[#popped + 1] = KEYS[i]
-    popped[#popped + 1] = raw
-  end
-end
-return popped
-"""
+RESTORED_AT_ONCE = 1000
 
 
 class QoS(kombu_redis.QoS):
@@ -67,7 +41,7 @@ class QoS(kombu_redis.QoS):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Tags of messages that `_POP` has recorded in Redis already.
+        # Tags of messages that `POP` has recorded in Redis already.
         self.recorded: set[str] = set()
         self._acknowledged: deque[str] = deque()
         self._has_acknowledged = threading.Event()
@@ -77,12 +51,47 @@ class QoS(kombu_redis.QoS):
         threading.Thread(target=self._renew_leases, name="lease", daemon=True).start()
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """Hold a message that was delivered, and record it in Redis unless `_POP` has done that."""
+        """Hold a message that was delivered, and record it in Redis unless `POP` has done that."""
         if delivery_tag in self.recorded:
             self.recorded.discard(delivery_tag)
             virtual.QoS.append(self, message, delivery_tag)
         else:
-            super().append(message, delivery_tag)
+            info = message.delivery_info
+            entry = dumps([message._raw, info["exchange"], info["routing_key"]])
+            with self.channel.conn_or_acquire() as client:
+                record = client.register_script(RECORD)
+                record(keys=[self.unacked_key, self.unacked_index_key], args=[delivery_tag, entry])
+            virtual.QoS.append(self, message, delivery_tag)
+
+    def restore_visible(self, start: int = 0, num: int | None = None, interval: int = 10) -> None:
+        """Put messages whose lease has run out back into their queues, unless another worker does it just now."""
+        try:
+            with (
+                self.channel.conn_or_acquire() as client,
+                kombu_redis.Mutex(client, self.unacked_mutex_key, self.unacked_mutex_expire),
+            ):
+                expired = client.register_script(EXPIRED)
+                for tag in expired(
+                    keys=[self.unacked_index_key], args=[self.visibility_timeout, num or RESTORED_AT_ONCE]
+                ):
+                    self.restore_by_tag(tag, client)
+        except kombu_redis.MutexHeld:
+            return
+        except ResponseError as error:
+            # Full, or only to be read: it gets well again, and the messages are still there then.
+            log.warning("messages of dead workers wait: Redis refuses to write (%s)", error)
+
+    def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
+        """Put one message back into its queue; an entry that is no message is dropped, or it would come up for ever."""
+        try:
+            super().restore_by_tag(tag, client, leftmost)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            self.drop(tag, error)
+
+    def drop(self, tag: Any, error: Exception) -> None:
+        """Remove an entry that is no message, with a line in the log."""
+        log.error("dropped an entry that is no Celery message: %s: %s", type(error).__name__, error)
+        self._remove_from_indices(tag).execute()
 
     def ack(self, delivery_tag: str) -> None:
         """Acknowledge a message; Redis gets it with the next batch."""
@@ -128,8 +137,7 @@ class QoS(kombu_redis.QoS):
             try:
                 # A client with its own pool, because the connections of the channel belong to the consuming thread.
                 client = client or self.channel.Client(connection_pool=self.channel._get_pool())
-                # xx: a message that was acknowledged meanwhile must not come back.
-                client.zadd(self.unacked_index_key, dict.fromkeys(tags, time.time()), xx=True)
+                client.register_script(RENEW)(keys=[self.unacked_index_key], args=tags)
             except (RedisError, OSError):
                 client = None
 
@@ -138,6 +146,10 @@ class Channel(kombu_redis.Channel):
     """Takes messages in batches, needs no bindings in Redis, and survives a restart of Redis."""
 
     QoS = QoS
+    # Names of our own: another Celery application on this database has its messages under kombu's, and its own timeout.
+    unacked_key = UNACKED
+    unacked_index_key = UNACKED_INDEX
+    unacked_mutex_key = UNACKED_MUTEX
     _cached_client: Any = None
 
     def _create_client(self, asynchronous: bool = False) -> Any:
@@ -174,14 +186,19 @@ class Channel(kombu_redis.Channel):
 
     def _deliver_more(self, capacity: int) -> None:
         queues = self._queue_cycle.consume(len(self.active_queues))
-        popped = self._create_client().register_script(_POP)(
-            keys=[self.unacked_key, self.unacked_index_key, *queues], args=[capacity, time.time()]
+        popped = self._create_client().register_script(POP)(
+            keys=[self.unacked_key, self.unacked_index_key, *queues], args=[capacity]
         )
-        for queue, raw in zip(popped[::2], popped[1::2], strict=True):
-            # kombu's parser looks in every object for its notation of dates and similar values; ours has none.
-            payload = loads(raw.decode()) if b'"__type__"' in raw else json.loads(raw)
-            self.qos.recorded.add(payload["properties"]["delivery_tag"])
-            self.connection._deliver(payload, queue.decode())
+        for queue, tag, raw in zip(popped[::3], popped[1::3], popped[2::3], strict=True):
+            try:
+                # kombu's parser looks in every object for its notation of dates and similar values; ours has none.
+                payload = loads(raw.decode()) if b'"__type__"' in raw else json.loads(raw)
+                self.qos.recorded.add(payload["properties"]["delivery_tag"])
+                self.connection._deliver(payload, queue.decode())
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                # Lua reads what Python does not, such as 0x10.
+                self.qos.recorded.discard(tag.decode(errors="replace"))
+                self.qos.drop(tag, error)
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
         # After a connection is lost, kombu may restore messages on a channel whose connection is closed. It would raise

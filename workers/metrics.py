@@ -12,13 +12,12 @@ import redis
 from settings import Settings
 from settings.errors import ServiceMissing
 from tasks.broker import redis_client
-from tasks.queues import EMBED, FILES, INGEST, POINTS, QUERIES
+from tasks.queues import EMBED, FILES, INGEST, POINTS, QUERIES, UNACKED
 
 if TYPE_CHECKING:
     from prometheus_client.core import GaugeMetricFamily
 
 STORAGE = "storage"
-UNACKED = "unacked"
 BATCH_SIZES = (1, 2, 4, 8, 16, 24, 32, 48, 64, 128, 256)
 SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60)
 

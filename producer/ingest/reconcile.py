@@ -15,9 +15,8 @@ import redis
 from producer.ingest.window import Window
 from tasks.envelope import header_text
 from tasks.ledger import Ledger
-from tasks.queues import FILES, POINTS
+from tasks.queues import FILES, POINTS, UNACKED
 
-UNACKED = "unacked"
 LOOK_SECONDS = 4.0
 # A look takes at most this part of the time, however much is in the queues.
 SHARE = 0.01

@@ -17,12 +17,11 @@ from producer.jobs.listing import with_names
 from producer.records import FailedFile, Job, Records
 from settings.errors import DarkroomError, WrongUse
 from tasks.ledger import Ledger, jobs
-from tasks.queues import COLLECTION, EMBED, FILES, INGEST, POINTS, QUERIES
+from tasks.queues import COLLECTION, EMBED, FILES, INGEST, POINTS, QUERIES, UNACKED
 from tasks.registry import faults
 from tasks.rpc import ask
 
 QUEUES = (FILES, EMBED, POINTS, QUERIES, INGEST)
-UNACKED = "unacked"
 JOBS = 5
 RATE_SECONDS = 10.0
 PING_SECONDS = 1.0

@@ -18,6 +18,7 @@ from settings import Settings, load_settings
 from settings.errors import ServiceMissing
 from tasks.broker import redis_client
 from tasks.locks import is_held, read_note
+from tasks.queues import UNACKED
 from tasks.stack_paths import stack_paths
 from tests.own_settings import own_settings
 from tests.until import files_below, is_alive, until
@@ -186,7 +187,7 @@ def test_a_killed_stack_is_started_again_by_who_still_uses_it_and_keeps_what_was
 @pytest.mark.e2e
 def test_work_that_nobody_takes_does_not_hold_back_who_leaves_now(settings: Settings) -> None:
     with attached(settings) as stack:
-        redis_client(settings).hset("unacked", "tag", "message")
+        redis_client(settings).hset(UNACKED, "tag", "message")
         pid = supervisor(stack)
         stack.leave_now()
     assert not is_alive(pid)

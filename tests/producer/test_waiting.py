@@ -5,10 +5,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from producer.ingest.job_progress import STUCK_SECONDS, JobProgress
-from producer.ingest.reconcile import UNACKED
 from producer.ingest.window import Window
 from tasks.ledger import Ledger
-from tasks.queues import POINTS
+from tasks.queues import POINTS, UNACKED
 from tasks.registry import announce, report_fault
 from tests.producer.clock import Clock
 from tests.producer.files import ROOT_URI, take_all

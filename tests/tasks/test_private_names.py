@@ -10,7 +10,7 @@ from kombu.transport.redis import Channel as KombuChannel
 from kombu.utils.json import dumps
 
 from tasks.app import app
-from tasks.queues import FILES
+from tasks.queues import FILES, UNACKED
 from tasks.transport import Channel, QoS
 from tests.conftest import ROOT
 from tests.private_names import PrivateName, documented_names, fail, require_documented
@@ -131,8 +131,8 @@ def test_kombu_marks_dates_in_json_as_we_look_for_them() -> None:
 
 
 def test_the_messages_that_workers_hold_are_counted_by_the_key_that_kombu_writes(channel: Channel) -> None:
-    if (key := channel.unacked_key) != "unacked":
-        fail("kombu", "Channel.unacked_key", "workers/metrics.py", f"is {key!r} instead of 'unacked'")
+    if (key := channel.unacked_key) != UNACKED:
+        fail("kombu", "Channel.unacked_key", "workers/metrics.py", f"is {key!r} instead of {UNACKED!r}")
 
 
 def test_every_documented_name_is_tested() -> None:

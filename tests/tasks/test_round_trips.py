@@ -6,6 +6,8 @@ from typing import cast
 
 import pytest
 import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from kombu.connection import Connection
 from kombu.message import Message
 from kombu.messaging import Consumer
@@ -13,7 +15,7 @@ from kombu.messaging import Consumer
 from tasks.app import app
 from tasks.envelope import Envelope
 from tasks.messages import FileItem, FilesMessage
-from tasks.queues import FILES, PROCESS_FILES
+from tasks.queues import FILES, PROCESS_FILES, UNACKED, UNACKED_INDEX
 from tests.until import until
 
 PREFETCH_COUNT = 5
@@ -64,7 +66,7 @@ def test_one_event_brings_as_many_messages_as_there_are_places_in_their_order(
     push(client, 12)
     assert numbers(drain()) == [0, 1, 2, 3, 4]
     assert client.llen(FILES) == 7
-    assert client.hlen("unacked") == client.zcard("unacked_index") == PREFETCH_COUNT
+    assert client.hlen(UNACKED) == client.zcard(UNACKED_INDEX) == PREFETCH_COUNT
 
 
 def test_acknowledged_messages_are_forgotten_and_make_room(
@@ -74,7 +76,7 @@ def test_acknowledged_messages_are_forgotten_and_make_room(
     first = drain()
     for message in first[:4]:
         message.ack()
-    until(lambda: client.hlen("unacked") == client.zcard("unacked_index") == 1, "the acknowledgements")
+    until(lambda: client.hlen(UNACKED) == client.zcard(UNACKED_INDEX) == 1, "the acknowledgements")
     assert numbers(drain()) == [5, 6, 7, 8]
 
 
@@ -85,7 +87,7 @@ def test_acknowledgements_are_sent_before_the_connection_closes(
     for message in drain():
         message.ack()
     connection.close()
-    assert client.hlen("unacked") == client.zcard("unacked_index") == 0
+    assert client.hlen(UNACKED) == client.zcard(UNACKED_INDEX) == 0
     assert client.llen(FILES) == 0
 
 
@@ -95,7 +97,7 @@ def test_what_is_held_when_the_connection_closes_goes_back_whole_and_marked(
     push(client, PREFETCH_COUNT)
     held = {message.delivery_tag for message in drain()}
     connection.close()
-    assert client.hlen("unacked") == 0
+    assert client.hlen(UNACKED) == 0
     back = [json.loads(raw) for raw in cast(list[bytes], client.lrange(FILES, 0, -1))]
     assert {message["properties"]["delivery_tag"] for message in back} == held
     assert all(message["headers"]["redelivered"] for message in back)
@@ -108,11 +110,11 @@ def test_one_that_is_handed_back_comes_again_and_is_noted_once(
     first, second = drain()
     first.reject(requeue=True)
     second.ack()
-    until(lambda: client.hlen("unacked") == 0, "both to be gone")
+    until(lambda: client.hlen(UNACKED) == 0, "both to be gone")
     (again,) = drain()
     assert again.delivery_tag == first.delivery_tag
     assert again.delivery_info["redelivered"]
-    assert client.hkeys("unacked") == [first.delivery_tag.encode()]
+    assert client.hkeys(UNACKED) == [first.delivery_tag.encode()]
 
 
 @pytest.mark.parametrize(
@@ -128,3 +130,74 @@ def test_what_is_no_message_is_dropped_and_those_behind_it_come(
     push(client, 1)
     assert numbers(drain()) == [0]
     assert client.llen(FILES) == 0
+
+
+PADDED = (
+    b'{"properties": {"delivery_tag": "bad", "delivery_info": {"exchange": "", "routing_key": "files"}, "a": 0x10}}'
+)
+
+
+def test_an_entry_that_redis_can_read_and_python_cannot_is_dropped_behind_a_good_one(
+    client: redis.Redis, drain: Callable[[], list[Message]]
+) -> None:
+    client.lpush(FILES, PADDED, PADDED.replace(b"bad", b"worse"))
+    push(client, 1)
+    assert client.lmove(FILES, FILES, "LEFT", "RIGHT"), "the good one is taken first"
+    assert numbers(drain()) == [0]
+    assert client.llen(FILES) == 0
+    assert client.hlen(UNACKED) == client.zcard(UNACKED_INDEX) == 1
+
+
+def test_a_held_entry_that_cannot_be_restored_is_removed_and_not_tried_for_ever(
+    client: redis.Redis, connection: Connection
+) -> None:
+    client.hset(UNACKED, "bad", b"[" + PADDED + b', "files", "files"]')
+    client.zadd(UNACKED_INDEX, {"bad": 1})
+    connection.default_channel.qos.restore_visible()
+    assert client.hlen(UNACKED) == client.zcard(UNACKED_INDEX) == 0
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(entries=st.lists(st.binary(max_size=60) | st.sampled_from([PADDED, PADDED[:-9]]), max_size=3))
+def test_any_bytes_in_a_queue_end_no_worker_and_hold_up_no_message(
+    client: redis.Redis, drain: Callable[[], list[Message]], entries: list[bytes]
+) -> None:
+    client.flushall()
+    for entry in entries:
+        client.lpush(FILES, entry)
+    push(client, 1)
+    received = drain()
+    assert numbers(received) == [0]
+    received[0].ack()
+    until(lambda: client.hlen(UNACKED) == client.zcard(UNACKED_INDEX) == 0, "nothing to be held")
+
+
+def test_leases_go_by_the_clock_of_redis(
+    client: redis.Redis, drain: Callable[[], list[Message]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.time", lambda: 1e9)
+    push(client, 2)
+    drain()
+    seconds = client.time()[0]
+    held = cast(list[tuple[bytes, float]], client.zrange(UNACKED_INDEX, 0, -1, withscores=True))
+    assert len(held) == 2
+    assert all(abs(score - seconds) < 60 for _, score in held)
+
+
+def test_a_full_redis_loses_no_message_that_was_popped_and_ends_no_consumer(
+    client: redis.Redis, connection: Connection, drain: Callable[[], list[Message]]
+) -> None:
+    push(client, 2)
+    client.config_set("maxmemory", "1")
+    try:
+        assert numbers(drain()) == [0, 1]
+        assert client.hlen(UNACKED) == 2
+    finally:
+        client.config_set("maxmemory", "0")
+    client.zadd(UNACKED_INDEX, dict.fromkeys(cast(list[bytes], client.hkeys(UNACKED)), 1), xx=True)
+    client.config_set("maxmemory", "1")
+    try:
+        connection.default_channel.qos.restore_visible()
+    finally:
+        client.config_set("maxmemory", "0")
+    assert client.hlen(UNACKED) + client.llen(FILES) == 2

@@ -14,7 +14,7 @@ from celery import Celery
 
 from settings import load_settings
 from tasks.app import app, make_app
-from tasks.queues import FILES, POINTS, QUEUES, STORE_POINTS
+from tasks.queues import FILES, POINTS, QUEUES, STORE_POINTS, UNACKED
 from tests.conftest import redis_server
 from tests.tasks.tiny_worker import SLOW
 from tests.tasks.workers import TIMEOUT, Workers, workers_on
@@ -51,7 +51,7 @@ def test_a_task_that_outlasts_its_lease_by_far_runs_once(workers: Workers, clien
     send_slow("long", TIMEOUT + LOOKS_EVERY + 1)
     until(lambda: client.llen("done:long"), "the task to end")
     assert client.llen("begun:long") == 1
-    until(lambda: client.hlen("unacked") == 0, "the ack")
+    until(lambda: client.hlen(UNACKED) == 0, "the ack")
     assert client.llen(FILES) == 0
 
 
@@ -71,7 +71,7 @@ def test_after_a_kill_another_worker_gets_what_was_held_soon_after_the_lease_has
     assert time.monotonic() - killed < 2 * (TIMEOUT + LOOKS_EVERY)
     until(lambda: client.llen("done:held"), "the second worker to end")
     assert [int(pid) for pid in client.lrange("done:held", 0, -1)] == [second.pid]
-    until(lambda: client.hlen("unacked") == 0, "the ack")
+    until(lambda: client.hlen(UNACKED) == 0, "the ack")
     assert client.llen(FILES) == 0
 
 
@@ -87,7 +87,7 @@ def test_a_worker_that_is_told_to_stop_finishes_what_it_holds_and_hands_back_the
     begun = len(client.keys("begun:*"))
     assert begun == len(client.keys("done:*"))
     assert client.llen(FILES) == 6 - begun
-    assert client.hlen("unacked") == 0
+    assert client.hlen(UNACKED) == 0
 
 
 def test_a_message_of_another_release_is_put_back_and_not_lost(workers: Workers, client: redis.Redis) -> None:
@@ -102,7 +102,7 @@ def test_a_message_of_another_release_is_put_back_and_not_lost(workers: Workers,
     worker.send_signal(signal.SIGTERM)
     worker.wait(timeout=60)
     assert client.llen(POINTS) == 1
-    assert client.hlen("unacked") == 0
+    assert client.hlen(UNACKED) == 0
 
 
 class RestartableRedis:
@@ -161,5 +161,5 @@ def test_a_restart_of_redis_ends_no_worker_and_loses_no_task(restartable: Restar
         until(lambda: wanted <= set(client.keys("done:*")), "every task to be done")
         assert is_alive(worker.pid)
         assert worker.poll() is None
-        until(lambda: client.hlen("unacked") == 0 and client.llen(FILES) == 0, "the acks")
+        until(lambda: client.hlen(UNACKED) == 0 and client.llen(FILES) == 0, "the acks")
     sender.close()

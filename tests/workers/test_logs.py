@@ -9,7 +9,7 @@ import pytest
 
 from settings import load_settings
 from settings.redaction import secrets_of, without
-from tasks.log_file import error_line, last_line
+from tasks.stack_paths import error_line, last_line
 from tests.own_settings import own_settings
 from workers.logs import Lines, _begin, _end, about_file, json_line
 

@@ -10,10 +10,9 @@ from redis.retry import Retry
 
 from settings import Settings
 from tasks.broker import explain, redis_url
-from tasks.queues import EMBED, FILES, POINTS
+from tasks.queues import EMBED, FILES, POINTS, UNACKED
 from tasks.registry import FAULTS, READY, STOP_NOW, stack_key
 
-UNACKED = "unacked"
 ANSWER_SECONDS = 3.0
 
 

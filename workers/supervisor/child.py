@@ -8,8 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from settings.errors import ServiceMissing
-from tasks.log_file import error_line, last_line, rotate
-from tasks.stack_paths import StackPaths
+from tasks.stack_paths import StackPaths, error_line, last_line, rotate
 from workers.supervisor.processes import ChildSpec, spawn
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0

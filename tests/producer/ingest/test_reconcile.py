@@ -7,12 +7,12 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from producer.ingest.reconcile import NOWHERE_SECONDS, PAGE, UNACKED, Reconciler
+from producer.ingest.reconcile import NOWHERE_SECONDS, PAGE, Reconciler
 from producer.ingest.window import Window
 from tasks.app import app
 from tasks.envelope import files_header
 from tasks.ledger import Ledger
-from tasks.queues import FILES, POINTS, STORE_POINTS, files_of_worker
+from tasks.queues import FILES, POINTS, STORE_POINTS, UNACKED, files_of_worker
 from tests.producer.files import ROOT_URI, numbered, take_all
 
 

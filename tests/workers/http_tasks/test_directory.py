@@ -12,7 +12,7 @@ import redis
 from settings import load_settings
 from settings.errors import WrongUse
 from tasks.ledger import JOB_VARIABLE, new_job_id
-from tasks.log_file import error_line
+from tasks.stack_paths import error_line
 from tests.own_settings import own_settings
 from tests.until import until
 from workers.http_tasks import directory

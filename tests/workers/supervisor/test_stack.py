@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tasks.locks import acquire
+from tasks.queues import UNACKED
 from tasks.registry import STOP_NOW, faults
 from tasks.stack_paths import StackPaths, stack_paths
 from tests.own_settings import own_settings
@@ -105,12 +106,12 @@ def test_a_stack_without_users_finishes_its_work_first(local: StackPaths) -> Non
     assert users
     with tiny_stack(local, "while-used") as stack:
         before = stack.wait_ready("storage")
-        stack.redis.hset("unacked", "tag", b"message")
+        stack.redis.hset(UNACKED, "tag", b"message")
         users.release()
         os.kill(before, signal.SIGKILL)
         stack.wait_ready("storage", but_not=before)
         assert stack.process.poll() is None
-        stack.redis.delete("unacked")
+        stack.redis.delete(UNACKED)
         assert stack.process.wait(timeout=60) == 0
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks import log_file
-from tasks.log_file import error_line, last_line, rotate
+from tasks import stack_paths
+from tasks.stack_paths import error_line, last_line, rotate
 
 
 def test_the_last_error_behind_the_start_is_found_among_other_lines(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_a_log_that_is_not_there_says_nothing(tmp_path: Path) -> None:
 
 
 def test_an_overlong_log_is_moved_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_file, "MAX_LOG_BYTES", 10)
+    monkeypatch.setattr(stack_paths, "MAX_LOG_BYTES", 10)
     log = tmp_path / "some.log"
     log.write_text("longer than that")
     assert rotate(log) == 0
