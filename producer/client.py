@@ -33,6 +33,7 @@ from tasks.app import app
 from tasks.broker import redis_client
 
 Conditions = str | Sequence[str]
+MOVE_VARIABLE = "DARKROOM__QDRANT__MOVE_TO"
 
 
 class Darkroom:
@@ -179,6 +180,8 @@ class Darkroom:
     def move(self, url: str) -> Moved:
         """Copy the embedded collection to the Qdrant server at `url`; nothing is removed here."""
         check_target(url, self.settings)
+        # For the storage worker of a stack that this call starts; one that runs goes by its own settings.
+        os.environ[MOVE_VARIABLE] = url
         with self._stack() as stack:
             return move(url, stack, self.console)
 

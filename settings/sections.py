@@ -119,6 +119,11 @@ class Qdrant(Service):
         "embedded", repr=False, description='"embedded" or a URL such as http://host:6333'
     )
     api_key: Secret = Field(None, description="a text, or empty for none")
+    move_to: str = Field(
+        "",
+        pattern=r"^(https?://[^@?#]+)?$",
+        description="a URL without a login, or empty for none",
+    )
     collection: str = Field(
         "pictures",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",

@@ -56,7 +56,8 @@ class StackPaths:
         """Create all folders; raises ServiceMissing if the data directory cannot be written."""
         try:
             for folder in (self.data, self.redis_data, self.catalog, self.logs):
-                folder.mkdir(parents=True, exist_ok=True)
+                # Names, captions and places of pictures are nobody else's business.
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 if not os.access(folder, os.W_OK | os.X_OK):
                     raise PermissionError
         except OSError as error:

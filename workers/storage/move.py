@@ -68,10 +68,19 @@ def _version(payload: dict[str, Any] | None) -> tuple[Any, Any]:
 
 
 def _target(url: str) -> Catalog:
-    """The collection on the server, with the name, key and layout of the settings."""
+    """The collection on the server, with the name, key and layout of the settings.
+
+    Raises WrongUse for any other server than that of the settings: it gets the key, and whoever can write to Redis can
+    send such a message.
+    """
+    settings = load_settings()
+    if url != settings.qdrant.move_to:
+        raise WrongUse(
+            f"This storage worker may not move its collection to {url}: set qdrant.move_to to that address where the "
+            "worker runs, and start it anew."
+        )
     with _lock:
         if url not in _targets:
-            settings = load_settings()
             qdrant = settings.qdrant.model_copy(update={"url": url})
             _targets[url] = open_catalog(settings.model_copy(update={"qdrant": qdrant}))
         return _targets[url]

@@ -68,6 +68,8 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> Settings:
             raise {"WrongUse": WrongUse}.get(question.answer["kind"], DarkroomError)(question.answer["error"])
         return question.answer["value"]
 
+    monkeypatch.setenv("DARKROOM__QDRANT__MOVE_TO", URL)
+    load_settings.cache_clear()
     monkeypatch.setattr(producer_move, "Question", Ask)
     monkeypatch.setattr(producer_move, "wait_for", wait_for)
     return load_settings()
@@ -151,3 +153,9 @@ def test_the_end_says_what_to_set(embedded: Settings) -> None:
     print_moved(Moved("pictures", URL, 600, 200, 600, 1.5), embedded, Console(file=told, width=200))
     assert "200 points copied, 400 were there already: the server holds 600 in pictures (1.5 s)." in told.getvalue()
     assert f"DARKROOM__QDRANT__URL={URL}" in told.getvalue()
+
+
+def test_a_stranger_cannot_send_the_collection_and_its_key_anywhere(embedded: Settings, filled: EdgeCatalog) -> None:
+    reply = worker_move.start("http://stranger:6333")
+    assert reply["kind"] == "WrongUse"
+    assert "may not move its collection to http://stranger:6333" in reply["error"]
