@@ -1,71 +1,52 @@
-"""Prints docs/commands.md from the commands themselves: `make commands-page` writes it, a test holds it equal."""
+"""Prints docs/commands.md, the help of every command: `make commands-page` writes it, a test holds it equal."""
 
 from collections.abc import Iterator
-from inspect import cleandoc
 
 import click
 
+COLUMNS = 100
 HEAD = """# Commands
 
-This page is made from the commands by `make commands-page`. What is below `python -m producer` and `python -m workers`
-stands below `darkroom` as well, where the worker that ingests for other programs is called `ingest-worker`. Each
-command takes `-h` or `--help`; `darkroom --version` says the release.
+This page is the help of every command: `make commands-page` prints it from the code, and a test holds the two equal. A
+command of `python -m producer` or `python -m workers` stands below `darkroom` as well: `darkroom search` is
+`python -m producer search`. Only `python -m workers ingest` has another name there, `darkroom ingest-worker`. How
+commands end: [exit codes](operations.md#exit-codes).
 """
 
 
-def groups() -> dict[str, click.Group]:
-    """Program -> its commands."""
+def programs() -> dict[str, click.Group]:
+    """What a person types -> the commands behind it."""
+    from darkroom.cli import cli as darkroom
     from producer.cli import cli as producer
     from workers.cli import cli as workers
 
-    return {"python -m producer": producer, "python -m workers": workers}
+    return {"darkroom": darkroom, "python -m producer": producer, "python -m workers": workers}
+
+
+def context_of(program: str, group: click.Group) -> click.Context:
+    """The context in which the commands of a program are shown: as that program shows them, at one width everywhere."""
+    return click.Context(group, info_name=program, terminal_width=COLUMNS, **group.context_settings)
 
 
 def page() -> str:
     """The whole page."""
-    return HEAD + "".join(f"\n{part}\n" for program, group in groups().items() for part in _program(program, group))
+    return "\n".join([HEAD, *(part for program, group in programs().items() for part in _parts(program, group))])
 
 
-def _program(program: str, group: click.Group) -> Iterator[str]:
-    yield f"## {program}\n\n{_text(group)}"
-    yield from _table(group.params)
+def _parts(program: str, group: click.Group) -> Iterator[str]:
+    context = context_of(program, group)
+    if program == "darkroom":
+        # Its commands are those of the other two, so its own help is the table of contents.
+        yield _part(f"## {program}", group, context)
+        return
+    yield f"## {program}\n"
     for name, command in sorted(group.commands.items()):
         if not command.hidden:
-            yield f"### {program} {name}{_arguments(command)}\n\n{_text(command)}"
-            yield from _table(command.params)
+            yield _part(f"### {name}", command, click.Context(command, parent=context, info_name=name))
 
 
-def _text(command: click.Command) -> str:
-    """The help: paragraphs as they are, examples (behind click's mark against wrapping) as a block."""
-    paragraphs = []
-    for paragraph in cleandoc(command.help or "").split("\n\n"):
-        if paragraph.startswith("\b\n"):
-            paragraphs.append("\n".join(f"    {line}" for line in paragraph.removeprefix("\b\n").splitlines()))
-        else:
-            paragraphs.append(paragraph)
-    return "\n\n".join(paragraphs)
-
-
-def _arguments(command: click.Command) -> str:
-    return "".join(
-        f" {parameter.make_metavar(click.Context(command))}"
-        for parameter in command.params
-        if isinstance(parameter, click.Argument)
-    )
-
-
-def _table(parameters: list[click.Parameter]) -> Iterator[str]:
-    rows = [_row(option) for option in parameters if isinstance(option, click.Option) and not option.hidden]
-    if rows:
-        yield "\n".join(["| option | meaning |", "|---|---|", *rows])
-
-
-def _row(option: click.Option) -> str:
-    names = ", ".join([*option.opts, *option.secondary_opts])
-    value = "" if option.is_flag else f" {option.metavar or option.type.name.upper()}"
-    default = f" Default: {option.default}." if option.show_default and option.default is not None else ""
-    text = f"{option.help or ''}{default}".replace("|", "\\|")
-    return f"| `{names}{value}` | {text} |"
+def _part(title: str, command: click.Command, context: click.Context) -> str:
+    return f"{title}\n\n```text\n{command.get_help(context)}\n```\n"
 
 
 if __name__ == "__main__":

@@ -1,174 +1,222 @@
-"""The docs and the code say the same: commands, options, settings, figures, exit codes, and the example in Python."""
+"""The docs and the code say the same: commands, options, settings, metrics, exit codes, messages, links."""
 
+import ast
+import importlib.util
 import os
 import re
+import shlex
 import subprocess
 import sys
-import tomllib
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import click
 import pytest
 
+from benchmarks.registry import BENCHMARKS
+from settings import Settings
 from settings.errors import DarkroomError, ServiceMissing, WrongUse
-from settings.loading import Settings
-from tests.commands_page import groups, page
+from tests.commands_page import context_of, page, programs
 from tests.conftest import ROOT
+from tests.settings.test_readers import keys
+from tests.test_house import modules
 
-DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "models/README.md"]
-TEXTS = {file.relative_to(ROOT): file.read_text(encoding="utf-8") for file in DOCS}
-CODE = [
-    file for room in ("producer", "tasks", "workers", "pictures", "settings") for file in (ROOT / room).rglob("*.py")
-]
-PROCESSES = {"all", "producer", "supervisor", "GPU worker", "storage worker", "ingest worker"}
-# Programs of others that the docs call by their options.
-OTHERS = {
-    *("--extra", "--in", "--rounds", "--seed", "--writers", "--scenes", "--steps", "--quick", "--images", "--table"),
-    *("--profile", "--max_tasks", "--name", "--check", "--shm-size", "--gpus", "--build", "--rm", "--from", "--out"),
-}
-
-
-def keys() -> set[str]:
-    return {
-        f"{section}.{key}"
-        for section, field in Settings.model_fields.items()
-        for key in field.annotation.model_fields  # type: ignore[union-attr]  # each is a class with fields
-    }
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md")), ROOT / "models" / "README.md"]
+# What tells people of commands and settings beside the pages.
+OTHERS = [ROOT / name for name in ("CHANGELOG.md", "settings.toml", "docker-compose.yml", "Makefile")]
+# An option of Docker's that the docs name.
+FOREIGN_OPTIONS = {"--profile"}
+# Looks like a key of the settings, and is a file below data.dir, a module of Flower's, or a place for any key.
+NO_KEYS = {"flower.db", "flower.app", "section.key"}
 
 
-def commands() -> dict[str, click.Command]:
-    """Every way to write a command -> the command."""
-    found: dict[str, click.Command] = {}
-    for program, group in groups().items():
-        for name, command in group.commands.items():
-            found[f"{program} {name}"] = command
-            below = "ingest-worker" if program.endswith("workers") and name == "ingest" else name
-            found[f"darkroom {below}"] = command
-    return found
+def each(files: list[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("file", files, ids=lambda file: str(file.relative_to(ROOT)))
+
+
+@cache
+def text_of(file: Path) -> str:
+    return file.read_text(encoding="utf-8")
+
+
+def code_in(file: Path) -> Iterator[str]:
+    """Every piece of code in a page: between backticks, or a line that is indented or fenced."""
+    text = text_of(file).replace("\\\n", " ")
+    fenced = re.findall(r"^```\w*\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    yield from (line.strip() for block in fenced for line in block.splitlines())
+    yield from (line.strip() for line in re.findall(r"^ {4}(.*)$", text, flags=re.MULTILINE))
+    yield from (" ".join(span.split()) for span in re.findall(r"`([^`]+)`", text))
+
+
+@cache
+def texts_in_the_code() -> list[str]:
+    """Every text in the code that a person may read: messages, help, docstrings; `{}` stands for what is filled in."""
+
+    def whole(node: ast.JoinedStr) -> str:
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+
+    nodes = [node for file in modules().values() for node in ast.walk(ast.parse(text_of(file)))]
+    plain = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return plain + [whole(node) for node in nodes if isinstance(node, ast.JoinedStr)]
+
+
+def calls(code: str) -> Iterator[tuple[str, list[str]]]:
+    """The programs of ours that a piece of code calls, each with its arguments."""
+    # "darkroom" inside of a sentence is the name of the project.
+    for program, arguments in re.findall(r"(python -m (?:producer|workers)|^darkroom) (-{0,2}[a-z][^|;&`\n]*)", code):
+        try:
+            words = shlex.split(arguments, comments=True)
+        except ValueError:  # a sentence with an apostrophe
+            words = arguments.split()
+        yield program, words
+
+
+def require_known(program: str, arguments: list[str]) -> None:
+    """Fail unless a program of ours has this command and its options."""
+    group = programs()[program]
+    context = context_of(program, group)
+    try:
+        _, rest, _ = group.make_parser(context).parse_args(list(arguments))
+        if rest:
+            command = group.get_command(context, rest[0])
+            assert command is not None, f"there is no {program} {rest[0]}"
+            command.make_parser(click.Context(command, parent=context)).parse_args(rest[1:])
+    except click.NoSuchOption as error:
+        pytest.fail(f"{program} {' '.join(arguments)}: {error.message}")
+
+
+@cache
+def known_options() -> set[str]:
+    """Every option of our commands, and of the scripts for benchmarks, models and tests."""
+    known = {"--help"}
+    for program, group in programs().items():
+        context = context_of(program, group)
+        for command in (group, *(group.get_command(context, name) for name in group.list_commands(context))):
+            assert command is not None
+            for parameter in command.params:
+                known |= {*parameter.opts, *parameter.secondary_opts}
+    for script in ("benchmarks/__main__.py", "models/train.py", "models/evaluate.py", "tests/chaos/__main__.py"):
+        known |= set(re.findall(r'\(\s*"(--[a-z-]+)"', text_of(ROOT / script)))
+    return known
 
 
 def test_the_page_of_commands_is_what_the_commands_say() -> None:
-    assert TEXTS[Path("docs/commands.md")] == page(), "run `make commands-page`"
+    assert text_of(DOCS / "commands.md") == page(), "run `make commands-page`"
 
 
-@pytest.mark.parametrize("file", TEXTS, ids=str)
-def test_every_command_that_the_docs_name_exists(file: Path) -> None:
-    named = re.findall(r"(python -m (?:producer|workers)|(?<![\w./-])darkroom) ([a-z][a-z-]+)\b(?![./:])", TEXTS[file])
-    unknown = {f"{program} {name}" for program, name in named} - commands().keys()
-    # "darkroom" is also the name of the program itself, in sentences.
-    assert {name for name in unknown if not name.startswith("darkroom ")} == set()
+@each([*PAGES, *OTHERS])
+def test_every_command_in_a_page_exists_with_the_options_that_it_is_shown_with(file: Path) -> None:
+    for code in [*code_in(file), *re.findall(r"#.*", text_of(file))]:
+        for program, arguments in calls(code):
+            require_known(program, arguments)
 
 
-@pytest.mark.parametrize("file", [file for file in TEXTS if file.parts[0] != "models"], ids=str)
-def test_every_option_that_the_docs_name_exists(file: Path) -> None:
-    known = {"--help", "--version", "--settings", *OTHERS}
-    for command in commands().values():
-        for parameter in command.params:
-            known |= {*parameter.opts, *parameter.secondary_opts}
-    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXTS[file])) - known == set()
+def test_every_command_in_a_message_exists() -> None:
+    found = [call for text in texts_in_the_code() for call in calls(text) if "{}" not in call[1]]
+    assert len(found) > 20
+    for program, arguments in found:
+        require_known(program, arguments)
 
 
-def test_every_setting_stands_in_the_file_and_says_who_reads_it() -> None:
-    text = (ROOT / "settings.toml").read_text(encoding="utf-8")
-    assert {f"{section}.{key}" for section, table in tomllib.loads(text).items() for key in table} == keys()
-    assert len(re.findall(r"^# Read by: ([^\n]+)\.\n[a-z_]+ = ", text, flags=re.MULTILINE)) == len(keys())
-    readers = {
-        reader
-        for line in re.findall(r"^# Read by: ([^\n]+)\.$", text, flags=re.MULTILINE)
-        for reader in line.split(", ")
-    }
-    assert readers == PROCESSES
+@each(PAGES)
+def test_every_other_module_benchmark_and_make_target_in_a_page_exists(file: Path) -> None:
+    for code in code_in(file):
+        for module in re.findall(r"python -m ([\w.]+)", code):
+            assert importlib.util.find_spec(module), code
+        for names in re.findall(r"python -m benchmarks((?: [a-z]\w+)*)", code):
+            assert set(names.split()) <= BENCHMARKS.keys(), code
+        for target in re.findall(r"^make ([a-z-]+)", code):
+            assert re.search(rf"^{target}:", text_of(ROOT / "Makefile"), flags=re.MULTILINE), code
 
 
-@pytest.mark.parametrize(
-    ("room", "reader"),
-    [("producer", "producer"), ("workers/storage", "storage worker"), ("workers/inference", "GPU worker")],
-)
-def test_who_reads_a_setting_is_true(room: str, reader: str) -> None:
-    text = (ROOT / "settings.toml").read_text(encoding="utf-8")
-    read_by: dict[str, str] = {}
-    section = ""
-    for line in text.splitlines():
-        section = line.strip("[]") if line.startswith("[") else section
-        if line.startswith("# Read by: "):
-            readers = line.removeprefix("# Read by: ").rstrip(".")
-        elif match := re.match(r"(\w+) = ", line):
-            read_by[f"{section}.{match[1]}"] = readers
-    for file in (ROOT / room).rglob("*.py"):
-        for section, key in re.findall(r"settings\.(\w+)\.(\w+)", file.read_text(encoding="utf-8")):
-            if f"{section}.{key}" in read_by:
-                assert {reader, "all"} & set(read_by[f"{section}.{key}"].split(", ")), f"{file}: {section}.{key}"
+@each(PAGES)
+def test_every_option_in_a_page_exists(file: Path) -> None:
+    named = {option for code in code_in(file) for option in re.findall(r"^--[a-z][a-z-]*", code)}
+    assert named - known_options() - FOREIGN_OPTIONS == set()
 
 
-@pytest.mark.parametrize("file", [*TEXTS, *(file.relative_to(ROOT) for file in CODE)], ids=str)
-def test_every_setting_that_is_named_exists(file: Path) -> None:
-    text = (ROOT / file).read_text(encoding="utf-8")
-    sections = "|".join(Settings.model_fields)
-    named = set(re.findall(rf"(?<![\w./\"-])((?:{sections})\.[a-z][a-z_]+)\b(?![(/])", text))
-    if file.suffix == ".py":
-        # In code the same letters are attributes; what a person reads stands in a text.
-        named = {
-            name
-            for literal in re.findall(r'f?"[^"\n]*"', text)
-            for name in re.findall(rf"(?<![\w./{{\"-])((?:{sections})\.[a-z][a-z_]+)\b(?![(/])", literal)
-        }
-    files = {
-        "data.dir",
-        "models.evaluate",
-        "models.train",
-        "models.scenes",
-        "metrics.py",
-        "flower.png",
-        "ingest.py",
-        "paths.py",
-    }
-    assert {name for name in named if not name.endswith((".py", ".md", ".db"))} - keys() - files == set()
+def keys_in(text: str) -> set[str]:
+    """What a text names as section.key or as an environment variable."""
+    dotted = re.findall(rf"(?<![\w./@:-])(?:{'|'.join(Settings.model_fields)})\.[a-z_]+\b(?!\.\w|[/(])", text)
+    variables = re.findall(r"\bDARKROOM__([A-Z]+)__([A-Z_]+)\b", text)
+    named = {*dotted, *(f"{section}.{key}".lower() for section, key in variables)}
+    return {name for name in named - NO_KEYS if not re.search(r"\.(py|md|png|html|toml|json)$", name)}
 
 
-def test_every_environment_variable_of_a_setting_that_is_named_exists() -> None:
-    known = {f"DARKROOM__{key.replace('.', '__').upper()}" for key in keys()} | {"DARKROOM__SECTION__KEY"}
-    for file, text in TEXTS.items():
-        assert set(re.findall(r"DARKROOM__[A-Z_]+[A-Z]", text)) - known == set(), file
+@each([*PAGES, *OTHERS])
+def test_every_setting_in_a_page_exists(file: Path) -> None:
+    # Not after `python -m`, where models.train is a module.
+    named = keys_in(re.sub(r"python -m [\w.]+", "", text_of(file)))
+    assert named - keys() == set()
 
 
-def test_every_figure_for_prometheus_stands_in_the_docs_and_no_other() -> None:
-    code = (ROOT / "workers" / "metrics.py").read_text(encoding="utf-8")
-    ours = set(re.findall(r'"(darkroom_\w+)"', code)) | {
-        f"darkroom_{name}_seconds" for name in re.findall(r'seconds\(\s*"(\w+)"', code)
-    }
+def test_every_setting_in_a_message_exists() -> None:
+    named = {key for text in texts_in_the_code() for key in keys_in(text)}
+    assert len(named) > 20
+    assert named - keys() == set()
+
+
+@cache
+def metrics() -> set[str]:
+    """The names under which the workers serve what they count."""
+    code = text_of(ROOT / "workers" / "metrics.py")
+    seconds = {f"darkroom_{name}_seconds" for name in re.findall(r'= seconds\(\s*"(\w+)"', code)}
     counters = set(re.findall(r'Counter\(\s*"(darkroom_\w+)"', code))
-    # Prometheus' client adds to the name of a counter.
-    ours = {f"{name}_total" if name in counters else name for name in ours}
-    told = set(re.findall(r"`(darkroom_[a-z_]+)", TEXTS[Path("docs/operations.md")]))
-    assert ours == told
-    for file in [*(ROOT / "deploy").iterdir(), *DOCS]:
-        named = set(
-            re.findall(
-                r"\bdarkroom_(?:files|batch|load|queue|messages|retries)[a-z_]*", file.read_text(encoding="utf-8")
-            )
-        )
-        assert {re.sub(r"_(bucket|sum|count)$", "", name) for name in named} <= ours, file
+    others = set(re.findall(r'"(darkroom_\w+)"', code)) - counters
+    # The library adds this to the name of a counter.
+    return {*seconds, *others, *(f"{name}_total" for name in counters)}
+
+
+def test_every_metric_stands_in_the_docs_and_no_other() -> None:
+    told = {file: set(re.findall(r"\bdarkroom_[a-z_]+", text_of(file))) for file in PAGES}
+    assert told[DOCS / "operations.md"] == metrics()
+    assert set().union(*told.values()) == metrics()
+
+
+@each(sorted((ROOT / "deploy").iterdir()))
+def test_the_dashboards_ask_for_metrics_that_exist(file: Path) -> None:
+    asked = re.findall(r"\bdarkroom_[a-z_]+", text_of(file))
+    assert {re.sub(r"_(bucket|sum|count)$", "", name) for name in asked} <= metrics()
 
 
 def test_the_exit_codes_are_told_in_one_place() -> None:
-    table = TEXTS[Path("docs/operations.md")].partition("## Exit codes")[2].partition("\n## ")[0]
-    told = {int(code) for code in re.findall(r"^\| (\d+) \|", table, flags=re.MULTILINE)}
-    assert told == {0, 130, *(error.exit_code for error in (DarkroomError, WrongUse, ServiceMissing))}
+    table = text_of(DOCS / "operations.md").partition("## Exit codes")[2].partition("\n## ")[0]
+    literal = re.findall(r"sys\.exit\((\d+)\)", text_of(ROOT / "settings" / "command_line.py"))
+    ours = {0, *map(int, literal), *(error.exit_code for error in (DarkroomError, WrongUse, ServiceMissing))}
+    assert {int(code) for code in re.findall(r"^\| (\d+) \|", table, flags=re.MULTILINE)} == ours
+    assert {file for file in PAGES if re.search(r"\b130\b.*interrupted", text_of(file))} == {
+        DOCS / "operations.md",
+        DOCS / "commands.md",  # as part of the help of `ingest` and `retry`
+    }
+    assert {int(code) for file in PAGES for code in re.findall(r"\bexit (?:code )?(\d+)", text_of(file))} <= ours
 
 
-def test_every_link_between_the_docs_leads_somewhere() -> None:
-    for file, text in TEXTS.items():
-        for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", text):
-            other = (ROOT / file).parent / target if target else ROOT / file
-            assert other.exists(), f"{file}: {target}"
-            if anchor:
-                titles = re.findall(r"^#+ (.+)$", other.read_text(encoding="utf-8"), flags=re.MULTILINE)
-                assert anchor in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}, anchor
+def test_every_message_in_the_table_of_failures_is_one_of_ours() -> None:
+    table = text_of(DOCS / "operations.md").partition("## What a failure looks like")[2].partition("\n## ")[0]
+    left_column = "\n".join(re.findall(r"^\| (.*?) \|", table, flags=re.MULTILINE))
+    shown = re.findall(r"`([^`]+)`", left_column)
+    assert len(shown) > 15
+    ours = "\n".join(texts_in_the_code())
+    for message in shown:
+        for part in re.split(r"…|\bN\b|\d+", re.sub(r"^(error|storage): ", "", message)):
+            assert part.strip() in ours, message
+
+
+@each(PAGES)
+def test_every_link_leads_somewhere(file: Path) -> None:
+    for target, heading in re.findall(r"\]\((?!\w+:)([^)#]*)(?:#([^)]*))?\)", text_of(file)):
+        linked = file.parent / target if target else file
+        assert linked.exists(), target
+        headings = re.findall(r"^#+ (.+)$", text_of(linked), flags=re.MULTILINE) if heading else []
+        assert not heading or heading in {re.sub(r"[^\w -]", "", name.lower()).replace(" ", "-") for name in headings}
 
 
 @pytest.mark.e2e
 def test_the_example_in_python_runs(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", TEXTS[Path("docs/python.md")], flags=re.DOTALL)
+    (example,) = re.findall(r"```python\n(.*?)```", text_of(DOCS / "python.md"), flags=re.DOTALL)
     (tmp_path / "example.py").write_text(example, encoding="utf-8")
     env = {name: value for name, value in os.environ.items() if not name.startswith("DARKROOM")}
     env |= {"DARKROOM_SETTINGS": str(ROOT / "examples/settings.toml"), "DARKROOM__DATA__DIR": str(tmp_path / "data")}
