@@ -214,6 +214,13 @@ def test_every_link_leads_somewhere(file: Path) -> None:
         assert not heading or heading in {re.sub(r"[^\w -]", "", name.lower()).replace(" ", "-") for name in headings}
 
 
+def test_every_page_that_the_code_names_is_there() -> None:
+    texts = [*texts_in_the_code(), *map(text_of, [*OTHERS, *(ROOT / "deploy").iterdir()])]
+    named = {page for text in texts for page in re.findall(r"\bdocs/\w+\.md", text)}
+    assert named
+    assert {page for page in named if not (ROOT / page).exists()} == set()
+
+
 @pytest.mark.e2e
 def test_the_example_in_python_runs(tmp_path: Path) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", text_of(DOCS / "python.md"), flags=re.DOTALL)

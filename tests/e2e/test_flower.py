@@ -130,7 +130,7 @@ def test_every_figure_that_the_dashboard_draws_is_there_and_right(site: Site) ->
         for name in re.findall(r"\b((?:darkroom|flower|process)_[a-z_]+)", target["expr"])
     }
     assert len(drawn) > 8
-    documented = set(re.findall(r"`(darkroom_[a-z_]+)`", (ROOT / "docs" / "scaling.md").read_text()))
+    documented = set(re.findall(r"`(darkroom_[a-z_]+)`", (ROOT / "docs" / "operations.md").read_text()))
     assert {name for name in drawn if name.startswith("darkroom")} <= {
         f"{name}{end}" for name in documented for end in ("", "_bucket", "_sum")
     }
