@@ -31,7 +31,7 @@ def wait_for(
     what to start when nobody answered for `seconds`. A question that may have died with a worker or with Redis is asked
     again, and a local stack that has ended is started again.
     """
-    begin = checked = asked = time.monotonic()
+    start = checked = last_asked = time.monotonic()
     while not _is_answered(question):
         now = time.monotonic()
         if leaving is not None and leaving():
@@ -41,11 +41,11 @@ def wait_for(
             if stack.has_ended():
                 stack.restart()
             raise_faults(stack, who)
-        if now - asked > ASK_AGAIN_SECONDS:
-            asked = now
+        if now - last_asked > ASK_AGAIN_SECONDS:
+            last_asked = now
             with suppress(OperationalError, RedisError):
                 question.ask_again()
-        if now - begin > seconds:
+        if now - start > seconds:
             raise ServiceMissing(
                 f"No {who} worker answered in {seconds:g} s: start one with `python -m workers {who}`, "
                 "or see the logs of the one that runs."
@@ -59,16 +59,16 @@ def with_retries(work: Callable[[], T], stack: Stack, say: Callable[[str], None]
 
     Raises ServiceMissing when Redis is away for BROKER_SECONDS.
     """
-    begin = time.monotonic()
-    told = False
+    start = time.monotonic()
+    announced = False
     while True:
         try:
             return work()
         except (OperationalError, RedisError, OSError) as error:
-            if time.monotonic() - begin > BROKER_SECONDS:
+            if time.monotonic() - start > BROKER_SECONDS:
                 raise ServiceMissing(f"Redis is away for {BROKER_SECONDS:.0f} s ({error}).") from error
-        if not told:
-            told = True
+        if not announced:
+            announced = True
             say("Redis does not answer; waiting for it.")
         restart_if_ended(stack, say)
         time.sleep(AWAY_STEP_SECONDS)
@@ -93,9 +93,9 @@ def raise_faults(stack: Stack, who: str = "") -> None:
 
     Where another one of them works there is nothing to raise: on several machines one is always being mended.
     """
-    found = {name: sentence for name, sentence in stack.faults().items() if name.startswith(who)}
-    if found and not stack.has_worker(who, but=found):
-        raise ServiceMissing(next(iter(found.values())))
+    reported = {name: sentence for name, sentence in stack.faults().items() if name.startswith(who)}
+    if reported and not stack.has_worker(who, but=reported):
+        raise ServiceMissing(next(iter(reported.values())))
 
 
 def collection_facts(stack: Stack) -> dict[str, Any]:

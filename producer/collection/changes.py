@@ -71,11 +71,11 @@ class ChangeBatch:
     def catch_up(self) -> dict[str, Any]:
         """Look at the whole folder and at all that the collection holds below it; returns what `work` does."""
         ingested = self._ingest(self._everything_at_rest)
-        found = sweep(self._stack, [bytes(self._root)])
-        doubt = found.doubt()
-        if found.gone and is_empty(bytes(self._root)):
+        result = sweep(self._stack, [bytes(self._root)])
+        doubt = result.doubt()
+        if result.gone and is_empty(bytes(self._root)):
             doubt = f"{self._root} is empty, as when a disk is not mounted"
-        return self._found(ingested, found.gone, doubt)
+        return self._result(ingested, result.gone, doubt)
 
     def work(self, paths: list[bytes]) -> dict[str, Any]:
         """Ingest what is new at these paths, and note what is gone, for `remove_gone`.
@@ -84,21 +84,21 @@ class ChangeBatch:
         of files that seem to be gone are kept, None where none are; `job` names a job in which something failed.
         """
         folders = [path for path in paths if path in self._devices]
-        there = [path for path in paths if os.path.lexists(path) and self._is_ours(path)]
-        ingested = self._ingest(partial(self._files, there)) if there else None
+        existing = [path for path in paths if os.path.lexists(path) and self._is_ours(path)]
+        ingested = self._ingest(partial(self._files, existing)) if existing else None
         # Before the sweep: what goes only afterwards may leave points that are yet to be swept.
         gone = [folder for folder in self._devices if _is_in(folder, folders) and not os.path.isdir(folder)]
-        found = sweep(self._stack, folders) if folders else Sweep()
+        result = sweep(self._stack, folders) if folders else Sweep()
         for path in paths:
             if has_picture_extension(path):
-                found.look_at(uri_of(path), path)
+                result.look_at(uri_of(path), path)
         # What this watch has never seen was left alone when it caught up, and that was told then.
-        seen = [uri for uri in found.gone if self._folder_of(uri) in self._devices]
-        away = [uri for uri in seen if self._is_not_mounted(uri)]
+        known = [uri for uri in result.gone if self._folder_of(uri) in self._devices]
+        away = [uri for uri in known if self._is_not_mounted(uri)]
         doubt = f"{shown(away[0])} was on a disk that is no longer mounted" if away else None
         for folder in gone if not doubt else []:
             del self._devices[folder]
-        return self._found(ingested, seen, doubt)
+        return self._result(ingested, known, doubt)
 
     def remove_gone(self) -> int:
         """Remove the points of the files that were found to be gone, now that nothing waits to be ingested.
@@ -176,7 +176,7 @@ class ChangeBatch:
         except OSError:
             return True
 
-    def _found(
+    def _result(
         self, ingested: tuple[Outcome, list[Failure]] | None, gone: list[str], doubt: str | None
     ) -> dict[str, Any]:
         outcome, failures = ingested or (None, [])

@@ -76,10 +76,10 @@ def duplicates(
                 return Duplicates(groups[:limit], page["total"], page["points"])
 
 
-def print_duplicates(found: Duplicates, near: float | None, console: Console, draw: Drawer | None = None) -> None:
+def print_duplicates(result: Duplicates, near: float | None, console: Console, draw: Drawer | None = None) -> None:
     """What there is in a sentence, then the groups one after the other."""
-    console.print(Text(summary(found, near)), soft_wrap=True)
-    for number, group in enumerate(found.groups, 1):
+    console.print(Text(summary(result, near)), soft_wrap=True)
+    for number, group in enumerate(result.groups, 1):
         console.print()
         console.print(Text(heading(number, group), style="bold"), soft_wrap=True)
         if draw is not None:
@@ -92,22 +92,22 @@ def print_duplicates(found: Duplicates, near: float | None, console: Console, dr
             cells = [f"{row['score']:.3f}"] if near is not None else []
             table.add_row(*cells, Text(size, justify="right"), Text(brief(row["uri"]), overflow="fold"))
         console.print(table)
-    if len(found.groups) < found.total:
+    if len(result.groups) < result.total:
         console.print()
-        console.print(f"… and {found.total - len(found.groups):,} more groups: -n {found.total} lists all.")
+        console.print(f"… and {result.total - len(result.groups):,} more groups: -n {result.total} lists all.")
 
 
-def summary(found: Duplicates, near: float | None) -> str:
+def summary(result: Duplicates, near: float | None) -> str:
     """How many groups there are, and how much of the disk the copies fill, where all groups are at hand."""
     alike = "with the same bytes" if near is None else f"with a similarity of at least {near:g}"
-    among = f"among {found.points:,} pictures"
-    if not found.total:
+    among = f"among {result.points:,} pictures"
+    if not result.total:
         return f"No two pictures {alike} {among}."
-    groups = f"{found.total:,} group{'' if found.total == 1 else 's'} of pictures {alike} {among}"
-    if len(found.groups) < found.total:
+    groups = f"{result.total:,} group{'' if result.total == 1 else 's'} of pictures {alike} {among}"
+    if len(result.groups) < result.total:
         return f"{groups}."
-    files = sum(len(group) - 1 for group in found.groups)
-    weight = readable_bytes(sum(picture.payload.get("bytes") or 0 for group in found.groups for picture in group[1:]))
+    files = sum(len(group) - 1 for group in result.groups)
+    weight = readable_bytes(sum(picture.payload.get("bytes") or 0 for group in result.groups for picture in group[1:]))
     return f"{groups}; all but the first of each are {files:,} file{'' if files == 1 else 's'}, {weight}."
 
 
@@ -117,6 +117,6 @@ def heading(number: int, group: Records[Picture]) -> str:
     return f"{number}. {len(group):,} pictures" + (f": {caption}" if caption else "")
 
 
-def page_sections(found: Duplicates) -> list[Section]:
+def page_sections(result: Duplicates) -> list[Section]:
     """A section a group."""
-    return [Section(heading(number, group), group.to_dicts()) for number, group in enumerate(found.groups, 1)]
+    return [Section(heading(number, group), group.to_dicts()) for number, group in enumerate(result.groups, 1)]

@@ -49,20 +49,20 @@ def move(url: str, stack: Stack, console: Console) -> Moved:
         return wait_for(question, stack, ANSWER_SECONDS, "storage")
 
     first = ask(Question(MOVE_START, url=url))
-    copied = seen = there = 0
+    copied = read = on_server = 0
     columns = (TextColumn("moving"), BarColumn(bar_width=None), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("moving", total=first["points"])
         after: str | None = None
         while True:
             page = ask(Question(MOVE_PAGE, url=url, limit=PAGE, after=after))
-            seen, copied, there, after = seen + page["points"], copied + page["copied"], page["there"], page["next"]
-            bar.update(task, completed=seen, total=max(seen, first["points"]))
+            read, copied, on_server, after = read + page["points"], copied + page["copied"], page["there"], page["next"]
+            bar.update(task, completed=read, total=max(read, first["points"]))
             if after is None:
                 break
-    if there < seen:
-        raise DarkroomError(f"The server counts {there:,} points, fewer than the {seen:,} here: move again.")
-    return Moved(first["collection"], url, seen, copied, there, time.monotonic() - begin)
+    if on_server < read:
+        raise DarkroomError(f"The server counts {on_server:,} points, fewer than the {read:,} here: move again.")
+    return Moved(first["collection"], url, read, copied, on_server, time.monotonic() - begin)
 
 
 def print_moved(moved: Moved, settings: Settings, console: Console) -> None:

@@ -113,7 +113,7 @@ def folder_to_sweep(folder: Path, force: bool = False) -> Path:
 
 def sweep(stack: Stack, folders: Sequence[bytes]) -> Sweep:
     """Look at every file below these folders that the collection holds."""
-    found = Sweep()
+    result = Sweep()
     # "file:///" ends in the slash already.
     prefixes = tuple(uri_of(folder).rstrip("/") + "/" for folder in folders)
     roots = wait_for(Question(FACET, field="root", limit=FOLDERS), stack, ANSWER_SECONDS, "storage")
@@ -122,14 +122,14 @@ def sweep(stack: Stack, folders: Sequence[bytes]) -> Sweep:
         uri for uri, at in places if at.startswith(prefixes) or any(prefix.startswith(at) for prefix in prefixes)
     ]
     if not related:
-        return found
+        return result
     for page in pages(stack, {"all": [{"field": "root", "in": related}]}, ["uri"]):
         for payload in page.payloads:
             at = _file_behind(payload["uri"])
             path = path_of(at) if at.startswith(prefixes) else None
             if path is not None:
-                found.look_at(payload["uri"], path)
-    return found
+                result.look_at(payload["uri"], path)
+    return result
 
 
 def identity_of(folder: Path) -> tuple[int, int] | None:

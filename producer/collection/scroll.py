@@ -37,13 +37,13 @@ def pages(
 
     `fields` names the payload fields that are wanted, None for all. While one page is used the next one is fetched.
     """
-    wanted = {"where": where, "limit": size, "fields": fields, "with_vectors": with_vectors}
-    asked: Question | None = Question(SCROLL, after=None, **wanted)
-    while asked is not None:
-        found = wait_for(asked, stack, PAGE_SECONDS, "storage")
-        following = found.pop("next")
-        asked = Question(SCROLL, after=following, **wanted) if following is not None else None
-        yield Page(**found)
+    options = {"where": where, "limit": size, "fields": fields, "with_vectors": with_vectors}
+    pending: Question | None = Question(SCROLL, after=None, **options)
+    while pending is not None:
+        reply = wait_for(pending, stack, PAGE_SECONDS, "storage")
+        next_page = reply.pop("next")
+        pending = Question(SCROLL, after=next_page, **options) if next_page is not None else None
+        yield Page(**reply)
 
 
 def points(stack: Stack, where: dict[str, Any] | None, fields: list[str] | None, with_vectors: bool) -> Iterator[Point]:

@@ -135,8 +135,8 @@ def histogram(counts: Mapping[str, int]) -> Table:
 
 
 def _facet(stack: Stack, field: str) -> dict[str, int]:
-    found = wait_for(Question(FACET, field=field, limit=TOP), stack, ANSWER_SECONDS, "storage")
-    return {str(value): count for value, count in found}
+    counts = wait_for(Question(FACET, field=field, limit=TOP), stack, ANSWER_SECONDS, "storage")
+    return {str(value): count for value, count in counts}
 
 
 def _years(stack: Stack) -> dict[str, int]:

@@ -84,14 +84,14 @@ class _Watcher:
         self.batch = ChangeBatch(root, settings, stack, console, interrupts, self.pending)
 
     def run(self) -> None:
-        told = False
+        announced = False
         while not self.interrupts.stopping:
             if self.root.is_dir():
-                told = False
+                announced = False
                 self._follow()
             else:
-                if not told:
-                    told = True
+                if not announced:
+                    announced = True
                     self.tell({"event": "away", "folder": str(self.root)})
                 time.sleep(AWAY_SECONDS)
 
@@ -147,33 +147,33 @@ class _Watcher:
             }
 
 
-def _renamed(path: str, real: str, named: str) -> str:
-    return named + path[len(real) :] if real != named and path.startswith(real) else path
+def _renamed(path: str, real: str, name: str) -> str:
+    return name + path[len(real) :] if real != name and path.startswith(real) else path
 
 
-def lines_of(found: dict[str, Any]) -> Iterator[str]:
+def lines_of(change: dict[str, Any]) -> Iterator[str]:
     """The lines for one thing that a watch tells."""
-    if found["event"] == "watching":
-        how = f" by looking every few seconds ({found['polling']})" if found["polling"] else ""
-        yield f"Watching {found['folder']}{how}; Ctrl-C ends it."
-    elif found["event"] == "away":
-        yield f"{_clock()}  {found['folder']} is not there; waiting for it, and keeping what the collection holds."
+    if change["event"] == "watching":
+        how = f" by looking every few seconds ({change['polling']})" if change["polling"] else ""
+        yield f"Watching {change['folder']}{how}; Ctrl-C ends it."
+    elif change["event"] == "away":
+        yield f"{_clock()}  {change['folder']} is not there; waiting for it, and keeping what the collection holds."
     else:
-        yield from _change(found)
+        yield from _change(change)
 
 
-def _change(found: dict[str, Any]) -> Iterator[str]:
-    parts = [f"{found[name]:,} {name}" for name in ("stored", "removed", "failed") if found[name]]
-    if found["reused"]:
-        parts[0] += f" ({found['reused']:,} of them reused, without a model)"
+def _change(change: dict[str, Any]) -> Iterator[str]:
+    parts = [f"{change[name]:,} {name}" for name in ("stored", "removed", "failed") if change[name]]
+    if change["reused"]:
+        parts[0] += f" ({change['reused']:,} of them reused, without a model)"
     if parts:
         yield f"{_clock()}  {', '.join(parts)}"
-    if found["kept"]:
-        yield f"{_clock()}  {found['kept']}"
-    for failure in found["failures"]:
+    if change["kept"]:
+        yield f"{_clock()}  {change['kept']}"
+    for failure in change["failures"]:
         yield f"          {brief(failure['uri'])}: {failure['reason']}"
-    if found["failed"] > len(found["failures"]):
-        yield f"          … and {found['failed'] - len(found['failures']):,} more: {command('errors', found['job'])}"
+    if change["failed"] > len(change["failures"]):
+        yield f"          … and {change['failed'] - len(change['failures']):,} more: {command('errors', change['job'])}"
 
 
 def _clock() -> str:

@@ -34,11 +34,11 @@ def status(job: str | None, watched: bool, interval: float, as_json: bool) -> No
                 else:
                     watch(view, STDOUT, interval, job is not None)
         elif job is not None:
-            found = darkroom.job(job)
+            one_job = darkroom.job(job)
             if as_json:
-                print_json(found.to_dict())
+                print_json(one_job.to_dict())
             else:
-                print_job(found, STDOUT)
+                print_job(one_job, STDOUT)
         else:
             everything = darkroom.status()
             if as_json:

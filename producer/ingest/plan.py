@@ -38,7 +38,7 @@ def plan(files: Iterable[FileRef], settings: Settings, answer: Callable[[Questio
     clip_model = checkpoint_name(settings.models.clip)
     blip_model = checkpoint_name(settings.models.blip) if settings.models.captions else None
     stream = (Numbered(number, file) for number, file in enumerate(files))
-    asked: tuple[list[Numbered], Question] | None = None
+    pending: tuple[list[Numbered], Question] | None = None
     while chunk := list(islice(stream, CHUNK)):
         question = Question(
             PLAN,
@@ -48,11 +48,11 @@ def plan(files: Iterable[FileRef], settings: Settings, answer: Callable[[Questio
             sizes=[entry.file.bytes for entry in chunk],
             mtimes=[entry.file.mtime for entry in chunk],
         )
-        if asked is not None:
-            yield _sorted_out(asked[0], answer(asked[1]))
-        asked = chunk, question
-    if asked is not None:
-        yield _sorted_out(asked[0], answer(asked[1]))
+        if pending is not None:
+            yield _sorted_out(pending[0], answer(pending[1]))
+        pending = chunk, question
+    if pending is not None:
+        yield _sorted_out(pending[0], answer(pending[1]))
 
 
 def _sorted_out(chunk: list[Numbered], unchanged: bytes) -> Planned:

@@ -109,19 +109,19 @@ class Reconciler:
         script = self._client.register_script(_IN_QUEUE)
         start, messages = 0, PAGE
         while messages == PAGE:
-            messages, found = script(keys=[queue], args=[start, start + PAGE - 1, self._header])
+            messages, texts = script(keys=[queue], args=[start, start + PAGE - 1, self._header])
             start += PAGE
-            yield from _numbers(found)
+            yield from _numbers(texts)
 
     def _in_hands(self) -> Iterator[int]:
         script = self._client.register_script(_IN_HANDS)
         cursor: Any = 0
         while True:
-            cursor, found = script(keys=[UNACKED], args=[cursor, PAGE, self._header])
-            yield from _numbers(found)
+            cursor, texts = script(keys=[UNACKED], args=[cursor, PAGE, self._header])
+            yield from _numbers(texts)
             if int(cursor) == 0:
                 return
 
 
-def _numbers(found: list[bytes]) -> Iterator[int]:
-    return (int(number) for text in found for number in text.split(b",") if number)
+def _numbers(texts: list[bytes]) -> Iterator[int]:
+    return (int(number) for text in texts for number in text.split(b",") if number)

@@ -69,11 +69,11 @@ def _one(uri: str, settings: Settings) -> Iterator[FileRef]:
 def _members(archive: str, settings: Settings) -> Iterator[FileRef]:
     with _explained(archive), _opened(archive, settings) as stream, zipfile.ZipFile(stream) as whole:
         # By name, and so each name once, as whoever reads it will find it.
-        members = sorted(whole.NameToInfo.values(), key=lambda found: found.filename)
-    for found in members:
-        name = found.filename
+        members = sorted(whole.NameToInfo.values(), key=lambda entry: entry.filename)
+    for entry in members:
+        name = entry.filename
         if has_picture_extension(name.encode(errors="surrogateescape")) and not name.startswith(RESOURCE_FORKS):
-            yield FileRef(member(archive, name), found.file_size, modified_member(found))
+            yield FileRef(member(archive, name), entry.file_size, modified_member(entry))
 
 
 def _opened(uri: str, settings: Settings) -> BinaryIO:

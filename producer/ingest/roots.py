@@ -20,10 +20,10 @@ class OtherRoot:
     """A root that is no folder of this machine: its address in messages, and how a person names it."""
 
     uri: str
-    named: str
+    name: str
 
     def __str__(self) -> str:
-        return self.named
+        return self.name
 
 
 def root_uri(root: Path | OtherRoot) -> str:
@@ -31,19 +31,19 @@ def root_uri(root: Path | OtherRoot) -> str:
     return root.uri if isinstance(root, OtherRoot) else uri_of(bytes(root))
 
 
-def find_root(named: str, settings: Settings) -> tuple[Path | OtherRoot, Files]:
+def find_root(name: str, settings: Settings) -> tuple[Path | OtherRoot, Files]:
     """The root that a person means, and its files, which may be asked for more than once.
 
     Raises WrongUse for a name that is none, or that the workers of a local stack may not read.
     """
-    scheme, elsewhere, _ = named.partition("://")
+    scheme, separator, _ = name.partition("://")
     root: Path | OtherRoot
-    if elsewhere:
-        root = OtherRoot(_address(named, scheme), named)
+    if separator:
+        root = OtherRoot(_address(name, scheme), name)
     else:
-        path = Path(os.path.abspath(Path(named).expanduser())) if named.lower().endswith(".zip") else None
+        path = Path(os.path.abspath(Path(name).expanduser())) if name.lower().endswith(".zip") else None
         if path is None or not path.is_file():
-            folder = check_root(Path(named))
+            folder = check_root(Path(name))
             _require_allowed(folder, settings)
             return folder, partial(scan, folder)
         root = OtherRoot(member(uri_of(bytes(path)), ""), str(path))
@@ -53,15 +53,15 @@ def find_root(named: str, settings: Settings) -> tuple[Path | OtherRoot, Files]:
     return root, partial(scan_other, root.uri, settings)
 
 
-def _address(named: str, scheme: str) -> str:
+def _address(name: str, scheme: str) -> str:
     """The address as messages have it: percent-encoded, an archive as such; raises WrongUse."""
     if scheme not in REMOTE:
         raise WrongUse(f"{scheme}:// cannot be ingested: name a folder, a .zip file or one of {', '.join(REMOTE)}://.")
     try:
-        found = place(named)
+        address_place = place(name)
     except ValueError as error:
         raise WrongUse(f"This {scheme}:// address cannot be ingested: {error}.") from None
-    uri = found.uri
+    uri = address_place.uri
     return member(uri, "") if uri.lower().endswith(".zip") else uri
 
 

@@ -136,10 +136,10 @@ class IngestRun:
             self._look()
             waiting: list[Numbered] = planned.work
             while waiting and not self.interrupts.stopping:
-                taken, waiting = waiting[: self.window.room], waiting[self.window.room :]
-                if taken:
+                batch, waiting = waiting[: self.window.room], waiting[self.window.room :]
+                if batch:
                     # Part of it may have arrived when this fails; publishing a file twice does no harm.
-                    self._insist(partial(self.window.enqueue, taken))
+                    self._insist(partial(self.window.enqueue, batch))
                 self._step()
             if self.interrupts.stopping:
                 return

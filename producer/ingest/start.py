@@ -33,9 +33,9 @@ class Source:
     files: Files
 
 
-def source_of(named: str, settings: Settings) -> Source:
+def source_of(name: str, settings: Settings) -> Source:
     """The source that a person means by a name; raises WrongUse for one that cannot be ingested or has no picture."""
-    root, files = find_root(named, settings)
+    root, files = find_root(name, settings)
     if next(files([]), None) is None:
         raise WrongUse(
             f"There is no picture in {root}: looked for {', '.join(sorted(PICTURE_EXTENSIONS))} in it and below it."

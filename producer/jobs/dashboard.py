@@ -31,7 +31,7 @@ def watch(view: JobView, console: Console, interval: float, until_over: bool) ->
     with single_keys(), Live(console=console, screen=False, auto_refresh=False, transient=False) as live:
         _repeat(
             view,
-            lambda found, away: live.update(drawn(found, away), refresh=True),
+            lambda snapshot, away: live.update(drawn(snapshot, away), refresh=True),
             lambda: pressed("qQ", interval),
             until_over,
         )
@@ -44,15 +44,17 @@ def stream(view: JobView, show: Callable[[dict[str, Any]], None], interval: floa
         time.sleep(interval)
         return False
 
-    _repeat(view, lambda found, away: show({**found, "redis": not away}), pause, until_over)
+    _repeat(view, lambda snapshot, away: show({**snapshot, "redis": not away}), pause, until_over)
 
 
-def drawn(found: dict[str, Any], away: bool = False) -> RenderableType:
+def drawn(snapshot: dict[str, Any], away: bool = False) -> RenderableType:
     """One look as the terminal shows it."""
-    parts: list[RenderableType] = [_heading(found, away)]
-    parts += [Text(f"{name}: {sentence}", style="yellow") for name, sentence in sorted(found.get("faults", {}).items())]
-    parts += [Text(""), _queues(found), Text("")]
-    parts.append(_jobs(found["jobs"]) if found.get("jobs") else Text("No jobs yet."))
+    parts: list[RenderableType] = [_heading(snapshot, away)]
+    parts += [
+        Text(f"{name}: {sentence}", style="yellow") for name, sentence in sorted(snapshot.get("faults", {}).items())
+    ]
+    parts += [Text(""), _queues(snapshot), Text("")]
+    parts.append(_jobs(snapshot["jobs"]) if snapshot.get("jobs") else Text("No jobs yet."))
     parts.append(Text("\nq or Ctrl-C ends", style="dim"))
     return Group(*parts)
 
@@ -60,16 +62,16 @@ def drawn(found: dict[str, Any], away: bool = False) -> RenderableType:
 def _repeat(
     view: JobView, show: Callable[[dict[str, Any], bool], None], pause: Callable[[], bool], until_over: bool
 ) -> None:
-    found: dict[str, Any] = {}
+    snapshot: dict[str, Any] = {}
     try:
         while True:
             away = False
             try:
-                found = view.read()
+                snapshot = view.read()
             except redis.RedisError:
                 away = True
-            show(found, away)
-            if until_over and found and all(job["state"] in OVER for job in found["jobs"]):
+            show(snapshot, away)
+            if until_over and snapshot and all(job["state"] in OVER for job in snapshot["jobs"]):
                 return
             if pause():
                 return
@@ -79,18 +81,18 @@ def _repeat(
         view.close()
 
 
-def _heading(found: dict[str, Any], away: bool) -> Text:
+def _heading(snapshot: dict[str, Any], away: bool) -> Text:
     if away:
         return Text("Redis does not answer; waiting for it.", style="bold red")
-    collection = found.get("collection")
-    workers = ", ".join(found["workers"]) or "none has answered yet"
+    collection = snapshot.get("collection")
+    workers = ", ".join(snapshot["workers"]) or "none has answered yet"
     points = f"{collection['name']}: {collection['points']:,} points" if collection else "the collection: no answer yet"
     return Text.assemble(("Darkroom  ", "bold"), time.strftime("%H:%M:%S"), f"  {points}\nWorkers: {workers}")
 
 
-def _queues(found: dict[str, Any]) -> Table:
+def _queues(snapshot: dict[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    queues = {**found.get("queues", {}), "in work": found.get("in_work", 0)}
+    queues = {**snapshot.get("queues", {}), "in work": snapshot.get("in_work", 0)}
     for name in queues:
         table.add_column(name, justify="right", min_width=8)
     table.add_row(*(f"{length:,}" for length in queues.values()))

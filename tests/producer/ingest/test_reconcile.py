@@ -7,7 +7,7 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from producer.ingest.reconcile import LOOK_SECONDS, NOWHERE_SECONDS, PAGE, UNACKED, Reconciler
+from producer.ingest.reconcile import NOWHERE_SECONDS, PAGE, UNACKED, Reconciler
 from producer.ingest.window import Window
 from tasks.app import app
 from tasks.envelope import files_header
@@ -21,9 +21,9 @@ def reconciler(client: redis.Redis, ledger: Ledger, window: Window) -> Reconcile
     return Reconciler(client, ledger, window)
 
 
-def published_within(reconciler: Reconciler, seconds: float, begin: float = 1000.0) -> int:
-    """Look ten times a second, as an ingest does."""
-    return sum(reconciler.publish_missing(begin + step / 10) for step in range(round(seconds * 10)))
+def published_in(reconciler: Reconciler, looks: int, begin: float = 1000.0) -> int:
+    """So many looks, each long after the one before, whatever time they themselves take."""
+    return sum(reconciler.publish_missing(begin + 1000 * look) for look in range(looks))
 
 
 def waiting(client: redis.Redis) -> list[Any]:
@@ -38,18 +38,15 @@ def lose(client: redis.Redis, *numbers: int) -> None:
             client.lrem(FILES, 1, raw)
 
 
-LONG_ENOUGH = LOOK_SECONDS + NOWHERE_SECONDS + LOOK_SECONDS
-
-
 def test_a_lost_file_is_published_again_while_its_neighbours_wait(client: redis.Redis, reconciler: Reconciler) -> None:
     lose(client, 3, 7)
-    assert published_within(reconciler, LONG_ENOUGH) == 2
+    assert published_in(reconciler, 2) == 2
     assert sorted(number for taken in take_all() for number in taken.numbers) == list(range(10))
 
 
 def test_one_look_proves_nothing(client: redis.Redis, reconciler: Reconciler) -> None:
     lose(client, 3)
-    assert published_within(reconciler, LOOK_SECONDS - 1) == 0
+    assert published_in(reconciler, 1) == 0
 
 
 def test_what_others_do_neither_hides_a_loss_nor_looks_like_one(client: redis.Redis, reconciler: Reconciler) -> None:
@@ -58,7 +55,7 @@ def test_what_others_do_neither_hides_a_loss_nor_looks_like_one(client: redis.Re
     other = Window(Ledger(client, "another job"), ROOT_URI, 10, 1)
     other.enqueue(numbered(3))
     lose(client, 3)
-    assert published_within(reconciler, LONG_ENOUGH) == 1
+    assert published_in(reconciler, 2) == 1
 
 
 @pytest.mark.parametrize(
@@ -77,14 +74,14 @@ def test_a_file_is_not_lost_while_any_message_holds_it(client: redis.Redis, reco
             points = client.rpop(POINTS)
             assert isinstance(points, bytes)
             client.hset(UNACKED, "tag", b"[" + points + b', "points", "points"]')
-    assert published_within(reconciler, LONG_ENOUGH) == 0
+    assert published_in(reconciler, 2) == 0
 
 
 def test_what_is_finished_is_not_published_again(client: redis.Redis, ledger: Ledger, reconciler: Reconciler) -> None:
     lose(client, *range(10))
     ledger.stored([0, 1, 2], [False] * 3)
     ledger.skipped([3])
-    assert published_within(reconciler, LONG_ENOUGH) == 6
+    assert published_in(reconciler, 2) == 6
 
 
 def test_a_file_that_shows_up_in_between_starts_the_wait_anew(client: redis.Redis, reconciler: Reconciler) -> None:
@@ -92,19 +89,30 @@ def test_a_file_that_shows_up_in_between_starts_the_wait_anew(client: redis.Redi
     lose(client, 4)
     assert reconciler.publish_missing(1000) == 0
     client.hset(UNACKED, "tag", raw)
-    assert reconciler.publish_missing(1000 + LOOK_SECONDS) == 0
+    assert reconciler.publish_missing(2000) == 0
     client.delete(UNACKED)
-    assert reconciler.publish_missing(1000 + 2 * LOOK_SECONDS) == 0
-    assert reconciler.publish_missing(1000 + 3 * LOOK_SECONDS) == 1
+    assert reconciler.publish_missing(3000) == 0
+    assert reconciler.publish_missing(4000) == 1
+
+
+def test_two_looks_in_the_same_moment_prove_nothing(
+    client: redis.Redis, reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose(client, 4)
+    assert reconciler.publish_missing(1000) == 0
+    monkeypatch.setattr(reconciler, "_pause", 0.0)
+    assert reconciler.publish_missing(1000 + NOWHERE_SECONDS - 1) == 0
+    monkeypatch.setattr(reconciler, "_pause", 0.0)
+    assert reconciler.publish_missing(1000 + NOWHERE_SECONDS) == 1
 
 
 def test_what_was_published_again_and_lost_again_is_published_once_more(
     client: redis.Redis, reconciler: Reconciler
 ) -> None:
     lose(client, 4)
-    assert published_within(reconciler, LONG_ENOUGH) == 1
+    assert published_in(reconciler, 2) == 1
     lose(client, 4)
-    assert published_within(reconciler, LONG_ENOUGH, 2000) == 1
+    assert published_in(reconciler, 2, 9000) == 1
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
@@ -130,4 +138,4 @@ def test_exactly_the_lost_ones_are_found_among_many(
             else:
                 gone |= numbers
     reconciler = Reconciler(client, ledger, window)
-    assert published_within(reconciler, LONG_ENOUGH) == len(gone)
+    assert published_in(reconciler, 2) == len(gone)
