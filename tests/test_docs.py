@@ -1,6 +1,7 @@
 """The docs say what the code has, and nothing that it has not: commands, options, keys, figures, exit codes, links."""
 
 import ast
+import importlib.util
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ import click
 import pytest
 
 import producer
+from benchmarks.registry import BENCHMARKS
 from settings import Settings
 from settings.errors import DarkroomError, ServiceMissing, WrongUse
 from tests.commands_page import PAGE, commands, groups, page
@@ -31,7 +33,7 @@ TEXTS = sorted(
 # Options of other programs that the docs tell of.
 OF_OTHERS = {"--profile"}
 # What looks like section.key and is the name of a file, or stands for any key.
-NO_KEYS = {"flower.db", "section.key", "settings.toml"}
+NO_KEYS = {"flower.app", "flower.db", "section.key", "settings.toml"}
 
 each_page = pytest.mark.parametrize(
     "text", [text for text in TEXTS if text.suffix == ".md"], ids=lambda path: str(path.relative_to(ROOT))
@@ -120,7 +122,7 @@ def test_every_option_in_a_text_exists(text: Path) -> None:
 
 def keys_in(text: str) -> set[str]:
     sections = "|".join(Settings.model_fields)
-    dotted = re.findall(rf"(?<![\w./-])((?:{sections})\.[a-z_]+)\b(?![./(])", text)
+    dotted = re.findall(rf"(?<![\w./-])((?:{sections})\.[a-z_]+)\b(?!\.\w|[/(])", text)
     variables = re.findall(r"\bDARKROOM__([A-Z]+)__([A-Z_]+)", text)
     return {*dotted, *(f"{section}.{key}".lower() for section, key in variables)} - NO_KEYS
 
@@ -189,6 +191,32 @@ def test_every_module_in_the_docs_exists(text: Path) -> None:
     }
     named = set(re.findall(r"`([a-z_/]+\.py)`", content(text)))
     assert {name for name in named if not any(f"/{module}".endswith(f"/{name}") for module in modules)} == set()
+
+
+@each_page
+def test_every_script_benchmark_and_make_target_in_the_docs_exists(text: Path) -> None:
+    for module, words in re.findall(r"python -m ([\w.]+)((?: [a-z]\w+)*)", content(text)):
+        assert importlib.util.find_spec(module), f"there is no module {module}"
+        assert module != "benchmarks" or set(words.split()) <= BENCHMARKS.keys(), words
+    for target in re.findall(r"(?:`|^ {4})make ([a-z-]+)", content(text), flags=re.MULTILINE):
+        assert f"\n{target}:" in content(ROOT / "Makefile"), f"there is no make {target}"
+
+
+def test_every_page_that_the_code_names_exists() -> None:
+    texts = [*(text for _file, text in strings_of_the_code()), *map(content, TEXTS)]
+    named = {page for text in texts for page in re.findall(r"\bdocs/\w+\.md\b", text)}
+    assert {page for page in named if not (ROOT / page).exists()} == set()
+
+
+def test_every_message_in_the_table_of_failures_is_one_of_the_code() -> None:
+    table = content(ROOT / "docs" / "operations.md").partition("## What a failure looks like")[2].partition("\n## ")[0]
+    first_column = "\n".join(re.findall(r"^\| (.*?) \|", table, flags=re.MULTILINE))
+    told = [told for told in re.findall(r"`([^`]+)`", first_column) if " " in told]
+    assert len(told) > 15
+    ours = "\n".join(text for _file, text in strings_of_the_code())
+    for message in told:
+        for part in re.split(r"…|\bN\b|\d+", re.sub(r"^(error|storage): ", "", message)):
+            assert part.strip() in ours, message
 
 
 def anchors(page: Path) -> set[str]:

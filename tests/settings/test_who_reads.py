@@ -1,59 +1,106 @@
-"""settings.toml says for every key which processes read it."""
+"""Who reads a key, as settings.toml says: each process that is named can come to read it, and none is left out."""
 
+import ast
 import re
 from functools import cache
 
-from settings import Settings
-from tests.conftest import ROOT
+import pytest
 
-PROCESSES = {"producer", "GPU worker", "storage worker", "ingest worker", "supervisor", "Flower"}
-# Who runs the code of a room: whoever reads a key there must be named beside the key.
-RUNS = {
+from settings import Settings
+from settings.loading import ROOT
+from tests.test_house import imports, module_behind, modules
+
+# Process -> the modules that it starts with.
+STARTS = {
+    "producer": {"producer.cli"},
+    "supervisor": {"workers.supervisor.commands", "workers.supervisor.stack", "workers.supervisor.fleet"},
+    "GPU worker": {"workers.gpu.worker"},
+    "storage worker": {"workers.storage.worker"},
+    "ingest worker": {"workers.http_tasks.directory"},
+    "Flower": {"workers.supervisor.flower", "workers.flower_app"},
+}
+# The commands of the machines hand these on to the processes that they start.
+BY_COMMAND_LINE = ("workers.cli", {"supervisor", "Flower"})
+# What is read here is read by this process and cannot be left out. Other rooms are shared.
+OWN = {
     "producer": "producer",
-    "workers/gpu": "GPU worker",
-    "workers/inference": "GPU worker",
-    "workers/storage": "storage worker",
+    "workers.gpu": "GPU worker",
+    "workers.inference": "GPU worker",
+    "workers.storage": "storage worker",
+    "workers.http_tasks.pictures": "GPU worker",
+    "workers.http_tasks.directory": "ingest worker",
+    "workers.supervisor.commands": "supervisor",
+    "workers.supervisor.flower": "Flower",
 }
 
 
 @cache
 def keys() -> set[str]:
-    """Every key as section.key."""
+    """Every key of the settings, as section.key."""
     sections = {name: type(getattr(Settings.model_construct(), name)) for name in Settings.model_fields}
     return {f"{name}.{key}" for name, section in sections.items() for key in section.model_fields}
 
 
-def test_settings_toml_says_for_every_key_which_processes_read_it() -> None:
-    readers = read_by()
-    assert set(readers) == keys()
-    for key, names in readers.items():
-        assert len(set(names)) == len(names), f"{key} names a process twice"
-        assert names == ["all"] or set(names) <= PROCESSES, f"{key} is read by {names}"
+@cache
+def told() -> dict[str, list[str]]:
+    """Key -> the processes that the line above it names."""
+    found, section = {}, ""
+    for line, following in re.findall(r"^(.+)\n(?=(.*)$)", (ROOT / "settings.toml").read_text(), flags=re.MULTILINE):
+        section = line[1:-1] if re.fullmatch(r"\[\w+\]", line) else section
+        if line.startswith("# Read by: "):
+            key = re.match(r"\w+(?= = )", following)
+            assert key, f"no key below: {line}"
+            found[f"{section}.{key[0]}"] = line.removeprefix("# Read by: ").removesuffix(".").split(", ")
+    return {key: list(STARTS) if named == ["all"] else named for key, named in found.items()}
 
 
-def test_whoever_reads_a_key_in_the_code_is_named_in_settings_toml() -> None:
-    readers, found = read_by(), 0
-    for folder, process in RUNS.items():
-        for file in (ROOT / folder).rglob("*.py"):
-            for key in re.findall(r"\bsettings\.((?:\w+)\.(?:\w+))\b", file.read_text(encoding="utf-8")):
-                if key in readers:
-                    found += 1
-                    assert readers[key] == ["all"] or process in readers[key], f"{file} reads {key}"
-    assert found > 20
+@cache
+def keys_read_in(module: str) -> set[str]:
+    """The keys that a module reads, as `settings.gpu.loaders`, or as `own.url` after `own = settings.broker`."""
+    nodes = list(ast.walk(ast.parse(modules()[module].read_text(encoding="utf-8"))))
+    short = {
+        target.id: node.value.attr
+        for node in nodes
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute | ast.Name):
+            section = node.value.attr if isinstance(node.value, ast.Attribute) else short.get(node.value.id)
+            found.add(f"{section}.{node.attr.removeprefix('safe_')}")
+    return found & keys()
 
 
-def read_by() -> dict[str, list[str]]:
-    """section.key -> the processes in the last line of the comment above it, which may explain several keys."""
-    found: dict[str, list[str]] = {}
-    section, names = "", list[str]()
-    for line in (ROOT / "settings.toml").read_text(encoding="utf-8").splitlines():
-        if heading := re.fullmatch(r"\[(\w+)\]", line):
-            section, names = heading[1], []
-        elif told := re.fullmatch(r"# Read by: (.+)\.", line):
-            names = told[1].split(", ")
-        elif line.startswith("#"):
-            names = []
-        elif key := re.match(r"(\w+) = ", line):
-            assert names, f"{section}.{key[1]}: no line says which processes read it"
-            found[f"{section}.{key[1]}"] = names
-    return found
+def within_reach(process: str) -> set[str]:
+    """The keys that are read in the modules which a process imports, directly or by others."""
+    reached: set[str] = set()
+    waiting = set(STARTS[process])
+    while waiting:
+        module = waiting.pop()
+        reached.add(module)
+        waiting |= {found for name in imports(modules()[module]) if (found := module_behind(name))} - reached
+    module, processes = BY_COMMAND_LINE
+    return set().union(*map(keys_read_in, reached), keys_read_in(module) if process in processes else ())
+
+
+def test_every_key_says_who_reads_it_by_the_names_of_processes() -> None:
+    assert told().keys() == keys()
+    for key, processes in told().items():
+        assert processes == [name for name in STARTS if name in processes], f"{key}: one name, or the order, is wrong"
+
+
+@pytest.mark.parametrize("process", STARTS)
+def test_a_process_that_is_named_can_read_the_key(process: str) -> None:
+    named = {key for key, processes in told().items() if process in processes}
+    assert named
+    assert named - within_reach(process) == set()
+
+
+@pytest.mark.parametrize("room", OWN)
+def test_a_process_whose_own_code_reads_a_key_is_named(room: str) -> None:
+    own = {module for module in modules() if module == room or module.startswith(f"{room}.")}
+    read = set().union(*map(keys_read_in, own))
+    assert read
+    assert {key for key in read if OWN[room] not in told()[key]} == set()
