@@ -1,0 +1,136 @@
+"""The numbers that the docs tell: a default is that of the settings, a limit or a time is that of the code."""
+
+import inspect
+import re
+import tomllib
+
+import pytest
+
+from pictures import colour, metadata
+from producer.client import Darkroom
+from producer.collection import prune, scroll, search, stats, watch
+from producer.ingest import job_progress, plan, reconcile
+from producer.jobs import lease
+from producer.pages import map as page_of_map
+from producer.pages import projection
+from producer.waiting import ASK_AGAIN_SECONDS, BROKER_SECONDS
+from settings import Settings
+from settings.sections import Ingest
+from tasks import broker, ledger, outcomes, stack_paths
+from tasks.app import app
+from tests.conftest import ROOT
+from tests.test_docs import TEXTS, content
+from tests.test_house import MOST_LINES
+from workers import flower_app
+from workers.gpu import pipeline, worker
+from workers.http_tasks import requests
+from workers.storage import near_duplicates
+from workers.supervisor import supervisor
+
+IN_WORDS = {1: "one", 2: "two", 3: "three", 5: "five", 10: "ten", 100: "hundred", 1000: "thousand"}
+DAY, MINUTE, MILLISECOND = 24 * 3600, 60, 0.001
+KEPT_DAYS = ledger.KEEP_SECONDS / DAY
+SILENT_SECONDS = broker.IDLE_SECONDS + broker.PROBES * broker.PROBE_SECONDS
+SETTLE_SECONDS = inspect.signature(Darkroom.watch).parameters["settle"].default
+# What a page says, with {} for a number, {word} for a number in words.
+TOLD: dict[str, dict[str, float]] = {
+    "CONTRIBUTING.md": {
+        "One concept a file, under {} lines": MOST_LINES,
+    },
+    "docs/architecture.md": {
+        "asks the storage worker, {} at a time": plan.CHUNK,
+        "reads the ledger {word} times a second": 1 / job_progress.READ_SECONDS,
+        "up to {} different reasons are kept": outcomes.MOST_REASONS,
+        "the URIs of the first {} failed files": outcomes.MOST_URIS,
+        "{word} seconds or more apart": reconcile.NOWHERE_SECONDS,
+        "takes at most a {word}th of the time": 1 / reconcile.SHARE,
+        "renews a lease of {} seconds on its job": lease.LEASE_SECONDS,
+        "the producer asks again after {word} seconds": ASK_AGAIN_SECONDS,
+        "compares every pair in tiles of {}.": near_duplicates.TILE,
+        "cut off after {} numbers": near_duplicates.REDUCED_DIM,
+        "open for {} milliseconds after its first file": pipeline.GATHER_SECONDS / MILLISECOND,
+        "and CLIP for {}.": pipeline.CLIP_GATHER_SECONDS / MILLISECOND,
+    },
+    "docs/cluster.md": {
+        "A silent connection is given up after {} seconds": SILENT_SECONDS,
+    },
+    "docs/flower.md": {
+        "The page of a job lists up to {} of them": flower_app.MAX_CHILDREN,
+        "of more than {} events of files that wait": flower_app.MAX_WAITING,
+    },
+    "docs/formats.md": {
+        "or with one of more than {} MB": colour.MAX_PROFILE_BYTES / 1e6,
+        "XMP of more than {} MB": metadata.MAX_XMP_BYTES / 1e6,
+        "Texts are cut at {} (title)": metadata.MAX_TITLE,
+        "(title), {} (description)": metadata.MAX_DESCRIPTION,
+        "and {} characters (a keyword)": metadata.MAX_KEYWORD,
+        "keywords at {}.": metadata.MAX_KEYWORDS,
+    },
+    "docs/http.md": {
+        "A list holds at most {} texts or pictures": requests.MAX_ITEMS,
+        "Answers are kept for {word} minutes": app.conf.result_expires / MINUTE,
+    },
+    "docs/library.md": {
+        "the jobs of the last {} days": KEPT_DAYS,
+        "Both are kept for {} days": KEPT_DAYS,
+        "`errors` names the first {} failures anywhere": outcomes.MOST_URIS,
+        "more than a {word} of the files were below a folder": prune.FEW,
+        "more than a {word} files, and more than half": prune.FEW,
+        "at rest for `--settle` seconds ({})": SETTLE_SECONDS,
+        "polled every {word} seconds": watch.POLL_MILLISECONDS * MILLISECOND,
+        "the words are those of at most {} captions": stats.CAPTIONS,
+        "The catalog is read a {word} points at a time": scroll.PAGE,
+        "Up to {} thumbnails are inside the page": page_of_map.THUMBNAILS,
+        "The first {} points in the order of their ids": projection.LANDMARKS,
+        "the page shows a sample of {}": page_of_map.POINTS,
+    },
+    "docs/operations.md": {
+        "each job of the last {} days": KEPT_DAYS,
+        "One of more than {} MB becomes": stack_paths.MAX_LOG_BYTES / 1e6,
+        "has written nothing for {} s": job_progress.STUCK_SECONDS,
+        "A job that does not move for {} seconds": job_progress.STUCK_SECONDS,
+        "or stands still for {} seconds": lease.LEASE_SECONDS,
+        "after {word} minutes the command ends": BROKER_SECONDS / MINUTE,
+        "gives the batches in the models {} seconds": worker.GRACE_SECONDS,
+        "The grace time is {} seconds a kind of process": supervisor.GRACE_SECONDS,
+    },
+    "docs/scaling.md": {
+        "the first {} failures keep their names": outcomes.MOST_URIS,
+        "| `ingest.window` | {} files |": Ingest().window,
+        "| `ingest.files_per_task` | {} |": Ingest().files_per_task,
+    },
+    "docs/search.md": {
+        "sent to a GPU worker (up to {} MiB)": search.MOST_BYTES / 2**20,
+    },
+}
+
+
+@pytest.mark.parametrize("page", TOLD)
+def test_a_number_in_the_docs_is_the_one_of_the_code(page: str) -> None:
+    text = " ".join(content(ROOT / page).split())
+    for sentence, value in TOLD[page].items():
+        told = sentence.format(f"{value:,.9g}", word=IN_WORDS.get(round(value)))
+        assert told in text, f"{page} does not say: {told}"
+
+
+def defaults_in_tables() -> list[tuple[str, str, object]]:
+    """Page, key and default of the rows of the tables of settings; what is told in words is left out."""
+    found = []
+    for file in TEXTS:
+        for table in re.findall(r"^\| (?:key|setting) \| default \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", content(file), re.M):
+            for row in table.splitlines():
+                keys, told = row.split(" | ")[:2]
+                try:
+                    default = tomllib.loads(f"value = {told.strip('`').replace(',', '_')}")["value"]
+                except tomllib.TOMLDecodeError:
+                    continue
+                found += [(file.name, key, default) for key in re.findall(r"`(\w+\.\w+)`", keys)]
+    return found
+
+
+def test_a_default_in_the_docs_is_the_one_of_the_settings() -> None:
+    assert len(defaults_in_tables()) > 6
+    for page, name, told in defaults_in_tables():
+        section, key = name.split(".")
+        default = type(getattr(Settings.model_construct(), section)).model_fields[key].default
+        assert told == default, f"{page}: {name}"
