@@ -2,10 +2,7 @@
 
 import ast
 import importlib.util
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -13,7 +10,6 @@ from pathlib import Path
 import click
 import pytest
 
-import producer
 from benchmarks.registry import BENCHMARKS
 from settings import Settings
 from settings.errors import DarkroomError, ServiceMissing, WrongUse
@@ -223,24 +219,3 @@ def anchors(page: Path) -> set[str]:
     """The addresses of the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", content(page), flags=re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-def test_the_page_of_the_python_client_has_every_method_and_every_name() -> None:
-    text = content(ROOT / "docs" / "python.md")
-    told = set(re.findall(r"^\| `(\w+)\(", text, flags=re.MULTILINE))
-    assert told == {name for name in vars(producer.Darkroom) if not name.startswith("_")}
-    assert {name for name in producer.__all__ if f"`{name}" not in text and f".{name}`" not in text} == set()
-
-
-@pytest.mark.e2e
-def test_the_example_of_the_python_client_prints_what_its_page_says(tmp_path: Path) -> None:
-    text = content(ROOT / "docs" / "python.md")
-    program, output = (
-        re.findall(rf"^```{kind}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL) for kind in ("python", "text")
-    )
-    own = {"DARKROOM_SETTINGS": str(ROOT / "examples" / "settings.toml"), "DARKROOM__DATA__DIR": str(tmp_path / "data")}
-    others = {name: value for name, value in os.environ.items() if not name.startswith("DARKROOM")}
-    done = subprocess.run(
-        [sys.executable, "-c", *program], cwd=ROOT, env={**others, **own}, capture_output=True, text=True, check=False
-    )
-    assert [done.stdout] == output, done.stderr
