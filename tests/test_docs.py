@@ -1,4 +1,4 @@
-"""The docs say what the code has, and nothing that it has not: commands, options, keys, figures, exit codes, links."""
+"""The docs say what the code has, and nothing that it has not: commands, options, keys, metrics, exit codes, links."""
 
 import ast
 import importlib.util
@@ -123,11 +123,13 @@ def keys_in(text: str) -> set[str]:
     return {*dotted, *(f"{section}.{key}".lower() for section, key in variables)} - NO_KEYS
 
 
-@each_page
-def test_every_key_in_the_docs_exists(text: Path) -> None:
-    spans = re.findall(r"`([^`\n]+)`|^    (.+)$", content(text), flags=re.MULTILINE)
-    named = set().union(*(keys_in(span or line) for span, line in spans if " -m " not in span + line))
-    assert named - keys() == set()
+@each_text
+def test_every_key_in_a_text_exists(text: Path) -> None:
+    told = [content(text)]
+    if text.suffix == ".md":
+        spans = re.findall(r"`([^`\n]+)`|^    (.+)$", content(text), flags=re.MULTILINE)
+        told = [span or line for span, line in spans if " -m " not in span + line]
+    assert set().union(*map(keys_in, told)) - keys() == set()
 
 
 def test_every_key_in_a_message_of_the_code_exists() -> None:
@@ -136,8 +138,8 @@ def test_every_key_in_a_message_of_the_code_exists() -> None:
     assert named - keys() == set()
 
 
-def figures() -> set[str]:
-    """Every figure for Prometheus that a worker serves, by the name that it has there."""
+def metrics() -> set[str]:
+    """Every metric for Prometheus that a worker serves, by the name that it has there."""
     text = content(ROOT / "workers" / "metrics.py")
     counters = {f"{name}_total" for name in re.findall(r'Counter\("(darkroom_\w+)"', text)}
     seconds = {f"darkroom_{name}_seconds" for name in re.findall(r'= seconds\(\s*"(\w+)"', text)}
@@ -145,27 +147,36 @@ def figures() -> set[str]:
     return counters | seconds | others
 
 
-def test_every_figure_for_prometheus_stands_in_the_docs_and_no_other() -> None:
-    told = set(re.findall(r"`(darkroom_[a-z_]+)", content(ROOT / "docs" / "operations.md")))
-    assert told == figures()
+def test_every_metric_stands_in_the_table_of_metrics_and_no_other_does() -> None:
+    rows = re.findall(r"^\| (`darkroom_.*?) \|", content(ROOT / "docs" / "operations.md"), flags=re.MULTILINE)
+    assert set(re.findall(r"darkroom_[a-z_]+", " ".join(rows))) == metrics()
 
 
-def test_the_dashboards_ask_for_figures_that_exist() -> None:
-    drawn = set()
-    for file in (ROOT / "deploy").iterdir():
-        drawn |= set(re.findall(r"\bdarkroom_[a-z_]+\b", content(file)))
-    assert drawn
-    assert {re.sub(r"_(bucket|count|sum)$", "", name) for name in drawn} - figures() == set()
+@pytest.mark.parametrize("text", [*TEXTS, *sorted((ROOT / "deploy").iterdir())], ids=str)
+def test_every_metric_that_a_text_or_a_dashboard_names_exists(text: Path) -> None:
+    named = set(re.findall(r"(?<!\w)darkroom_[a-z_]+\b", content(text)))
+    assert {re.sub(r"_(bucket|count|sum)$", "", name) for name in named} - metrics() == set()
+
+
+def told_exit_codes() -> set[int]:
+    section = content(ROOT / "docs" / "operations.md").partition("## Exit codes")[2].partition("\n## ")[0]
+    return {int(code) for code in re.findall(r"^\| (\d+) \| [^|]+ \|", section, flags=re.MULTILINE)}
 
 
 def test_the_exit_codes_are_told_in_one_place() -> None:
-    section = content(ROOT / "docs" / "operations.md").partition("## Exit codes")[2].partition("\n## ")[0]
-    told = {int(code): meaning for code, meaning in re.findall(r"^\| (\d+) \| ([^|]+) \|", section, flags=re.MULTILINE)}
     known = {error.exit_code for error in (DarkroomError, WrongUse, ServiceMissing)}
     ended = {
         code for room in ROOMS for file in files_of(room) for code in re.findall(r"sys\.exit\((\d+)\)", content(file))
     }
-    assert set(told) == {0, *known, *map(int, ended)}
+    assert told_exit_codes() == {0, *known, *map(int, ended)}
+
+
+def test_every_exit_code_that_a_text_or_the_help_names_is_one_of_these() -> None:
+    texts = " ".join([*map(content, TEXTS), *(command.help or "" for command in all_commands().values())])
+    lists = re.findall(r"Exit code: (.*)", texts)
+    named = [*re.findall(r"exit (?:code )?(\d+)", texts), *re.findall(r"\b\d+\b", " ".join(lists))]
+    assert len(named) > 20
+    assert set(map(int, named)) <= told_exit_codes()
 
 
 @each_page

@@ -40,7 +40,7 @@ def retry(job: str, as_json: bool) -> None:
     """Try the failed files of JOB again, as a new job.
 
     \b
-    Example: python -m producer retry 20260131-142501-9f3a
+    Example: python -m producer retry 20260131-142501-9f3a01bc
     Exit code: 0 all good, 1 some failed again, 2 wrong use, 3 a service is missing, 130 interrupted.
     """
     from producer.client import Darkroom

@@ -74,7 +74,7 @@ def errors(job: str, as_json: bool) -> None:
     """List every failed file of JOB with its reason.
 
     \b
-    Example: python -m producer errors 20260131-142501-9f3a
+    Example: python -m producer errors 20260131-142501-9f3a01bc
     """
     from producer.client import Darkroom
     from producer.jobs.tables import failures_table
@@ -96,7 +96,7 @@ def report(job: str, target: str | None, as_json: bool) -> None:
 
     \b
     The CSV has the columns uri, outcome, reason and caption.
-    Example: python -m producer report 20260131-142501-9f3a --csv report.csv
+    Example: python -m producer report 20260131-142501-9f3a01bc --csv report.csv
     """
     if as_json and target == "-":
         raise click.UsageError("--json and --csv - both write to the standard output: name a file for the CSV.")

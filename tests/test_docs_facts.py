@@ -1,28 +1,32 @@
-"""The numbers that the docs tell: a default is that of the settings, a limit or a time is that of the code."""
+"""Numbers, names and lists in the docs: defaults, limits, times, jobs, tasks and formats are those of the code."""
 
 import inspect
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 
 from pictures import colour, metadata
+from pictures.formats import PICTURE_EXTENSIONS
 from producer.client import Darkroom
 from producer.collection import prune, scroll, search, stats, watch
 from producer.ingest import job_progress, plan, reconcile
 from producer.jobs import lease
+from producer.jobs.listing import listing_path
 from producer.pages import map as page_of_map
 from producer.pages import projection
 from producer.waiting import ASK_AGAIN_SECONDS, BROKER_SECONDS
 from settings import Settings
 from settings.sections import Ingest
-from tasks import broker, ledger, outcomes, stack_paths
+from tasks import broker, ledger, outcomes, queues, stack_paths
 from tasks.app import app
 from tests.conftest import ROOT
-from tests.test_docs import TEXTS, content
+from tests.test_docs import TEXTS, content, strings_of_the_code
 from tests.test_house import MOST_LINES
 from workers import flower_app
 from workers.gpu import pipeline, worker
+from workers.gpu.publish import CONTENT_FACTS
 from workers.http_tasks import requests
 from workers.storage import near_duplicates
 from workers.supervisor import supervisor
@@ -134,3 +138,38 @@ def test_a_default_in_the_docs_is_the_one_of_the_settings() -> None:
         section, key = name.split(".")
         default = type(getattr(Settings.model_construct(), section)).model_fields[key].default
         assert told == default, f"{page}: {name}"
+
+
+def test_a_job_in_an_example_is_named_as_jobs_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(ledger.JOB_VARIABLE, raising=False)
+    shape = re.sub("[0-9a-f]", "0", ledger.new_job_id())
+    texts = [*map(content, TEXTS), *(text for _file, text in strings_of_the_code())]
+    named = re.findall(r"\b\d{8}-\d{6}-[0-9a-f]+", " ".join(texts))
+    assert named
+    assert [job for job in named if re.sub("[0-9a-f]", "0", job) != shape] == []
+
+
+def cells_of(page: str, heading: str, column: int = 0) -> list[str]:
+    """A column of the first table below a heading, without its head."""
+    table = re.search(r"^\|.*\n\|[-|]+\|\n((?:\|.*\n)+)", content(ROOT / page).partition(heading)[2], re.MULTILINE)
+    assert table, f"{page} has no table below {heading}"
+    return [re.split(r" ?\| ?", row)[column + 1] for row in table[1].splitlines()]
+
+
+def test_the_tasks_for_other_programs_are_those_of_the_code() -> None:
+    told = [cell.strip("`") for cell in cells_of("docs/http.md", "# For other programs")]
+    assert sorted(told) == sorted(value for name, value in vars(queues).items() if name.startswith("HTTP_"))
+
+
+def test_the_extensions_and_the_facts_of_pictures_are_those_of_the_code() -> None:
+    extensions = " ".join(cells_of("docs/formats.md", "# Formats", column=1)).split()
+    assert {f".{name}" for name in extensions} == PICTURE_EXTENSIONS
+    facts = re.findall(r"`(\w+)`", " ".join(cells_of("docs/formats.md", "## Metadata in the payload")))
+    assert set(facts) == {*CONTENT_FACTS, "bytes", "mtime"}
+
+
+def test_the_folders_of_data_are_those_that_a_stack_makes(tmp_path: Path) -> None:
+    told = {cell.strip("`/") for cell in cells_of("docs/operations.md", "## Where things lie")}
+    paths = stack_paths.StackPaths(tmp_path, tmp_path)
+    made = {paths.redis_data, paths.catalog, paths.logs, listing_path(tmp_path, "JOB").parent}
+    assert told == {path.name for path in made}
