@@ -198,6 +198,9 @@ def test_every_module_in_the_docs_exists(text: Path) -> None:
     }
     named = set(re.findall(r"`([a-z_/]+\.py)`", content(text)))
     assert {name for name in named if not any(f"/{module}".endswith(f"/{name}") for module in modules)} == set()
+    for name, file in re.findall(r"`(\w+)` in\s+`([a-z_/]+\.py)`", content(text)):
+        found = [content(ROOT / module) for module in modules if f"/{module}".endswith(f"/{file}")]
+        assert any(re.search(rf"\b{name}\b", code) for code in found), f"{file} has no {name}"
 
 
 @each_page

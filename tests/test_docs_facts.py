@@ -3,6 +3,7 @@
 import inspect
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,9 @@ def test_the_folders_of_data_are_those_that_a_stack_makes(tmp_path: Path) -> Non
     paths = stack_paths.StackPaths(tmp_path, tmp_path)
     made = {paths.redis_data, paths.catalog, paths.logs, listing_path(tmp_path, "JOB").parent}
     assert told == {path.name for path in made}
+
+
+def test_no_word_has_two_meanings() -> None:
+    words = cells_of("docs/architecture.md", "## Words")
+    assert len(words) > 40
+    assert [word for word, count in Counter(words).items() if count > 1] == []
