@@ -152,7 +152,7 @@ def test_every_metric_stands_in_the_table_of_metrics_and_no_other_does() -> None
     assert set(re.findall(r"darkroom_[a-z_]+", " ".join(rows))) == metrics()
 
 
-@pytest.mark.parametrize("text", [*TEXTS, *sorted((ROOT / "deploy").iterdir())], ids=str)
+@pytest.mark.parametrize("text", [*TEXTS, *sorted((ROOT / "deploy").iterdir())], ids=lambda path: path.name)
 def test_every_metric_that_a_text_or_a_dashboard_names_exists(text: Path) -> None:
     named = set(re.findall(r"(?<!\w)darkroom_[a-z_]+\b", content(text)))
     assert {re.sub(r"_(bucket|count|sum)$", "", name) for name in named} - metrics() == set()
