@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pictures.uris import uri_of
-from producer.collection.prune import Folders, FEW, Sweep, folder_to_sweep, is_gone
+from producer.collection.prune import FEW, Folders, Sweep, folder_to_sweep, is_gone
 from settings.errors import WrongUse
 from tests.producer.folders import closed_folder, made
 from tests.rights import without_rights
