@@ -12,7 +12,7 @@ from workers.storage.catalog import INDEXES, BadPoint, CollectionInfo, ModelMism
 
 
 def validate_points(points: Sequence[Point], dim: int) -> None:
-    """Raise BadPoint unless ids are UUIDs, vectors have shape (dim,) and finite numbers, and payloads are JSON of 64 bits."""
+    """Raise BadPoint unless ids are UUIDs, vectors finite numbers of shape (dim,), and payloads JSON of 64 bits."""
     for point in points:
         name = str(point.payload.get("uri", point.id))
         validate_ids([point.id])
