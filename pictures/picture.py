@@ -37,9 +37,17 @@ class NotReachable(LoadError):
         super().__init__("read", reason)
 
 
+def int64(number: int) -> int:
+    """The number, or the nearest one that messages, the collection and a table can hold.
+
+    File systems and servers tell times of 1601 or 2600, which are too far for nanoseconds in 64 bits, and any size.
+    """
+    return max(-(2**63), min(number, 2**63 - 1))
+
+
 @dataclass
 class Content:
-    """The bytes of a file, their hash, and when the file was modified."""
+    """The bytes of a file, their hash, and when the file was modified, in nanoseconds as `int64` has it."""
 
     data: bytes
     sha256: str

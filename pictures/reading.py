@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from pictures.archives import Archives
 from pictures.paths import NotAllowed, paths_of
-from pictures.picture import Content, FileGone, LoadError, NotReachable
+from pictures.picture import Content, FileGone, LoadError, NotReachable, int64
 from pictures.remote import RemoteFiles
 from pictures.uris import REMOTE, file_path, split
 from settings import Settings
@@ -79,7 +79,7 @@ def read_at(path: str | Path, max_bytes: int) -> Content:
         os.close(descriptor)
     if len(data) != before.st_size or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise LoadError("read", "the file changed while it was read; ingest it again when it is at rest")
-    return Content(data, hashlib.sha256(data).hexdigest(), before.st_mtime_ns)
+    return Content(data, hashlib.sha256(data).hexdigest(), int64(before.st_mtime_ns))
 
 
 def _refuse_special(status: os.stat_result) -> None:

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Literal, TypeVar, cast
 from zipfile import ZipInfo
 
 from pictures.paths import NotAllowed, Paths
-from pictures.picture import Content, FileGone, LoadError, NotReachable
+from pictures.picture import Content, FileGone, LoadError, NotReachable, int64
 from pictures.uris import Place
 from settings.errors import ServiceMissing
 from settings.extras import install_hint
@@ -100,7 +100,7 @@ def modified(info: Mapping[str, Any]) -> int:
     """The version of a file by its info from fsspec; UNKNOWN if the server sends neither a time nor an ETag."""
     seconds = next((_seconds(info[key]) for key in ("LastModified", "Last-Modified", "updated") if info.get(key)), 0)
     tag = str(info.get("ETag") or info.get("etag") or "")
-    return seconds * SECOND + zlib.crc32(tag.encode()) % SECOND if seconds or tag else UNKNOWN
+    return int64(seconds * SECOND + zlib.crc32(tag.encode()) % SECOND) if seconds or tag else UNKNOWN
 
 
 def modified_member(member: ZipInfo) -> int:

@@ -6,7 +6,7 @@ occurs only between a member and its archive.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote, quote_from_bytes, unquote, unquote_to_bytes, urlsplit
 
 REMOTE = ("s3", "gs", "http", "https")
@@ -19,7 +19,10 @@ _SPECIAL = re.compile(r"[?#\x00-\x20]")
 
 @dataclass(frozen=True)
 class Place:
-    """A remote file or folder: the bucket, or the host with its port, and the decoded parts of the path below it."""
+    """A remote file or folder: the bucket, or the host with its port, and the decoded parts of the path below it.
+
+    Parts may be empty, for `a//b.jpg` and `/a.jpg` are keys of their own in a bucket.
+    """
 
     scheme: str
     host: str
@@ -27,18 +30,24 @@ class Place:
 
     def is_below(self, root: "Place") -> bool:
         """True for the root itself and for everything below it."""
-        start = (self.scheme, self.host, self.parts[: len(root.parts)])
-        return start == (root.scheme, root.host, root.parts)
+        parts = root.parts[:-1] if root.parts[-1:] == ("",) else root.parts
+        start = (self.scheme, self.host, self.parts[: len(parts)])
+        return start == (root.scheme, root.host, parts)
+
+    def as_root(self) -> "Place":
+        """The same folder by one name: without a slash at its end, unless it is a folder without a name."""
+        has_slash = len(self.parts) > 1 and not self.parts[-1] and self.parts[-2]
+        return replace(self, parts=self.parts[:-1]) if has_slash else self
 
     @property
     def path(self) -> str:
-        """The path without its leading slash, decoded: the key in a bucket."""
+        """The path without the slash that it begins with, decoded: the key in a bucket."""
         return "/".join(self.parts)
 
     @property
     def uri(self) -> str:
         """The address in its canonical form."""
-        return address(self.scheme, f"{self.host}/{self.path}".rstrip("/"))
+        return address(self.scheme, f"{self.host}/{self.path}" if self.parts else self.host)
 
 
 def address(scheme: str, path: str) -> str:
@@ -65,10 +74,13 @@ def place(uri: str) -> Place:
         port = parts.port or _PORTS[parts.scheme]
         name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
         host = f"{name}" if port == _PORTS[parts.scheme] else f"{name}:{port}"
-    names = tuple(unquote(parts.path, errors="surrogateescape").strip("/").split("/"))
-    if {".", ".."} & set(names) or any("\0" in name or "\\" in name for name in names):
+    path = unquote(parts.path, errors="surrogateescape").removeprefix("/")
+    names = tuple(path.split("/")) if path else ()
+    if {".", ".."} & set(names) or "\0" in path or "\\" in path:
         raise ValueError('its path holds ".", "..", a backslash or a zero byte')
-    return Place(parts.scheme, host, names if names != ("",) else ())
+    if parts.scheme == "s3" and "?versionId=" in path:
+        raise ValueError('its path holds "?versionId=", which s3fs takes for a version of another object')
+    return Place(parts.scheme, host, names)
 
 
 def uri_of(path: bytes) -> str:

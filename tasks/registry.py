@@ -6,6 +6,9 @@ from typing import cast
 
 import redis
 
+# A worker renews its lease three times as often, so a pause of some seconds is no death.
+LIVING = "darkroom:living:"
+WORKER_LEASE_SECONDS = 30
 READY = "darkroom:ready"
 FAULTS = "darkroom:faults"
 # Set by the supervisor of a machine in a cluster.
@@ -60,3 +63,18 @@ STACK = "darkroom:stack"
 def stack_key(name: str) -> str:
     """The key for the process id of the supervisor of stack `name`, set once the keys of an earlier one are removed."""
     return f"{STACK}:{name}"
+
+
+def renew_worker(client: redis.Redis, node: str) -> None:
+    """Say that the worker `node` (gpu0@host) lives, for WORKER_LEASE_SECONDS from now."""
+    client.set(f"{LIVING}{node}", os.getpid(), ex=WORKER_LEASE_SECONDS)
+
+
+def sign_off(client: redis.Redis, node: str) -> None:
+    """Say that the worker `node` has stopped."""
+    client.delete(f"{LIVING}{node}")
+
+
+def living_workers(client: redis.Redis) -> set[str]:
+    """The names (gpu0@host) of the workers whose lease has not run out: also of one that pauses or is busy."""
+    return {key.decode().removeprefix(LIVING) for key in client.scan_iter(match=f"{LIVING}*", count=1000)}

@@ -14,7 +14,7 @@ from rich.text import Text
 from pictures.formats import has_picture_extension
 from pictures.uris import path_of, uri_of
 from producer.collection.pending import Pending
-from producer.collection.prune import Sweep, folder_above, identity_of, is_empty, remove, sweep
+from producer.collection.prune import Folders, Sweep, folder_above, identity_of, is_empty, remove, sweep
 from producer.formatting import shown
 from producer.ingest.interrupts import Interrupts
 from producer.ingest.outcome import Outcome
@@ -87,7 +87,8 @@ class ChangeBatch:
         existing = [path for path in paths if os.path.lexists(path) and self._is_ours(path)]
         ingested = self._ingest(partial(self._files, existing)) if existing else None
         # Before the sweep: what goes only afterwards may leave points that are yet to be swept.
-        gone = [folder for folder in self._devices if _is_in(folder, folders) and not os.path.isdir(folder)]
+        changed = Folders(folders)
+        gone = [folder for folder in self._devices if changed.hold(folder) and not os.path.isdir(folder)]
         result = sweep(self._stack, folders) if folders else Sweep()
         for path in paths:
             if has_picture_extension(path):
@@ -146,13 +147,14 @@ class ChangeBatch:
     def _files(self, paths: Iterable[bytes], unreadable: list[str]) -> Iterator[FileRef]:
         """The pictures at and below these paths, each once; those that are not at rest have their turn later."""
         folders = [path for path in paths if os.path.isdir(path) and not os.path.islink(path)]
+        scanned = Folders(folders)
         for folder in folders:
-            if not _is_in(os.path.dirname(folder), folders):
+            if not scanned.hold(os.path.dirname(folder)):
                 for file in scan(Path(os.fsdecode(folder)), unreadable):
                     if (path_of(file.uri) or b"") not in self._pending:
                         yield file
         for path in paths:
-            if has_picture_extension(path) and not _is_in(path, folders) and not os.path.isdir(path):
+            if has_picture_extension(path) and not scanned.hold(path) and not os.path.isdir(path):
                 yield file_ref(path)
 
     def _is_ours(self, path: bytes) -> bool:
@@ -194,8 +196,3 @@ class ChangeBatch:
             "job": outcome.job if outcome and failures else None,
             "seconds": round(outcome.seconds, 3) if outcome else 0.0,
         }
-
-
-def _is_in(path: bytes, folders: list[bytes]) -> bool:
-    """True for one of the folders and for everything below one."""
-    return any(path == folder or path.startswith(folder + b"/") for folder in folders)

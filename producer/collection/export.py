@@ -46,7 +46,6 @@ COLUMNS = {
     "indexed_at": "text",
     "other": "text",
 }
-_TYPES: dict[str, tuple[type, ...]] = {"text": (str,), "whole": (int,), "number": (int, float), "texts": (list,)}
 Write = Callable[[Page], None]
 
 
@@ -101,13 +100,26 @@ def row_of(identity: str, payload: dict[str, Any]) -> dict[str, Any]:
     for name, value in {"id": identity, **payload}.items():
         if name == "gps" and isinstance(place, dict) and {"lat", "lon"} == place.keys():
             row["latitude"], row["longitude"] = place["lat"], place["lon"]
-        elif name in COLUMNS and name != "other" and isinstance(value, _TYPES[COLUMNS[name]]):
+        elif name in COLUMNS and name != "other" and _fits(value, COLUMNS[name]):
             row[name] = value
         elif value is not None:
             other[name] = value
     if other:
         row["other"] = json.dumps(other, ensure_ascii=False, sort_keys=True)
     return row
+
+
+def _fits(value: Any, kind: str) -> bool:
+    """True for a value that a column of this type can hold without changing it."""
+    if kind == "texts":
+        return isinstance(value, list) and all(isinstance(text, str) for text in value)
+    if kind == "text":
+        return isinstance(value, str)
+    if isinstance(value, bool):
+        return False
+    if kind == "number" and isinstance(value, float):
+        return True
+    return isinstance(value, int) and abs(value) < (2**63 if kind == "whole" else 2**53)
 
 
 @contextmanager

@@ -3,12 +3,12 @@
 import os
 import stat
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pictures.uris import path_of, split, uri_of
+from pictures.uris import path_of, split
 from producer.collection.scroll import pages
 from producer.ingest.scan import check_root
 from producer.stack import Stack
@@ -111,23 +111,43 @@ def folder_to_sweep(folder: Path, force: bool = False) -> Path:
     return root
 
 
-def sweep(stack: Stack, folders: Sequence[bytes]) -> Sweep:
+class Folders:
+    """Some folders of this machine: what lies in them, and what they lie in, without a look at each of them."""
+
+    def __init__(self, folders: Iterable[bytes]) -> None:
+        self._folders = frozenset(folders)
+        self._above: set[bytes] = set()
+        for folder in self._folders:
+            while (above := os.path.dirname(folder)) not in self._above and above != folder:
+                self._above.add(above)
+                folder = above
+
+    def hold(self, path: bytes) -> bool:
+        """True for one of the folders and for everything below one."""
+        while path not in self._folders:
+            above = os.path.dirname(path)
+            if above == path:
+                return False
+            path = above
+        return True
+
+    def touch(self, folder: bytes) -> bool:
+        """True where a folder is below one of these, or one of these below it."""
+        return folder in self._above or self.hold(folder)
+
+
+def sweep(stack: Stack, folders: Iterable[bytes]) -> Sweep:
     """Look at every file below these folders that the collection holds."""
     result = Sweep()
-    # "file:///" ends in the slash already.
-    prefixes = tuple(uri_of(folder).rstrip("/") + "/" for folder in folders)
+    swept = Folders(folders)
     roots = wait_for(Question(FACET, field="root", limit=FOLDERS), stack, ANSWER_SECONDS, "storage")
-    places = ((uri, _file_behind(uri).rstrip("/") + "/") for uri, _ in roots)
-    related = [
-        uri for uri, at in places if at.startswith(prefixes) or any(prefix.startswith(at) for prefix in prefixes)
-    ]
+    related = [uri for uri, _ in roots if (path := path_of(_file_behind(uri))) is not None and swept.touch(path)]
     if not related:
         return result
     for page in pages(stack, {"all": [{"field": "root", "in": related}]}, ["uri"]):
         for payload in page.payloads:
-            at = _file_behind(payload["uri"])
-            path = path_of(at) if at.startswith(prefixes) else None
-            if path is not None:
+            path = path_of(_file_behind(payload["uri"]))
+            if path is not None and swept.hold(path):
                 result.look_at(payload["uri"], path)
     return result
 

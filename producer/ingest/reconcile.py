@@ -15,7 +15,8 @@ import redis
 from producer.ingest.window import Window
 from tasks.envelope import header_text
 from tasks.ledger import Ledger
-from tasks.queues import FILES, POINTS, UNACKED
+from tasks.queues import FILES, POINTS, UNACKED, files_of_worker
+from tasks.registry import living_workers
 
 LOOK_SECONDS = 4.0
 # A look takes at most this part of the time, however much is in the queues.
@@ -96,7 +97,8 @@ class Reconciler:
         The queues are read in the order in which files move through them, so that one that moves meanwhile is seen.
         """
         numbers: set[int] = set()
-        for queue in (FILES, *self._client.scan_iter(match=f"{FILES}.*", count=1000)):
+        # The queue of a worker that is gone is nobody's: what lies there goes to the others.
+        for queue in (FILES, *map(files_of_worker, living_workers(self._client))):
             numbers.update(self._in_queue(queue))
         numbers.update(self._in_hands())
         numbers.update(self._in_queue(POINTS))

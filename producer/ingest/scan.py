@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pictures.formats import has_picture_extension
+from pictures.picture import int64
 from pictures.uris import uri_of
 from settings.errors import WrongUse
 
@@ -77,7 +78,7 @@ def file_ref(path: bytes) -> FileRef:
         facts = os.stat(path)
     except OSError:
         return FileRef(uri_of(path), -1, -1)
-    return FileRef(uri_of(path), facts.st_size, facts.st_mtime_ns)
+    return FileRef(uri_of(path), facts.st_size, int64(facts.st_mtime_ns))
 
 
 def _is_link_to_folder(entry: "os.DirEntry[bytes]") -> bool:

@@ -1,8 +1,16 @@
 """Addresses: where a file lies, what stands below what, and members of archives."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from pictures.uris import member, name_of, place, split
+from pictures.uris import address, member, name_of, place, split
+
+# Keys as an object store has them; those with ".", "..", a backslash or a zero byte are refused.
+PARTS = st.text(st.characters(exclude_characters="\\\0/", codec="utf-8"), max_size=5).filter(
+    lambda part: part not in (".", "..")
+)
+KEYS = st.lists(PARTS, min_size=1, max_size=5).map("/".join)
 
 
 def test_a_place_below_another_is_told_by_whole_parts_of_the_path() -> None:
@@ -59,3 +67,40 @@ def test_a_name_is_the_last_part_decoded_also_inside_an_archive() -> None:
     assert name_of("file:///p/a%20b.jpg") == "a b.jpg"
     assert name_of("s3://bucket/x/%C3%A4.jpg") == "ä.jpg"
     assert name_of("zip://in/a.jpg::file:///p/pictures.zip") == "a.jpg"
+
+
+@given(KEYS)
+@example("a//b.jpg")
+@example("/a.jpg")
+@example("//")
+@example("a.jpg/")
+@example(" #?%2F\n+.jpg")
+def test_every_key_of_a_bucket_has_an_address_of_its_own_that_leads_back_to_it(key: str) -> None:
+    found = place(address("s3", f"bucket/{key}"))
+    assert (found.host, found.path) == ("bucket", key)
+    assert place(found.uri) == found
+
+
+@given(KEYS, KEYS.filter(bool))
+@example("a", "a//b.jpg")
+@example("a/", "a//b.jpg")
+@example("a//", "a/b.jpg")
+@example("/", "/a.jpg")
+@example("/", "a.jpg")
+def test_a_key_is_below_a_root_where_it_begins_with_the_name_of_the_folder(root: str, key: str) -> None:
+    folder = root if not root or root.endswith("/") else f"{root}/"
+    below = key.startswith(folder) or key == root or (key == root[:-1] and root[-1:] == "/")
+    assert place(address("s3", f"bucket/{key}")).is_below(place(address("s3", f"bucket/{root}"))) == below
+
+
+def test_a_folder_is_one_root_with_and_without_a_slash_at_its_end() -> None:
+    assert place("s3://bucket/album/").as_root().uri == place("s3://bucket/album").as_root().uri == "s3://bucket/album"
+    assert place("s3://bucket/").as_root().uri == "s3://bucket"
+    # Two of them are a folder without a name.
+    for uri in ("s3://bucket/album//", "s3://bucket//"):
+        assert place(uri).as_root().uri == place(place(uri).as_root().uri).as_root().uri == uri
+
+
+def test_a_key_that_a_library_would_take_for_another_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="version"):
+        place("s3://bucket/a%3FversionId=b.jpg")

@@ -4,7 +4,17 @@ import os
 
 import redis
 
-from tasks.registry import announce, clear_fault, faults, ready, report_fault
+from tasks.registry import (
+    WORKER_LEASE_SECONDS,
+    announce,
+    clear_fault,
+    faults,
+    living_workers,
+    ready,
+    renew_worker,
+    report_fault,
+    sign_off,
+)
 
 
 def test_nobody_is_there_at_first(client: redis.Redis) -> None:
@@ -33,3 +43,12 @@ def test_who_announces_itself_has_no_fault_any_more_and_leaves_the_others_theirs
     report_fault(client, "gpu1", "No such device.")
     announce(client, "gpu0")
     assert faults(client) == {"gpu1": "No such device."}
+
+
+def test_a_worker_lives_until_it_signs_off_or_its_lease_runs_out(client: redis.Redis) -> None:
+    renew_worker(client, "gpu0@a")
+    renew_worker(client, "gpu1@a")
+    assert living_workers(client) == {"gpu0@a", "gpu1@a"}
+    assert 0 < client.ttl("darkroom:living:gpu0@a") <= WORKER_LEASE_SECONDS
+    sign_off(client, "gpu1@a")
+    assert living_workers(client) == {"gpu0@a"}

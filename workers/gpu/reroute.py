@@ -2,23 +2,19 @@
 
 import logging
 import random
-import threading
-import time
 from collections.abc import Callable
 
+import redis
 from celery import Celery
 
 from tasks.envelope import files_header
 from tasks.ledger import Failure
 from tasks.messages import FilesMessage
 from tasks.queues import PROCESS_FILES, files_of_worker
+from tasks.registry import living_workers
 from workers.gpu.delivery import Delivery
 
 log = logging.getLogger("darkroom.gpu")
-
-# How long a list of the living workers is used; it takes INSPECT_SECONDS to ask them all.
-CACHE_SECONDS = 5.0
-INSPECT_SECONDS = 1.0
 
 
 class Rerouter:
@@ -59,24 +55,9 @@ class Rerouter:
         delivery.failures += failures
 
 
-def worker_list(app: Celery) -> Callable[[], set[str]]:
-    """A function that returns the names of all workers that process files, at most CACHE_SECONDS old."""
-    lock = threading.Lock()
-    workers: set[str] = set()
-    updated_at = -CACHE_SECONDS
-
-    def list_workers() -> set[str]:
-        nonlocal workers, updated_at
-        with lock:
-            if time.monotonic() - updated_at > CACHE_SECONDS:
-                replies = app.control.inspect(timeout=INSPECT_SECONDS).active_queues() or {}
-                workers = {
-                    name for name, queues in replies.items() if files_of_worker(name) in {q["name"] for q in queues}
-                }
-                updated_at = time.monotonic()
-            return set(workers)
-
-    return list_workers
+def gpu_workers(client: redis.Redis) -> set[str]:
+    """The names of all GPU workers that live, by their leases: one that pauses for some seconds is among them."""
+    return {name for name in living_workers(client) if name.startswith("gpu")}
 
 
 def worker_publisher(app: Celery) -> Callable[[FilesMessage, str], None]:

@@ -28,7 +28,7 @@ from workers.consume import consume
 from workers.gpu import state
 from workers.gpu.delivery import KnownContent
 from workers.gpu.pipeline import Pipeline
-from workers.gpu.reroute import Rerouter, worker_list, worker_publisher
+from workers.gpu.reroute import Rerouter, gpu_workers, worker_publisher
 from workers.inference.hardware import batch_sizes, in_flight, parallel_batches, pick_device
 from workers.metrics import retried
 
@@ -44,7 +44,7 @@ def run(name: str) -> None:
     """Load the models, then consume until SIGTERM; raises WrongUse or ServiceMissing when a model cannot be loaded."""
     # Loaded before the first message is taken, so that a worker that consumes can also compute.
     pipeline = _build_pipeline()
-    pipeline.rerouter = Rerouter(node_name(name), worker_list(app), worker_publisher(app))
+    pipeline.rerouter = Rerouter(node_name(name), partial(gpu_workers, state.client()), worker_publisher(app))
     state.set_pipeline(pipeline)
     settings = pipeline.settings
     files_in_flight = in_flight(settings, pipeline.clip_batcher.max_batch)

@@ -12,7 +12,7 @@ from workers.storage.catalog import INDEXES, BadPoint, CollectionInfo, ModelMism
 
 
 def validate_points(points: Sequence[Point], dim: int) -> None:
-    """Raise BadPoint unless ids are UUIDs, vectors have shape (dim,) and finite numbers, and payloads are JSON."""
+    """Raise BadPoint unless ids are UUIDs, vectors finite numbers of shape (dim,), and payloads JSON of 64 bits."""
     for point in points:
         name = str(point.payload.get("uri", point.id))
         validate_ids([point.id])
@@ -21,6 +21,16 @@ def validate_points(points: Sequence[Point], dim: int) -> None:
             json.dumps(point.payload, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise BadPoint(f"{name}: its payload is not JSON ({error}).") from error
+        if _is_too_wide(point.payload):
+            raise BadPoint(f"{name}: its payload has a whole number of more than 64 bits.")
+
+
+def _is_too_wide(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_is_too_wide, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_is_too_wide, value))
+    return isinstance(value, int) and not -(2**63) <= value < 2**63
 
 
 def validate_vector(vector: NDArray[np.float32], dim: int, name: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from producer.collection.export import COLUMNS, _csv, _jsonl, _parquet, check_export, row_of
+from producer.collection.export import _WRITERS, COLUMNS, _csv, _jsonl, _parquet, check_export, row_of
 from producer.collection.scroll import Page
 from settings.errors import WrongUse
 
@@ -82,3 +82,28 @@ def test_another_form_is_refused_in_one_sentence_before_anything_starts(tmp_path
     with pytest.raises(WrongUse, match=r"ends in \.parquet, \.csv, \.jsonl"):
         check_export(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+WIDE = {"bytes": 2**63, "mtime": -(2**70), "iso": True, "aperture": 2**60 + 1, "keywords": ["sea", 2**80]}
+
+
+@pytest.mark.parametrize("name", ["wide.parquet", "wide.csv", "wide.jsonl"])
+def test_a_value_that_its_column_cannot_hold_is_kept_beside_and_does_not_end_the_export(
+    name: str, tmp_path: Path
+) -> None:
+    target = tmp_path / name
+    vectors = np.zeros(4, dtype="<f4").tobytes()
+    with _WRITERS[target.suffix](target) as write:
+        write(Page(["id"], [{"uri": "file:///p/a.jpg", "width": 7, **WIDE}], vectors, 4))
+    row: dict[str, Any]
+    if name == "wide.jsonl":
+        row = json.loads(target.read_text())
+        assert {key: row[key] for key in WIDE} == WIDE
+        return
+    if name == "wide.csv":
+        (row,) = csv.DictReader(target.read_text().splitlines())
+    else:
+        (row,) = pyarrow.parquet.read_table(target).to_pylist()
+    assert int(row["width"]) == 7
+    assert json.loads(row["other"]) == WIDE
+    assert not any(row[key] for key in WIDE)

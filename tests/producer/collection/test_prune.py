@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pictures.uris import uri_of
-from producer.collection.prune import FEW, Sweep, folder_to_sweep, is_gone
+from producer.collection.prune import FEW, Folders, Sweep, folder_to_sweep, is_gone
 from settings.errors import WrongUse
 from tests.producer.folders import closed_folder, made
 from tests.rights import without_rights
@@ -65,3 +65,25 @@ def test_an_empty_or_missing_folder_is_refused_unless_forced(tmp_path: Path) -> 
     assert folder_to_sweep(tmp_path / "nowhere", force=True) == tmp_path / "nowhere"
     made(tmp_path, "notes.txt")
     assert folder_to_sweep(tmp_path) == tmp_path
+
+
+def test_what_lies_in_folders_is_told_by_whole_names() -> None:
+    folders = Folders([b"/photos/2024", b"/other"])
+    for inside in (b"/photos/2024", b"/photos/2024/a.jpg", b"/other/x/y.jpg"):
+        assert folders.hold(inside)
+    for outside in (b"/photos", b"/photos/2024b/a.jpg", b"/photos/a.jpg", b"/", b""):
+        assert not folders.hold(outside)
+    for root in (b"/", b"/photos", b"/photos/2024", b"/photos/2024/summer", b"/other"):
+        assert folders.touch(root)
+    for elsewhere in (b"/photos/2023", b"/pho", b"/others"):
+        assert not folders.touch(elsewhere)
+    assert Folders([b"/"]).hold(b"/a.jpg")
+    assert not Folders([]).touch(b"/a")
+
+
+def test_a_hundred_thousand_folders_that_moved_are_told_from_others_one_by_one() -> None:
+    # Each folder against each path would be ten thousand million comparisons.
+    names = [b"/photos/%d/%d" % (number // 100, number) for number in range(100_000)]
+    folders = Folders(names)
+    assert sum(folders.hold(name + b"/a.jpg") for name in names) == len(names)
+    assert not any(folders.touch(name + b"x") for name in names)

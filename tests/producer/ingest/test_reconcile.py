@@ -13,6 +13,7 @@ from tasks.app import app
 from tasks.envelope import files_header
 from tasks.ledger import Ledger
 from tasks.queues import FILES, POINTS, STORE_POINTS, UNACKED, files_of_worker
+from tasks.registry import renew_worker
 from tests.producer.files import ROOT_URI, numbered, take_all
 
 
@@ -67,6 +68,7 @@ def test_a_file_is_not_lost_while_any_message_holds_it(client: redis.Redis, reco
     if place == "in a worker":
         client.hset(UNACKED, "tag", b"[" + raw + b', "files", "files"]')
     elif place == "in the queue of one worker":
+        renew_worker(client, "gpu0@host")
         client.lpush(files_of_worker("gpu0@host"), raw)
     else:
         app.send_task(STORE_POINTS, kwargs={"vectors": bytes(100_000)}, headers=files_header("job", [2, 4, 5]))
@@ -75,6 +77,13 @@ def test_a_file_is_not_lost_while_any_message_holds_it(client: redis.Redis, reco
             assert isinstance(points, bytes)
             client.hset(UNACKED, "tag", b"[" + points + b', "points", "points"]')
     assert published_in(reconciler, 2) == 0
+
+
+def test_the_queue_of_a_worker_that_is_gone_holds_nothing(client: redis.Redis, reconciler: Reconciler) -> None:
+    (raw,) = [raw for raw in waiting(client) if b'"job:4"' in raw]
+    lose(client, 4)
+    client.lpush(files_of_worker("gpu0@gone"), raw)
+    assert published_in(reconciler, 2) == 1
 
 
 def test_what_is_finished_is_not_published_again(client: redis.Redis, ledger: Ledger, reconciler: Reconciler) -> None:

@@ -62,6 +62,8 @@ def test_a_second_upsert_replaces_the_whole_point(catalog: Catalog) -> None:
         (Point(identity(2), np.full(DIM, np.nan, dtype=np.float32), {"uri": "file:///bad.jpg"}), r"bad\.jpg.*finite"),
         (Point("no-uuid", np.ones(DIM, dtype=np.float32), {}), "no-uuid.*UUID"),
         (picture(2, width=float("nan")), r"2\.jpg.*JSON"),
+        (picture(2, width=2**63), r"2\.jpg.*64 bits"),
+        (picture(2, facts={"sizes": [1, -(2**70)]}), r"2\.jpg.*64 bits"),
     ],
 )
 def test_one_bad_point_leaves_its_whole_batch_unwritten(catalog: Catalog, bad: Point, reason: str) -> None:
