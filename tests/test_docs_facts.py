@@ -22,6 +22,7 @@ from settings import Settings
 from settings.sections import Ingest
 from tasks import broker, ledger, outcomes, queues, stack_paths
 from tasks.app import app
+from tasks.registry import WORKER_LEASE_SECONDS
 from tests.conftest import ROOT
 from tests.test_docs import TEXTS, content, strings_of_the_code
 from tests.test_house import MOST_LINES
@@ -57,6 +58,7 @@ TOLD: dict[str, dict[str, float]] = {
         "and CLIP for {}.": pipeline.CLIP_GATHER_SECONDS / MILLISECOND,
     },
     "docs/cluster.md": {
+        "A worker counts as living until it stops or has been silent for {} seconds.": WORKER_LEASE_SECONDS,
         "A silent connection is given up after {} seconds": SILENT_SECONDS,
     },
     "docs/flower.md": {
