@@ -58,7 +58,7 @@ def _address(name: str, scheme: str) -> str:
     if scheme not in REMOTE:
         raise WrongUse(f"{scheme}:// cannot be ingested: name a folder, a .zip file or one of {', '.join(REMOTE)}://.")
     try:
-        address_place = place(name)
+        address_place = place(name).as_root()
     except ValueError as error:
         raise WrongUse(f"This {scheme}:// address cannot be ingested: {error}.") from None
     uri = address_place.uri

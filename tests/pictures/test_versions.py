@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from pictures.archives import modified_member
 from pictures.picture import int64
 from pictures.reading import read_at
-from pictures.remote import SECOND, UNKNOWN, modified, modified_member
+from pictures.remote import SECOND, UNKNOWN, modified
 from producer.ingest.scan import file_ref
 
 MOMENT = datetime(2024, 5, 17, 12, 30, 15, tzinfo=UTC)
