@@ -1,7 +1,6 @@
 """Walk a folder: a stream of picture files, holding a bounded number of names at a time."""
 
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -10,7 +9,6 @@ from pathlib import Path
 from pictures.formats import has_picture_extension
 from pictures.picture import int64
 from pictures.uris import uri_of
-from settings.errors import WrongUse
 
 # Names of one folder that are held to be sorted, some ten megabytes.
 SORTED_NAMES = 100_000
@@ -23,24 +21,6 @@ class FileRef:
     uri: str
     bytes: int
     mtime: int
-
-
-def check_root(root: Path) -> Path:
-    """The folder to ingest as an absolute path; raises WrongUse when it is none that can be read."""
-    try:
-        root = Path(os.path.abspath(root.expanduser()))
-        if not stat.S_ISDIR(os.stat(root).st_mode):
-            raise WrongUse(f"{root} is a file: name the folder it is in.")
-        with os.scandir(root):
-            return root
-    except FileNotFoundError:
-        raise WrongUse(f"There is no folder {root}.") from None
-    except PermissionError:
-        raise WrongUse(f"The folder {root} cannot be read: you have no permission.") from None
-    except OSError as error:
-        raise WrongUse(f"The folder {root} cannot be read: {error.strerror}.") from None
-    except (RuntimeError, ValueError) as error:  # "~" of a user who is not there, a zero byte
-        raise WrongUse(f"{str(root)!r} names no folder: {error}.") from None
 
 
 def scan(root: Path, unreadable: list[str] | None = None) -> Iterator[FileRef]:
