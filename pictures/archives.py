@@ -1,5 +1,6 @@
 """Reads members of zip archives; the last few archives stay open, because reading their directories is slow."""
 
+import calendar
 import hashlib
 import threading
 import zipfile
@@ -9,7 +10,7 @@ from collections.abc import Callable, Hashable
 from typing import BinaryIO
 
 from pictures.picture import Content, FileGone, LoadError
-from pictures.remote import modified_member
+from pictures.remote import SECOND
 
 MAX_OPEN = 4
 
@@ -64,3 +65,12 @@ class Archives:
                     self._open.popitem(last=False)
             self._open.move_to_end((archive, state))
             return zip_file
+
+
+def modified_member(member: zipfile.ZipInfo) -> int:
+    """The version of a member of an archive; its time has no zone and counts as UTC."""
+    try:
+        seconds = calendar.timegm((*member.date_time, 0, 0, 0))
+    except ValueError:
+        seconds = 0
+    return max(0, seconds) * SECOND + member.CRC % SECOND

@@ -6,16 +6,17 @@ in place of their fraction a checksum of what changes with the content (the ETag
 two versions from the same second differ.
 """
 
-import calendar
 import hashlib
 import importlib
+import math
+import random
 import threading
+import time
 import zlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO, Literal, TypeVar, cast
-from zipfile import ZipInfo
 
 from pictures.paths import NotAllowed, Paths
 from pictures.picture import Content, FileGone, LoadError, NotReachable, int64
@@ -29,6 +30,13 @@ _PACKAGES = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs"), "http": ("aiohttp", "h
 _NO_ANSWER = {"OSError", "TimeoutError", "ClientError", "BotoCoreError", "HttpError"}
 _NO_PERMISSION = {"PermissionError", "NoCredentialsError", "PartialCredentialsError"}
 What = Literal["gone", "locked", "sent on", "away", "other"]
+
+
+T = TypeVar("T")
+TRIES = 4
+PAUSE_SECONDS = 0.5
+# What a server answers that has too much to do, or is being started.
+_BUSY = (429, 500, 502, 503, 504)
 
 
 class RedirectRefused(Exception):
@@ -67,8 +75,12 @@ def filesystem(scheme: str, seconds: float, follow: Callable[[str], bool] = lamb
     # Without a cache of listings, so that a file that was added after the last listing is found.
     no_cache: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
     if scheme == "s3":
-        limits = {"connect_timeout": CONNECT_SECONDS, "read_timeout": seconds}
-        return fsspec.filesystem("s3", config_kwargs=limits, **no_cache)
+        # The tries of botocore alone, within the time: those of s3fs would multiply them.
+        tries = {"total_max_attempts": TRIES}
+        limits = {"connect_timeout": CONNECT_SECONDS, "read_timeout": seconds / TRIES, "retries": tries}
+        system = fsspec.filesystem("s3", config_kwargs=limits, **no_cache)
+        system.retries = 1
+        return system
     if scheme == "gs":
         return fsspec.filesystem("gs", requests_timeout=seconds, **no_cache)
     return fsspec.filesystem("http", encoded=True, get_client=_client(seconds, follow), **no_cache)
@@ -96,6 +108,26 @@ SECOND = 10**9
 UNKNOWN = -1
 
 
+def retried(request: Callable[[], T], uri: str, seconds: float = math.inf) -> T:
+    """The answer of a server, asked again with longer and longer pauses while it is busy or too slow.
+
+    No try begins after `seconds`. Only web servers need this: the libraries of S3 and Google try again by themselves.
+    """
+    begin = time.monotonic()
+    for number in range(1, TRIES):
+        try:
+            return request()
+        except Exception as error:
+            cause = error.__cause__ or error
+            is_busy = getattr(cause, "status", None) in _BUSY or isinstance(cause, TimeoutError)
+            # Not all at the same moment, for many may wait for one server.
+            pause = PAUSE_SECONDS * 2**number * random.uniform(0.5, 1.0)
+            if not (is_busy and uri.startswith("http")) or time.monotonic() + pause - begin > seconds:
+                raise
+        time.sleep(pause)
+    return request()
+
+
 def modified(info: Mapping[str, Any]) -> int:
     """The version of a file by its info from fsspec; UNKNOWN if the server sends neither a time nor an ETag."""
     seconds = next((_seconds(info[key]) for key in ("LastModified", "Last-Modified", "updated") if info.get(key)), 0)
@@ -103,25 +135,15 @@ def modified(info: Mapping[str, Any]) -> int:
     return int64(seconds * SECOND + zlib.crc32(tag.encode()) % SECOND) if seconds or tag else UNKNOWN
 
 
-def modified_member(member: ZipInfo) -> int:
-    """The version of a member of an archive; its time has no zone and counts as UTC."""
+def _seconds(moment: Any) -> int:
     try:
-        seconds = calendar.timegm((*member.date_time, 0, 0, 0))
-    except ValueError:
-        seconds = 0
-    return max(0, seconds) * SECOND + member.CRC % SECOND
-
-
-def _seconds(time: Any) -> int:
-    try:
-        if isinstance(time, str):
-            time = datetime.fromisoformat(time) if time[:1].isdigit() else parsedate_to_datetime(time)
-        return max(0, int(time.timestamp()))
+        if isinstance(moment, str):
+            moment = datetime.fromisoformat(moment) if moment[:1].isdigit() else parsedate_to_datetime(moment)
+        return max(0, int(moment.timestamp()))
     except (ValueError, AttributeError, OverflowError):
         return 0
 
 
-T = TypeVar("T")
 # A request may take this share of ingest.load_seconds, after which the watchdog would end the whole process.
 REQUEST_SHARE = 0.8
 
@@ -196,7 +218,8 @@ class RemoteFiles:
 
     def _call(self, place: Place, request: Callable[[], T]) -> T:
         try:
-            return request()
+            # A last try that takes its whole time still ends before the watchdog.
+            return retried(request, place.uri, self._seconds * (1 / REQUEST_SHARE - 1))
         except ServiceMissing as error:
             raise NotReachable(str(error).removesuffix(".")) from error
         except Exception as error:

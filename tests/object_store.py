@@ -8,9 +8,11 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 from tests.until import until
 
@@ -20,7 +22,7 @@ SECRET = "s3-pa55word"
 class Bucket:
     """A bucket on an S3 server, and the environment by which every S3 library finds it."""
 
-    def __init__(self, name: str, port: int) -> None:
+    def __init__(self, name: str, port: int, log: Path) -> None:
         self.name = name
         self.env = {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
@@ -31,6 +33,11 @@ class Bucket:
             "NO_PROXY": "127.0.0.1",
         }
         self._url = f"http://127.0.0.1:{port}/{name}"
+        self._log = log
+
+    def listings(self) -> int:
+        """How many pages of listings the server was asked for."""
+        return self._log.read_text().count("list-type=2")
 
     def create(self) -> None:
         """Make the bucket."""
@@ -59,7 +66,7 @@ def s3_server(folder: Path, port: int) -> Iterator[Bucket]:
         server = subprocess.Popen(
             [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log
         )
-    bucket = Bucket("pictures", port)
+    bucket = Bucket("pictures", port, folder / "s3.log")
 
     def is_up() -> bool:
         assert server.poll() is None, (folder / "s3.log").read_text()
@@ -78,7 +85,12 @@ def s3_server(folder: Path, port: int) -> Iterator[Bucket]:
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder; `/moved/...` is sent on to `/...`, and `/closed/...` is for nobody."""
+    """Serves a folder; `/moved/...` is sent on to `/...`, and `/closed/...` is for nobody.
+
+    `/busy/N/...` is `/...`, but the first N requests for it are answered by 503; `asked` counts them all by the path.
+    """
+
+    asked: ClassVar[Counter[str]] = Counter()
 
     def log_message(self, format: str, *arguments: object) -> None:
         """Say nothing."""
@@ -92,12 +104,20 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         if self.path.startswith("/closed/"):
             self.send_error(403)
             return None
+        if self.path.startswith("/busy/"):
+            self.asked[self.path] += 1
+            _, _, times, name = self.path.split("/", 3)
+            if self.asked[self.path] <= int(times):
+                self.send_error(503)
+                return None
+            self.path = f"/{name}"
         return super().send_head()
 
 
 @contextmanager
 def web_server(folder: Path) -> Iterator[str]:
-    """The address of a web server that serves `folder`."""
+    """The address of a web server that serves `folder`; what is behind `/busy/` is busy anew for each."""
+    _Quiet.asked.clear()
     handler = functools.partial(_Quiet, directory=os.fspath(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -27,7 +27,7 @@ def main(count: int) -> None:
     begin = time.monotonic()
     with attached(settings) as stack, Interrupts() as interrupts:
         run = IngestRun(Path("/srv/photos"), files, settings, Console(stderr=True), stack, interrupts, begin)
-        outcome = run.run()
+        outcome = run.run(lambda: sum(1 for _ in files([])))
     print(json.dumps({"stored": outcome.counts.stored, "seconds": round(outcome.seconds, 1), "rss": resident_peak()}))
 
 

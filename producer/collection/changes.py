@@ -122,7 +122,7 @@ class ChangeBatch:
                 yield file
 
         run = IngestRun(self._root, remembered, self._settings, self._console, self._stack, self._interrupts, begin)
-        outcome = run.run(count=False)
+        outcome = run.run()
         # A file that was there and is gone again has not failed.
         failures = [] if not outcome.counts.failed else with_retries(run.ledger.failures, self._stack, self._say)
         failures = [failure for failure in failures if os.path.lexists(path_of(failure.uri) or b"")]

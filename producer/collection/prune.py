@@ -10,7 +10,7 @@ from typing import Any
 
 from pictures.uris import path_of, split
 from producer.collection.scroll import pages
-from producer.ingest.scan import check_root
+from producer.ingest.named_folder import absolute, check_root
 from producer.stack import Stack
 from producer.waiting import wait_for
 from settings.errors import WrongUse
@@ -101,7 +101,7 @@ def prune(root: Path, dry_run: bool, force: bool, stack: Stack) -> Pruned:
 def folder_to_sweep(folder: Path, force: bool = False) -> Path:
     """The folder as an absolute path; raises WrongUse where it is not there or empty, unless `force`."""
     if force and not folder.expanduser().exists():
-        return Path(os.path.abspath(folder.expanduser()))
+        return absolute(folder)
     root = check_root(folder)
     if not force and is_empty(bytes(root)):
         raise WrongUse(

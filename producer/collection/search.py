@@ -10,6 +10,7 @@ from typing import Any
 
 from pictures.uris import uri_of
 from producer.collection.where import parse_conditions
+from producer.ingest.named_folder import absolute
 from producer.records import Picture, Records
 from producer.stack import Stack
 from producer.waiting import collection_facts, wait_for
@@ -44,7 +45,7 @@ class Embedding:
 def open_picture(file: Path) -> PictureFile:
     """Look at the file; raises WrongUse with what is wrong where it is none that can be read."""
     try:
-        path = Path(os.path.abspath(file.expanduser()))
+        path = absolute(file)
         kind = os.stat(path).st_mode
         if not stat.S_ISREG(kind):
             raise WrongUse(f"{path} is {'a folder' if stat.S_ISDIR(kind) else 'no regular file'}: name a picture.")

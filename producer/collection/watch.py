@@ -9,11 +9,13 @@ from typing import Any
 
 from rich.console import Console
 
+from pictures.uris import uri_of
 from producer.collection.changes import ChangeBatch
 from producer.collection.mounts import network_type
 from producer.collection.pending import Pending
 from producer.collection.prune import identity_of
-from producer.formatting import brief, command
+from producer.collection.watch_limit import watch_limit
+from producer.formatting import brief, command, shown
 from producer.ingest.interrupts import Interrupts
 from producer.ingest.roots import find_root
 from producer.stack import Stack
@@ -46,6 +48,13 @@ def check_watched(folder: Path, settings: Settings) -> Path:
     root, _ = find_root(str(folder), settings)
     if not isinstance(root, Path):
         raise WrongUse(f"{root} cannot be watched: name a folder of this machine.")
+    try:
+        str(root).encode()
+    except UnicodeEncodeError:
+        raise WrongUse(
+            f"{shown(uri_of(bytes(root)))} cannot be watched, because its name is not UTF-8: rename it, or run ingest "
+            "now and then."
+        ) from None
     require("watchfiles", "watch", "Watching needs watchfiles")
     return root
 
@@ -97,7 +106,7 @@ class _Watcher:
 
     def _follow(self) -> None:
         """Watch until Ctrl-C, or until the folder is no longer the one that it was."""
-        reason = "asked for" if self.poll else network_type(self.root)
+        reason = "asked for" if self.poll else network_type(self.root) or watch_limit(self.root)
         identity = self.batch.begin()
         with closing(self._changes(reason)) as changes:
             # From here on nothing is missed, so what was changed before can be looked at in peace.
@@ -116,6 +125,8 @@ class _Watcher:
                 done = self.batch.work(rested) if rested else None
                 if time.monotonic() - looked > LOOK_AGAIN_SECONDS:
                     self._tell_of(done, 0)
+                    if not reason and watch_limit(self.root):
+                        return  # there are more folders by now: watched anew, and with what the beginning says
                     done = self.batch.catch_up()
                     looked = time.monotonic()
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from pictures.uris import uri_of
 from producer.collection.where_fields import ALSO, FIELDS, ORDERED, Field, Kind
+from producer.ingest.named_folder import absolute
 from settings.errors import WrongUse
 
 _FORM = re.compile(r"\s*(\w*)\s*(>=|<=|!=|==|!:|=|:|>|<)\s*(.*?)\s*", re.DOTALL)
@@ -88,7 +89,7 @@ def _file_name(field: Field, sign: str, value: str) -> dict[str, Any]:
 def _folder(field: Field, sign: str, value: str) -> dict[str, Any]:
     if "://" in value:
         return {"field": field.payload, "prefix": value.rstrip("/") + "/"}
-    path = os.path.abspath(Path(value).expanduser())
+    path = absolute(Path(value))
     return {"field": field.payload, "prefix": uri_of(os.fsencode(os.path.join(path, "")))}
 
 

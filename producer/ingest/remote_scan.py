@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
+from pictures.archives import modified_member
 from pictures.formats import PICTURE_EXTENSIONS, has_picture_extension
 from pictures.paths import NotAllowed, Paths, paths_of
-from pictures.remote import filesystem, modified, modified_member, what_happened
+from pictures.picture import int64
+from pictures.remote import filesystem, modified, retried, what_happened
 from pictures.uris import Place, address, file_path, member, place, split
 from producer.ingest.scan import FileRef
 from settings import Settings
@@ -20,39 +22,56 @@ RESOURCE_FORKS = "__MACOSX/"
 def scan_other(uri: str, settings: Settings, unreadable: list[str]) -> Iterator[FileRef]:
     """Every picture at `uri`, an address as `find_root` makes it, by its extension and in the order of the names.
 
-    One listing of a bucket's folder, or the directory of an archive, is in memory at a time. Folders that cannot be
-    listed are added to `unreadable`. Raises WrongUse for a place that is not there, ServiceMissing for one that is
-    away.
+    One page of a bucket's listing, or the directory of an archive, is in memory at a time; a bucket has no folders, so
+    nothing is ever added to `unreadable`. Raises WrongUse for a place that is not there, ServiceMissing for one that
+    is away.
     """
     archive, outer = split(uri)
     if archive is not None:
         return _members(outer, settings)
     if outer.startswith(("http://", "https://")):
         return _one(outer, settings)
-    return _bucket(place(outer), settings, unreadable)
+    return _bucket(place(outer), settings)
 
 
-def _bucket(root: Place, settings: Settings, unreadable: list[str]) -> Iterator[FileRef]:
+def _bucket(root: Place, settings: Settings) -> Iterator[FileRef]:
     system = filesystem(root.scheme, settings.ingest.load_seconds)
-    waiting = [f"{root.host}/{root.path}".rstrip("/")]
-    first = True
-    while waiting:
-        folder = waiting.pop()
-        try:
-            with _explained(f"{root.scheme}://{folder}"):
-                listing: list[dict[str, Any]] = system.ls(folder, detail=True)
-        except WrongUse:
-            if first:
-                raise
-            unreadable.append(f"{root.scheme}://{folder}")
-            continue
-        first = False
-        folders = sorted(entry["name"] for entry in listing if entry["type"] == "directory")
-        for entry in sorted(listing, key=lambda entry: str(entry["name"])):
-            # A bucket may hold an empty object in the place of a folder.
-            if entry["type"] == "file" and has_picture_extension(entry["name"].encode(errors="surrogateescape")):
-                yield FileRef(address(root.scheme, entry["name"]), int(entry["size"]), modified(entry))
-        waiting.extend(name for name in reversed(folders) if name != folder)
+    path = f"{root.host}/{root.path}" if root.parts else root.host
+    prefix = f"{root.path}/" if root.path and not root.path.endswith("/") else root.path
+    is_empty = True
+    with _explained(f"{root.scheme}://{path}"):
+        for key, size, version in (_s3_objects if root.scheme == "s3" else _gs_objects)(system, root.host, prefix):
+            is_empty = False
+            if has_picture_extension(key.encode(errors="surrogateescape")):
+                yield FileRef(address(root.scheme, f"{root.host}/{key}"), int64(size), version)
+        # Nothing, or one object by its own name.
+        if is_empty and (info := system.info(path))["type"] == "file" and has_picture_extension(path.encode()):
+            yield FileRef(root.uri, int64(int(info["size"])), modified(info))
+
+
+def _s3_objects(system: Any, bucket: str, prefix: str) -> Iterator[tuple[str, int, int]]:
+    """The key, the size and the version of every object below a prefix."""
+    # Page by page: what s3fs has of its own puts a whole listing into memory, and takes empty parts out of keys.
+    request = {"Bucket": bucket, "Prefix": prefix}
+    while True:
+        page = system.call_s3("list_objects_v2", **request)
+        for entry in page.get("Contents", ()):
+            yield entry["Key"], entry["Size"], modified(entry)
+        if not page.get("IsTruncated"):
+            return
+        request["ContinuationToken"] = page["NextContinuationToken"]
+
+
+def _gs_objects(system: Any, bucket: str, prefix: str) -> Iterator[tuple[str, int, int]]:
+    """The same of a bucket of Google's."""
+    request = {"prefix": prefix} if prefix else {}
+    while True:
+        page = system.call("GET", "b/{}/o", bucket, json_out=True, **request)
+        for entry in page.get("items", ()):
+            yield entry["name"], int(entry["size"]), modified(entry)
+        if "nextPageToken" not in page:
+            return
+        request["pageToken"] = page["nextPageToken"]
 
 
 def _one(uri: str, settings: Settings) -> Iterator[FileRef]:
@@ -62,15 +81,19 @@ def _one(uri: str, settings: Settings) -> Iterator[FileRef]:
             f"({', '.join(sorted(PICTURE_EXTENSIONS))}) or a .zip."
         )
     with _explained(uri):
-        info = _web(settings).info(uri)
-    yield FileRef(uri, -1 if info["size"] is None else int(info["size"]), modified(info))
+        info = retried(lambda: _web(settings).info(uri), uri)
+    yield FileRef(uri, -1 if info["size"] is None else int64(int(info["size"])), modified(info))
 
 
 def _members(archive: str, settings: Settings) -> Iterator[FileRef]:
-    with _explained(archive), _opened(archive, settings) as stream, zipfile.ZipFile(stream) as whole:
-        # By name, and so each name once, as whoever reads it will find it.
-        members = sorted(whole.NameToInfo.values(), key=lambda entry: entry.filename)
-    for entry in members:
+    def members() -> list[zipfile.ZipInfo]:
+        with _opened(archive, settings) as stream, zipfile.ZipFile(stream) as whole:
+            # By name, and so each name once, as whoever reads it will find it.
+            return sorted(whole.NameToInfo.values(), key=lambda entry: entry.filename)
+
+    with _explained(archive):
+        found = retried(members, archive)
+    for entry in found:
         name = entry.filename
         if has_picture_extension(name.encode(errors="surrogateescape")) and not name.startswith(RESOURCE_FORKS):
             yield FileRef(member(archive, name), entry.file_size, modified_member(entry))

@@ -1,6 +1,5 @@
 """What `ingest` is told to ingest: a folder of this machine, a zip archive, a bucket, a picture on a web server."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -8,7 +7,8 @@ from pathlib import Path
 
 from pictures.paths import NotAllowed, paths_of, require_allowed
 from pictures.uris import REMOTE, member, place, uri_of
-from producer.ingest.scan import FileRef, check_root, scan
+from producer.ingest.named_folder import absolute, check_root
+from producer.ingest.scan import FileRef, scan
 from settings import Settings
 from settings.errors import WrongUse
 
@@ -41,7 +41,7 @@ def find_root(name: str, settings: Settings) -> tuple[Path | OtherRoot, Files]:
     if separator:
         root = OtherRoot(_address(name, scheme), name)
     else:
-        path = Path(os.path.abspath(Path(name).expanduser())) if name.lower().endswith(".zip") else None
+        path = absolute(Path(name)) if name.lower().endswith(".zip") else None
         if path is None or not path.is_file():
             folder = check_root(Path(name))
             _require_allowed(folder, settings)
@@ -58,7 +58,7 @@ def _address(name: str, scheme: str) -> str:
     if scheme not in REMOTE:
         raise WrongUse(f"{scheme}:// cannot be ingested: name a folder, a .zip file or one of {', '.join(REMOTE)}://.")
     try:
-        address_place = place(name)
+        address_place = place(name).as_root()
     except ValueError as error:
         raise WrongUse(f"This {scheme}:// address cannot be ingested: {error}.") from None
     uri = address_place.uri

@@ -77,10 +77,10 @@ class IngestRun:
         self._all_enqueued = False
         self._checked_faults = time.monotonic()
 
-    def run(self, count: bool = True) -> Outcome:
-        """Bring the job to its end, or to where Ctrl-C leaves it; `count` asks the source twice, for the total."""
-        if count:
-            threading.Thread(target=self._count, name="count", daemon=True).start()
+    def run(self, count: Callable[[], int] | None = None) -> Outcome:
+        """Bring the job to its end, or to where Ctrl-C leaves it; `count` tells the total before the scan has ended."""
+        if count is not None:
+            threading.Thread(target=self._count, args=(count,), name="count", daemon=True).start()
         with JobLease(self.ledger):
             with self.bar:
                 self._enqueue_all()
@@ -208,9 +208,9 @@ class IngestRun:
         except RedisError:
             return None
 
-    def _count(self) -> None:
+    def _count(self, count: Callable[[], int]) -> None:
         # A second, quick walk beside the first: it tells the total early, and so the time left.
-        counted = sum(1 for _ in self.files([]))
+        counted = count()
         if self.counted is None:
             self.counted = counted
             with suppress(RedisError):  # only for those who look on

@@ -1,15 +1,17 @@
-"""Walk a folder: a stream of picture files in a fixed order, holding the names of one folder at a time."""
+"""Walk a folder: a stream of picture files, holding a bounded number of names at a time."""
 
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 from pictures.formats import has_picture_extension
 from pictures.picture import int64
 from pictures.uris import uri_of
-from settings.errors import WrongUse
+
+# Names of one folder that are held to be sorted, some ten megabytes.
+SORTED_NAMES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,55 +23,52 @@ class FileRef:
     mtime: int
 
 
-def check_root(root: Path) -> Path:
-    """The folder to ingest as an absolute path; raises WrongUse when it is none that can be read."""
-    try:
-        root = Path(os.path.abspath(root.expanduser()))
-        if not stat.S_ISDIR(os.stat(root).st_mode):
-            raise WrongUse(f"{root} is a file: name the folder it is in.")
-        with os.scandir(root):
-            return root
-    except FileNotFoundError:
-        raise WrongUse(f"There is no folder {root}.") from None
-    except PermissionError:
-        raise WrongUse(f"The folder {root} cannot be read: you have no permission.") from None
-    except OSError as error:
-        raise WrongUse(f"The folder {root} cannot be read: {error.strerror}.") from None
-    except (RuntimeError, ValueError) as error:  # "~" of a user who is not there, a zero byte
-        raise WrongUse(f"{str(root)!r} names no folder: {error}.") from None
-
-
 def scan(root: Path, unreadable: list[str] | None = None) -> Iterator[FileRef]:
-    """Every picture below `root` by its extension, in the order of the names.
+    """Every picture below `root` by its extension, in the order of the names: first the files of a folder, then those
+    below its folders.
 
-    Links to files are followed and keep the link's name; links to folders are not, so that a loop cannot hold the walk.
-    A file that cannot be looked at (a broken link, a named pipe) is yielded all the same: the loader says
-    why it fails. Folders that cannot be entered are added to `unreadable` and passed over.
+    A folder of more than SORTED_NAMES names is in the order that the directory has, because nobody can sort names
+    without holding all of them; so what is in memory does not grow with the folder. Links to files are followed and
+    keep the link's name; links to folders are not, so that a loop cannot hold the walk. A file that cannot be looked at
+    (a broken link, a named pipe) is yielded all the same: the loader says why it fails. Folders that cannot be entered
+    are added to `unreadable` and passed over.
     """
-    waiting = [os.fsencode(root)]
-    while waiting:
-        folder = waiting.pop()
-        try:
-            with os.scandir(folder) as listing:
-                pictures, folders = _sorted_out(listing)
-        except OSError:
-            if unreadable is not None:
-                unreadable.append(os.fsdecode(folder))
-            continue
-        for name in pictures:
-            yield file_ref(os.path.join(folder, name))
-        waiting.extend(os.path.join(folder, name) for name in reversed(folders))
+    # A folder that is walked, and those that it is in.
+    above = [_found_in(os.fsencode(root), unreadable)]
+    while above:
+        for is_folder, path in above[-1]:
+            if is_folder:
+                above.append(_found_in(path, unreadable))
+                break
+            yield file_ref(path)
+        else:
+            above.pop()
 
 
-def _sorted_out(listing: "Iterable[os.DirEntry[bytes]]") -> tuple[list[bytes], list[bytes]]:
-    """The names of the pictures and of the folders in a folder, both in order."""
-    pictures, folders = [], []
+def _found_in(folder: bytes, unreadable: list[str] | None) -> Iterator[tuple[bool, bytes]]:
+    """The pictures and then the folders in a folder: (is a folder, path)."""
+    try:
+        with os.scandir(folder) as listing:
+            found = _sorted_out(listing)
+            held = sorted(islice(found, SORTED_NAMES))
+            if len(held) == SORTED_NAMES:
+                for is_folder, name in chain(held, found):
+                    yield is_folder, os.path.join(folder, name)
+                return
+    except OSError:
+        if unreadable is not None:
+            unreadable.append(os.fsdecode(folder))
+        return
+    for is_folder, name in held:
+        yield is_folder, os.path.join(folder, name)
+
+
+def _sorted_out(listing: "Iterable[os.DirEntry[bytes]]") -> Iterator[tuple[bool, bytes]]:
     for entry in listing:
         if entry.is_dir(follow_symlinks=False):
-            folders.append(entry.name)
+            yield True, entry.name
         elif has_picture_extension(entry.name) and not _is_link_to_folder(entry):
-            pictures.append(entry.name)
-    return sorted(pictures), sorted(folders)
+            yield False, entry.name
 
 
 def file_ref(path: bytes) -> FileRef:

@@ -1,8 +1,9 @@
 """One ingest from the folder to the last confirmed write, and one of the files that failed in another."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from rich.console import Console
@@ -27,20 +28,34 @@ from tasks.ledger import Ledger
 
 @dataclass(frozen=True)
 class Source:
-    """What is to be ingested: its root, and its files, which may be asked for more than once."""
+    """What is to be ingested: its root, and its files, which can be asked for once.
+
+    `count` walks it a second time to count the files; None where a listing costs time or money.
+    """
 
     root: Path | OtherRoot
     files: Files
+    count: Callable[[], int] | None
 
 
 def source_of(name: str, settings: Settings) -> Source:
     """The source that a person means by a name; raises WrongUse for one that cannot be ingested or has no picture."""
     root, files = find_root(name, settings)
-    if next(files([]), None) is None:
+    unreadable: list[str] = []
+    scan = files(unreadable)
+    first = next(scan, None)
+    if first is None:
         raise WrongUse(
             f"There is no picture in {root}: looked for {', '.join(sorted(PICTURE_EXTENSIONS))} in it and below it."
         )
-    return Source(root, files)
+
+    def the_same_scan(passed_over: list[str]) -> Iterator[FileRef]:
+        try:
+            yield from chain([first], scan)
+        finally:
+            passed_over.extend(unreadable)
+
+    return Source(root, the_same_scan, None if isinstance(root, OtherRoot) else lambda: sum(1 for _ in files([])))
 
 
 def ingest(
@@ -56,7 +71,7 @@ def ingest(
         rebuild_collection(facts, source.root, settings, stack, console)
     # Only now: before there is a job, Ctrl-C simply ends the command.
     with Interrupts() as interrupts:
-        return IngestRun(source.root, source.files, settings, console, stack, interrupts, begin).run()
+        return IngestRun(source.root, source.files, settings, console, stack, interrupts, begin).run(source.count)
 
 
 def retry(job: str, settings: Settings, stack: Stack, console: Console, begin: float) -> Outcome | None:
@@ -72,7 +87,7 @@ def retry(job: str, settings: Settings, stack: Stack, console: Console, begin: f
     def files(_: list[str]) -> Iterator[FileRef]:
         return map(_as_it_is_now, uris)
 
-    source = Source(_root_of(ledger.meta().get("root", "")), files)
+    source = Source(_root_of(ledger.meta().get("root", "")), files, lambda: len(uris))
     return ingest(source, settings, stack, console, begin)
 
 

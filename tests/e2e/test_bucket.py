@@ -4,12 +4,15 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
 from pictures.picture import FileGone, LoadError
 from pictures.reading import Sources
+from pictures.uris import place
 from producer.ingest.roots import find_root, root_uri
+from producer.ingest.start import source_of
 from settings import Settings, load_settings
 from settings.errors import WrongUse
 from tests.conftest import ROOT
@@ -42,7 +45,9 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
 
 def test_a_bucket_is_ingested_like_a_folder_and_nobody_learns_its_key(home: Home, bucket: Bucket) -> None:
     home.settings = {**MODELS, **bucket.env, "DARKROOM__PATHS__ALLOWED": json.dumps(["s3://pictures/album"])}
+    before = bucket.listings()
     done = home.json("ingest", "s3://pictures/album")
+    assert bucket.listings() == before + 1
     assert (done["exit"], done["total"], done["stored"], done["failed"]) == (1, 7, 6, 1)
     points = home.points()
     names = [f"{ODD if number == 5 else ''}{number}{path.suffix}" for number, path in enumerate(PICTURES)]
@@ -74,7 +79,8 @@ def test_the_scan_and_the_reader_agree_on_what_is_unchanged(here: Settings, buck
     root, files = find_root("s3://pictures/album", here)
     sources = Sources(here)
     found = list(files([]))
-    assert [file.uri for file in found] == sorted(file.uri for file in found)
+    keys = [place(file.uri).path for file in found]
+    assert keys == sorted(keys)
     for file in found:
         content = sources.read(file.uri, root_uri(root))
         assert (len(content.data), content.mtime) == (file.bytes, file.mtime)
@@ -82,6 +88,42 @@ def test_the_scan_and_the_reader_agree_on_what_is_unchanged(here: Settings, buck
     bucket.put("album/broken.jpg", b"another no picture")
     changed = {file.uri for file in files([]) if before[file.uri] != file.mtime}
     assert changed == {"s3://pictures/album/broken.jpg"}
+
+
+def test_every_key_is_listed_once_and_read_as_it_is(here: Settings, bucket: Bucket) -> None:
+    keys = ["2024//1.jpg", "2024/2.jpg", "/x.jpg", "a///b.jpg", "p//q//r.jpg", "_/+%.jpg", "_/ä b.jpg"]
+    refused = ["up/../c.jpg", "up/./c.jpg", "a\\b.jpg", "a?versionId=1.jpg"]
+    for key in keys + refused:
+        bucket.put(f"album/odd/{quote(key)}", key.encode())
+    _, files = find_root("s3://pictures/album/odd/", here)
+    sources = Sources(here)
+    found = {file.uri: file for file in files([])}
+    assert sorted(found) == sorted(f"s3://pictures/album/odd/{quote(key)}" for key in keys + refused)
+    for key in keys:
+        uri = f"s3://pictures/album/odd/{quote(key)}"
+        content = sources.read(uri, "s3://pictures/album")
+        assert (content.data.decode(), content.mtime) == (key, found[uri].mtime)
+    for key in refused:
+        with pytest.raises(LoadError, match="its address is refused"):
+            sources.read(f"s3://pictures/album/odd/{quote(key)}", "s3://pictures/album")
+    (only,) = find_root("s3://pictures/album/odd//x.jpg", here)[1]([])
+    assert only == found["s3://pictures/album/odd//x.jpg"]
+    (below,) = find_root("s3://pictures/album/odd/2024//", here)[1]([])
+    assert below.uri == "s3://pictures/album/odd/2024//1.jpg"
+
+
+def test_a_listing_is_asked_for_page_by_page_and_once(here: Settings, bucket: Bucket) -> None:
+    # A page is at most a thousand keys.
+    for number in range(1001):
+        bucket.put(f"album/many/{number:04d}.jpg", b"no picture")
+    before = bucket.listings()
+    source = source_of("s3://pictures/album/many", here)
+    files = source.files([])
+    assert [next(files).uri[-8:], next(files).uri[-8:]] == ["0000.jpg", "0001.jpg"]
+    assert bucket.listings() == before + 1
+    assert sum(1 for _ in files) == 999
+    assert bucket.listings() == before + 2
+    assert source.count is None
 
 
 def test_an_archive_in_a_bucket_is_read_in_parts(here: Settings, bucket: Bucket) -> None:

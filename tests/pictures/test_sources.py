@@ -163,3 +163,11 @@ def test_a_web_server_cannot_send_a_worker_to_another_place(web: str) -> None:
 def test_a_web_server_that_is_away_may_be_reached_from_elsewhere() -> None:
     with pytest.raises(NotReachable, match=r"http://127\.0\.0\.1:9 does not answer"):
         Sources(with_paths(allowed=["http://127.0.0.1:9"])).read("http://127.0.0.1:9/a.jpg", "http://127.0.0.1:9")
+
+
+def test_a_web_server_that_is_busy_is_asked_again(web: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pictures.remote.PAUSE_SECONDS", 0.01)
+    sources = Sources(with_paths(allowed=[web]))
+    assert sources.read(f"{web}/busy/3/a%20b.jpg", web).data == sources.read(f"{web}/a%20b.jpg", web).data
+    with pytest.raises(NotReachable, match="does not answer"):
+        sources.read(f"{web}/busy/100/a%20b.jpg", web)

@@ -1,18 +1,17 @@
 """The number that tells whether a file elsewhere has changed."""
 
 import os
-import tempfile
 import zipfile
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
+from pictures.archives import modified_member
 from pictures.picture import int64
 from pictures.reading import read_at
-from pictures.remote import SECOND, UNKNOWN, modified, modified_member
+from pictures.remote import SECOND, UNKNOWN, modified
 from producer.ingest.scan import file_ref
+from tests.memory_folder import memory_folder
 
 MOMENT = datetime(2024, 5, 17, 12, 30, 15, tzinfo=UTC)
 
@@ -49,25 +48,16 @@ def test_a_member_of_an_archive_has_its_time_and_the_checksum_of_its_content() -
     assert modified_member(nonsense) % SECOND == 0
 
 
-@pytest.fixture
-def in_memory(tmp_path: Path) -> Iterator[Path]:
-    """A folder where files may have any time, as on most disks but ext4: in memory, where the machine has that."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
-        yield Path(folder)
-
-
 @pytest.mark.parametrize(("year", "wanted"), [(1601, -(2**63)), (2600, 2**63 - 1), (1900, None), (2200, None)], ids=str)
-def test_a_local_file_of_a_far_year_has_one_number_for_the_scan_and_the_reader(
-    year: int, wanted: int | None, in_memory: Path
-) -> None:
+def test_a_local_file_of_a_far_year_has_one_number_for_the_scan_and_the_reader(year: int, wanted: int | None) -> None:
     moment = int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * SECOND
-    path = in_memory / "a.jpg"
-    path.write_bytes(b"picture")
-    os.utime(path, ns=(moment, moment))
-    if path.stat().st_mtime_ns != moment:
-        pytest.skip("this file system holds no such time")
-    assert read_at(path, 100).mtime == file_ref(bytes(path)).mtime == (moment if wanted is None else wanted)
+    with memory_folder() as folder:
+        path = folder / "a.jpg"
+        path.write_bytes(b"picture")
+        os.utime(path, ns=(moment, moment))
+        if path.stat().st_mtime_ns != moment:
+            pytest.skip("this file system holds no such time")
+        assert read_at(path, 100).mtime == file_ref(bytes(path)).mtime == (moment if wanted is None else wanted)
 
 
 def test_a_number_that_is_too_wide_becomes_the_nearest_that_is_not() -> None:

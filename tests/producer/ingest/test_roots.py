@@ -8,7 +8,7 @@ import pytest
 
 from producer.ingest.roots import find_root, root_uri
 from settings import Settings, load_settings
-from settings.errors import WrongUse
+from settings.errors import ServiceMissing, WrongUse
 from tests.object_store import web_server
 
 
@@ -111,3 +111,15 @@ def test_a_web_server_has_no_folders_and_says_what_is_not_there(web: str) -> Non
     assert refusal(f"{web}/closed/a.jpg", web).endswith("the environment has no credentials for it.")
     moved = refusal(f"{web}/moved/a%20b.jpg", f"{web}/moved")
     assert moved.endswith("sends on to an address that is not in paths.allowed: name that one.")
+
+
+def test_one_answer_of_a_busy_server_does_not_end_a_listing(
+    web: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pictures.remote.PAUSE_SECONDS", 0.01)
+    (tmp_path / "text.zip").write_text("no archive")
+    (file,) = find_root(f"{web}/busy/3/a b.jpg", settings(web))[1]([])
+    assert (file.uri, file.bytes) == (f"{web}/busy/3/a%20b.jpg", 5)
+    assert refusal(f"{web}/busy/3/text.zip", web).endswith("is no zip archive that can be read here.")
+    with pytest.raises(ServiceMissing, match=r"^http://127.0.0.1:\d+/busy/100/a%20b.jpg does not answer \(\w+\)\.$"):
+        list(find_root(f"{web}/busy/100/a b.jpg", settings(web))[1]([]))
