@@ -20,7 +20,7 @@ from producer.collection.watch import Tell, check_watched, watch_folder
 from producer.collection.where import parse_conditions
 from producer.ingest.outcome import Outcome
 from producer.ingest.start import ingest, retry, source_of
-from producer.jobs.report import Report, report
+from producer.jobs.report import REPORT_FILE, Report, report
 from producer.jobs.view import JobView, Overview, failed_files, job_list, job_status, overview
 from producer.output_file import check_output
 from producer.pages.map import POINTS, Map, check_map, collection_map
@@ -217,7 +217,7 @@ class Darkroom:
     def report(self, job: str, csv: str | None = None) -> Report:
         """What became of every file of a job; with `csv` a row a file is written there, "-" for the standard output."""
         if csv not in (None, "-"):
-            check_output(Path(str(csv)))
+            check_output(Path(str(csv)), REPORT_FILE)
         with self._stack() as stack:
             return report(job, csv, self.settings, stack)
 
