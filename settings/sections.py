@@ -174,8 +174,11 @@ class Gpu(Section):
 
 
 class Ingest(Section):
-    """[ingest]: how much is under way at a time, and what is too much for one picture."""
+    """[ingest]: what is left out, how much is under way at a time, and what is too much for one picture."""
 
+    exclude: list[Annotated[str, Field(min_length=1)]] = Field(
+        [], description='a list of patterns as .gitignore has them, such as ["exports/", "*.tif", "!.hidden"]'
+    )
     window: Count = 1000
     files_per_task: Count = 1
     max_attempts: Count = 3

@@ -11,7 +11,8 @@ import pytest
 from pictures import colour, metadata
 from pictures.formats import PICTURE_EXTENSIONS
 from producer.client import Darkroom
-from producer.collection import prune, scroll, search, stats, watch
+from producer.collection import prune, scroll, search, stats
+from producer.collection.watching import watch
 from producer.ingest import job_progress, plan, reconcile
 from producer.jobs import lease
 from producer.jobs.listing import listing_path

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from producer.ingest.scan import FileRef
+from producer.ingest.sources.scan import FileRef
 from settings import Settings
 from tasks.checkpoint import checkpoint_name
 from tasks.queues import PLAN

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import TypeVar
 
 from redis.exceptions import RedisError
@@ -18,8 +17,8 @@ from producer.ingest.job_progress import JobProgress
 from producer.ingest.outcome import Outcome, resume_command
 from producer.ingest.plan import Numbered, plan
 from producer.ingest.progress_bar import ProgressBar
-from producer.ingest.roots import Files, OtherRoot, root_uri
-from producer.ingest.scan import FileRef
+from producer.ingest.sources.roots import Source, root_uri
+from producer.ingest.sources.scan import FileRef
 from producer.ingest.window import Window
 from producer.jobs.events import JobEvents
 from producer.jobs.lease import JobLease
@@ -41,46 +40,41 @@ T = TypeVar("T")
 
 
 class IngestRun:
-    """One job: the files of a source, numbered, planned, enqueued and watched until the last confirmed write.
-
-    `files` yields the files and adds what it cannot enter to the list that it is given.
-    """
+    """One job: the files of a source, numbered, planned, enqueued and watched until the last confirmed write."""
 
     def __init__(
         self,
-        root: Path | OtherRoot,
-        files: Files,
+        source: Source,
         settings: Settings,
         console: Console,
         stack: Stack,
         interrupts: Interrupts,
         begin: float,
     ) -> None:
-        self.root = root
+        self.source = source
+        self.root = source.root
         self.settings = settings
         self.stack = stack
         self.interrupts = interrupts
         self.begin = begin
         self.client = redis_client(settings)
         self.bar = ProgressBar(console)
-        uri = root_uri(root)
+        uri = root_uri(self.root)
         self.ledger = self._open_ledger(uri)
         self.window = Window(self.ledger, uri, settings.ingest.window, settings.ingest.files_per_task)
         self.progress = JobProgress(self.client, self.ledger, self.window, stack.is_local)
-        self.events = JobEvents(app, self.ledger.job, str(root))
-        self.files = files
+        self.events = JobEvents(app, self.ledger.job, str(self.root))
         self.listing = JobListing(stack.local.data, self.ledger.job)
-        self.unreadable: list[str] = []
         self.counted: int | None = None
         self.numbered = 0
         self._told_to_stop = False
         self._all_enqueued = False
         self._checked_faults = time.monotonic()
 
-    def run(self, count: Callable[[], int] | None = None) -> Outcome:
-        """Bring the job to its end, or to where Ctrl-C leaves it; `count` tells the total before the scan has ended."""
-        if count is not None:
-            threading.Thread(target=self._count, args=(count,), name="count", daemon=True).start()
+    def run(self) -> Outcome:
+        """Bring the job to its end, or to where Ctrl-C leaves it."""
+        if self.source.count is not None:
+            threading.Thread(target=self._count, args=(self.source.count,), name="count", daemon=True).start()
         with JobLease(self.ledger):
             with self.bar:
                 self._enqueue_all()
@@ -150,7 +144,7 @@ class IngestRun:
         self._insist(lambda: self.ledger.note(total=self.numbered))
 
     def _scan(self) -> Iterator[FileRef]:
-        for file in self.files(self.unreadable):
+        for file in self.source.files():
             if self.interrupts.stopping:
                 return
             self.numbered += 1
@@ -235,7 +229,7 @@ class IngestRun:
             seconds=time.monotonic() - self.begin,
             first_stored_seconds=first - self.begin if first is not None else None,
             listed=self._insist(lambda: self.ledger.failures(LISTED_FAILURES)) if self.progress.counts.failed else [],
-            unreadable=self.unreadable,
+            passed_over=self.source.passed_over,
             interrupted=interrupted,
             in_flight=left,
         )

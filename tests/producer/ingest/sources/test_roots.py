@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from producer.ingest.roots import find_root, root_uri
+from producer.ingest.sources.exclusion import PassedOver
+from producer.ingest.sources.roots import find_root, root_uri
 from settings import Settings, load_settings
 from settings.errors import ServiceMissing, WrongUse
 from tests.object_store import web_server
@@ -24,7 +25,7 @@ def settings(*allowed: str, broker: str = "embedded") -> Settings:
 
 def refusal(named: str, *allowed: str) -> str:
     def look() -> None:
-        next(find_root(named, settings(*allowed))[1]([]))
+        next(find_root(named, settings(*allowed))[1](PassedOver()))
 
     with pytest.raises(WrongUse) as caught:
         look()
@@ -36,7 +37,7 @@ def test_a_folder_is_a_folder(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").touch()
     root, files = find_root(str(tmp_path), settings())
     assert root == tmp_path
-    assert [file.uri for file in files([])] == [(tmp_path / "a.jpg").as_uri()]
+    assert [file.uri for file in files(PassedOver())] == [(tmp_path / "a.jpg").as_uri()]
     (tmp_path / "folder.zip").mkdir()
     assert find_root(str(tmp_path / "folder.zip"), settings())[0] == tmp_path / "folder.zip"
 
@@ -51,12 +52,12 @@ def test_a_zip_file_is_scanned_like_a_folder(tmp_path: Path) -> None:
     outer = (tmp_path / "my pictures.ZIP").as_uri()
     assert str(root) == str(tmp_path / "my pictures.ZIP")
     assert root_uri(root) == f"zip://::{outer}"
-    found = list(files([]))
+    found = list(files(PassedOver()))
     assert [(file.uri, file.bytes) for file in found] == [
         (f"zip://a.png::{outer}", 1),
         (f"zip://b/%C3%A4.jpg::{outer}", 5),
     ]
-    assert list(files([])) == found
+    assert list(files(PassedOver())) == found
 
 
 def test_a_file_that_is_no_archive_is_told_so(tmp_path: Path) -> None:
@@ -77,10 +78,10 @@ def test_what_the_local_workers_may_not_read_is_refused_with_what_to_set(tmp_pat
 @pytest.mark.parametrize(
     ("named", "words"),
     [
-        ("ftp://host/x", "ftp:// cannot be ingested: name a folder, a .zip file or one of s3, gs, http, https://."),
+        ("ftp://host/x", "ftp:// cannot be used: name a folder, a .zip file or one of s3, gs, http, https://."),
         ("s3://key:pa55@bucket/x", "it holds a login: leave that to the environment"),
         ("https://host/a.jpg?token=pa55", "it holds a query"),
-        ("zip://a.jpg::file:///x.zip", "zip:// cannot be ingested"),
+        ("zip://a.jpg::file:///x.zip", "zip:// cannot be used"),
     ],
 )
 def test_an_address_that_is_none_is_one_sentence_without_its_secrets(named: str, words: str) -> None:
@@ -98,7 +99,7 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def test_a_web_server_gives_one_picture_by_its_address(web: str) -> None:
     root, files = find_root(f"{web}/a b.jpg", settings(web))
-    (file,) = files([])
+    (file,) = files(PassedOver())
     assert (file.uri, file.bytes) == (f"{web}/a%20b.jpg", 5)
     assert file.mtime > 0
     assert root_uri(root) == file.uri
@@ -118,8 +119,8 @@ def test_one_answer_of_a_busy_server_does_not_end_a_listing(
 ) -> None:
     monkeypatch.setattr("pictures.remote.PAUSE_SECONDS", 0.01)
     (tmp_path / "text.zip").write_text("no archive")
-    (file,) = find_root(f"{web}/busy/3/a b.jpg", settings(web))[1]([])
+    (file,) = find_root(f"{web}/busy/3/a b.jpg", settings(web))[1](PassedOver())
     assert (file.uri, file.bytes) == (f"{web}/busy/3/a%20b.jpg", 5)
     assert refusal(f"{web}/busy/3/text.zip", web).endswith("is no zip archive that can be read here.")
     with pytest.raises(ServiceMissing, match=r"^http://127.0.0.1:\d+/busy/100/a%20b.jpg does not answer \(\w+\)\.$"):
-        list(find_root(f"{web}/busy/100/a b.jpg", settings(web))[1]([]))
+        list(find_root(f"{web}/busy/100/a b.jpg", settings(web))[1](PassedOver()))

@@ -13,13 +13,15 @@ from rich.text import Text
 
 from pictures.formats import has_picture_extension
 from pictures.uris import path_of, uri_of
-from producer.collection.pending import Pending
 from producer.collection.prune import Folders, Sweep, folder_above, identity_of, is_empty, remove, sweep
+from producer.collection.watching.pending import Pending
 from producer.formatting import shown
 from producer.ingest.interrupts import Interrupts
 from producer.ingest.outcome import Outcome
 from producer.ingest.run import LISTED_FAILURES, IngestRun
-from producer.ingest.scan import FileRef, file_ref, scan
+from producer.ingest.sources.exclusion import Exclusion, PassedOver, exclusion_of
+from producer.ingest.sources.roots import Source
+from producer.ingest.sources.scan import FileRef, file_ref, scan
 from producer.stack import Stack
 from producer.waiting import with_retries
 from settings import Settings
@@ -113,15 +115,17 @@ class ChangeBatch:
         gone, self._gone, self._gone_since = list(self._gone), {}, None
         return remove(self._stack, gone, self._root, self._identity)
 
-    def _ingest(self, files: Callable[[list[str]], Iterator[FileRef]]) -> tuple[Outcome, list[Failure]]:
+    def _ingest(self, files: Callable[[PassedOver], Iterator[FileRef]]) -> tuple[Outcome, list[Failure]]:
         begin = time.monotonic()
+        passed_over = PassedOver()
 
-        def remembered(unreadable: list[str]) -> Iterator[FileRef]:
-            for file in files(unreadable):
+        def remembered() -> Iterator[FileRef]:
+            for file in files(passed_over):
                 self._remember(path_of(file.uri) or b"")
                 yield file
 
-        run = IngestRun(self._root, remembered, self._settings, self._console, self._stack, self._interrupts, begin)
+        source = Source(self._root, remembered, passed_over)
+        run = IngestRun(source, self._settings, self._console, self._stack, self._interrupts, begin)
         outcome = run.run()
         # A file that was there and is gone again has not failed.
         failures = [] if not outcome.counts.failed else with_retries(run.ledger.failures, self._stack, self._say)
@@ -135,27 +139,36 @@ class ChangeBatch:
     def _say(self, sentence: str) -> None:
         self._console.print(Text(sentence), soft_wrap=True)
 
-    def _everything_at_rest(self, unreadable: list[str]) -> Iterator[FileRef]:
+    def _everything_at_rest(self, passed_over: PassedOver) -> Iterator[FileRef]:
         now = time.time_ns()
-        for file in scan(self._root, unreadable):
+        for file in scan(self._root, self._rules(), passed_over):
             if abs(now - file.mtime) < self._pending.settle_seconds * 1e9:
                 # Nobody saw whether it is still being written.
                 self._pending.add(path_of(file.uri) or b"")
             else:
                 yield file
 
-    def _files(self, paths: Iterable[bytes], unreadable: list[str]) -> Iterator[FileRef]:
+    def _files(self, paths: Iterable[bytes], passed_over: PassedOver) -> Iterator[FileRef]:
         """The pictures at and below these paths, each once; those that are not at rest have their turn later."""
+        rules = self._rules()
         folders = [path for path in paths if os.path.isdir(path) and not os.path.islink(path)]
         scanned = Folders(folders)
         for folder in folders:
             if not scanned.hold(os.path.dirname(folder)):
-                for file in scan(Path(os.fsdecode(folder)), unreadable):
+                within = rules.of_folder(os.fsdecode(folder))
+                if within is None:
+                    continue
+                for file in scan(Path(os.fsdecode(folder)), within, passed_over):
                     if (path_of(file.uri) or b"") not in self._pending:
                         yield file
         for path in paths:
-            if has_picture_extension(path) and not scanned.hold(path) and not os.path.isdir(path):
+            is_file = has_picture_extension(path) and not scanned.hold(path) and not os.path.isdir(path)
+            if is_file and not rules.excludes_path(os.fsdecode(path)):
                 yield file_ref(path)
+
+    def _rules(self) -> Exclusion:
+        # Anew for each batch: an ignore file may have changed.
+        return exclusion_of(self._root, self._settings.ingest.exclude, self._settings.data.dir)
 
     def _is_ours(self, path: bytes) -> bool:
         # A scan does not go through links to folders.

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-import producer.collection.pending
-from producer.collection.pending import Pending
+import producer.collection.watching.pending
+from producer.collection.watching.pending import Pending
 from tests.producer.clock import Clock
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The time as the waiting paths see it."""
-    return Clock(monkeypatch, producer.collection.pending)
+    return Clock(monkeypatch, producer.collection.watching.pending)
 
 
 def test_a_path_is_taken_once_it_has_been_at_rest_for_long_enough(clock: Clock, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from producer.collection.mounts import MOUNTS, network_type
+from producer.collection.watching.mounts import MOUNTS, network_type
 
 TABLE = r"""22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 30 22 0:40 / /mnt/share rw,relatime shared:2 - nfs4 server:/export rw,vers=4.2

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from producer.collection.watch import check_watched
-from producer.collection.watch_limit import LIMITS, watch_limit
+from producer.collection.watching.watch import check_watched
+from producer.collection.watching.watch_limit import LIMITS, watch_limit
 from settings import load_settings
 from settings.errors import WrongUse
 from tests.conftest import ROOT
@@ -45,7 +45,8 @@ def test_a_folder_that_is_closed_is_no_limit() -> None:
 def test_a_limit_that_is_reached_is_told(tmp_path: Path, limit_is_known: bool) -> None:
     root = made(tmp_path / "root", *(f"{number}/a.jpg" for number in range(30)))
     code = (
-        "import sys; from pathlib import Path; from producer.collection.watch_limit import LIMITS, watch_limit\n"
+        "import sys; from pathlib import Path\n"
+        "from producer.collection.watching.watch_limit import LIMITS, watch_limit\n"
         f"print(watch_limit(Path(sys.argv[1]), LIMITS if {limit_is_known} else ()))\n"
     )
     # A namespace of users of its own, whose limit is ours to set.

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from producer.collection.watch import lines_of
+from producer.collection.watching.watch import lines_of
 
 NOTHING: dict[str, Any] = {
     "event": "change",

@@ -10,14 +10,14 @@ from typing import Any
 from rich.console import Console
 
 from pictures.uris import uri_of
-from producer.collection.changes import ChangeBatch
-from producer.collection.mounts import network_type
-from producer.collection.pending import Pending
 from producer.collection.prune import identity_of
-from producer.collection.watch_limit import watch_limit
+from producer.collection.watching.changes import ChangeBatch
+from producer.collection.watching.mounts import network_type
+from producer.collection.watching.pending import Pending
+from producer.collection.watching.watch_limit import watch_limit
 from producer.formatting import brief, command, shown
 from producer.ingest.interrupts import Interrupts
-from producer.ingest.roots import find_root
+from producer.ingest.sources.roots import find_root
 from producer.stack import Stack
 from producer.waiting import collection_facts
 from settings import Settings

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from producer.ingest.named_folder import absolute, as_listed, check_root
+from producer.ingest.sources.named_folder import absolute, as_listed, check_root
 from settings.errors import WrongUse
 from tests.producer.folders import closed_folder, made
 from tests.rights import without_rights

@@ -1,7 +1,7 @@
 """The pictures of a bucket, of a zip archive or at one address of a web server, as the scan of a folder yields them."""
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
@@ -11,30 +11,37 @@ from pictures.paths import NotAllowed, Paths, paths_of
 from pictures.picture import int64
 from pictures.remote import filesystem, modified, retried, what_happened
 from pictures.uris import Place, address, file_path, member, place, split
-from producer.ingest.scan import FileRef
+from producer.ingest.sources.exclusion import Exclusion, PassedOver
+from producer.ingest.sources.scan import FileRef
 from settings import Settings
 from settings.errors import DarkroomError, ServiceMissing, WrongUse
 
-# What macOS adds to an archive beside each file; none of it is a picture.
-RESOURCE_FORKS = "__MACOSX/"
 
+def scan_other(uri: str, settings: Settings, rules: Exclusion, passed_over: PassedOver) -> Iterator[FileRef]:
+    """Every picture at `uri`, an address as `find_root` makes it, by its extension and in the order of the names, that
+    `rules` do not exclude; the others are counted in `passed_over`.
 
-def scan_other(uri: str, settings: Settings, unreadable: list[str]) -> Iterator[FileRef]:
-    """Every picture at `uri`, an address as `find_root` makes it, by its extension and in the order of the names.
-
-    One page of a bucket's listing, or the directory of an archive, is in memory at a time; a bucket has no folders, so
-    nothing is ever added to `unreadable`. Raises WrongUse for a place that is not there, ServiceMissing for one that
-    is away.
+    One page of a bucket's listing, or the directory of an archive, is in memory at a time. Raises WrongUse for a place
+    that is not there, ServiceMissing for one that is away.
     """
     archive, outer = split(uri)
+
+    def is_wanted(name: str) -> bool:
+        if not has_picture_extension(name.encode(errors="surrogateescape")):
+            passed_over.note_extension(name)
+            return False
+        excluded = rules.excludes_path(name)
+        passed_over.excluded_files += excluded
+        return not excluded
+
     if archive is not None:
-        return _members(outer, settings)
+        return _members(outer, settings, is_wanted)
     if outer.startswith(("http://", "https://")):
         return _one(outer, settings)
-    return _bucket(place(outer), settings)
+    return _bucket(place(outer), settings, is_wanted)
 
 
-def _bucket(root: Place, settings: Settings) -> Iterator[FileRef]:
+def _bucket(root: Place, settings: Settings, is_wanted: Callable[[str], bool]) -> Iterator[FileRef]:
     system = filesystem(root.scheme, settings.ingest.load_seconds)
     path = f"{root.host}/{root.path}" if root.parts else root.host
     prefix = f"{root.path}/" if root.path and not root.path.endswith("/") else root.path
@@ -42,7 +49,7 @@ def _bucket(root: Place, settings: Settings) -> Iterator[FileRef]:
     with _explained(f"{root.scheme}://{path}"):
         for key, size, version in (_s3_objects if root.scheme == "s3" else _gs_objects)(system, root.host, prefix):
             is_empty = False
-            if has_picture_extension(key.encode(errors="surrogateescape")):
+            if is_wanted(key[len(prefix) :]):
                 yield FileRef(address(root.scheme, f"{root.host}/{key}"), int64(size), version)
         # Nothing, or one object by its own name.
         if is_empty and (info := system.info(path))["type"] == "file" and has_picture_extension(path.encode()):
@@ -85,7 +92,7 @@ def _one(uri: str, settings: Settings) -> Iterator[FileRef]:
     yield FileRef(uri, -1 if info["size"] is None else int64(int(info["size"])), modified(info))
 
 
-def _members(archive: str, settings: Settings) -> Iterator[FileRef]:
+def _members(archive: str, settings: Settings, is_wanted: Callable[[str], bool]) -> Iterator[FileRef]:
     def members() -> list[zipfile.ZipInfo]:
         with _opened(archive, settings) as stream, zipfile.ZipFile(stream) as whole:
             # By name, and so each name once, as whoever reads it will find it.
@@ -95,7 +102,7 @@ def _members(archive: str, settings: Settings) -> Iterator[FileRef]:
         found = retried(members, archive)
     for entry in found:
         name = entry.filename
-        if has_picture_extension(name.encode(errors="surrogateescape")) and not name.startswith(RESOURCE_FORKS):
+        if not entry.is_dir() and is_wanted(name):
             yield FileRef(member(archive, name), entry.file_size, modified_member(entry))
 
 

@@ -3,22 +3,29 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import pytest
 
 from producer.formatting import shown
-from producer.ingest.scan import FileRef, scan
+from producer.ingest.sources.exclusion import Exclusion, PassedOver
+from producer.ingest.sources.scan import FileRef, scan
 from tests.conftest import ROOT
 from tests.memory_folder import memory_folder
 from tests.producer.folders import closed_folder, made
 from tests.rights import without_rights
 
 
-def names(root: Path, unreadable: list[str] | None = None) -> list[str]:
-    """What a scan finds, as paths below the folder."""
-    return [os.path.relpath(shown(found.uri), root) for found in scan(root, unreadable)]
+def scanned(root: Path, passed_over: PassedOver | None = None) -> Iterator[FileRef]:
+    """What a scan finds under the rules that hold for everybody."""
+    return scan(root, Exclusion(str(root)), passed_over or PassedOver())
+
+
+def names(root: Path, passed_over: PassedOver | None = None) -> list[str]:
+    """The same as paths below the folder."""
+    return [os.path.relpath(shown(found.uri), root) for found in scanned(root, passed_over)]
 
 
 def test_the_order_is_that_of_the_names_and_files_come_before_folders(tmp_path: Path) -> None:
@@ -49,7 +56,7 @@ def test_extensions_count_in_any_case_and_other_files_are_passed_over(tmp_path: 
 def test_size_and_time_are_those_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"12345")
     facts = (tmp_path / "a.jpg").stat()
-    assert list(scan(tmp_path)) == [FileRef((tmp_path / "a.jpg").as_uri(), 5, facts.st_mtime_ns)]
+    assert list(scanned(tmp_path)) == [FileRef((tmp_path / "a.jpg").as_uri(), 5, facts.st_mtime_ns)]
 
 
 def test_a_link_to_a_file_keeps_its_own_name_and_has_the_size_of_the_file(tmp_path: Path) -> None:
@@ -57,7 +64,7 @@ def test_a_link_to_a_file_keeps_its_own_name_and_has_the_size_of_the_file(tmp_pa
     made(tmp_path / "root")
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "link.jpg").symlink_to(tmp_path / "elsewhere")
-    (found,) = scan(tmp_path / "root")
+    (found,) = scanned(tmp_path / "root")
     assert (found.uri, found.bytes) == ((tmp_path / "root" / "link.jpg").as_uri(), 3)
 
 
@@ -72,7 +79,7 @@ def test_what_cannot_be_looked_at_is_yielded_for_the_loader_to_name(tmp_path: Pa
     (tmp_path / "broken.jpg").symlink_to("nowhere")
     (tmp_path / "loop.jpg").symlink_to("loop.jpg")
     os.mkfifo(tmp_path / "pipe.jpg")
-    assert [(Path(shown(found.uri)).name, found.bytes) for found in scan(tmp_path)] == [
+    assert [(Path(shown(found.uri)).name, found.bytes) for found in scanned(tmp_path)] == [
         ("broken.jpg", -1),
         ("loop.jpg", -1),
         ("pipe.jpg", 0),
@@ -90,22 +97,22 @@ def test_names_that_are_not_utf_8_come_through_byte_for_byte(tmp_path: Path) -> 
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb"):
             pass
-    found = [unquote_to_bytes(urlsplit(ref.uri).path) for ref in scan(tmp_path)]
+    found = [unquote_to_bytes(urlsplit(ref.uri).path) for ref in scanned(tmp_path)]
     assert found == [os.path.join(os.fsencode(tmp_path), name) for name in wanted]
-    assert all(ref.uri.isascii() for ref in scan(tmp_path))
+    assert all(ref.uri.isascii() for ref in scanned(tmp_path))
 
 
 def test_a_folder_that_cannot_be_read_is_noted_and_passed_over() -> None:
-    unreadable: list[str] = []
+    passed_over = PassedOver()
     with closed_folder() as folder:
         with without_rights():
-            assert names(folder, unreadable) == ["a.jpg", "open/c.jpg"]
-        assert unreadable == [str(folder / "closed")]
+            assert names(folder, passed_over) == ["a.jpg", "open/c.jpg"]
+        assert passed_over.unreadable == [str(folder / "closed")]
 
 
 def test_the_walk_goes_no_further_than_it_is_asked_to(tmp_path: Path) -> None:
     made(tmp_path, "a.jpg", "later/b.jpg")
-    walk = scan(tmp_path)
+    walk = scanned(tmp_path)
     assert shown(next(walk).uri).endswith("a.jpg")
     made(tmp_path, "later/a-new.jpg")
     assert [Path(shown(found.uri)).name for found in walk] == ["a-new.jpg", "b.jpg"]
@@ -118,12 +125,14 @@ def peak_of_scan(folder: Path, before: str = "") -> tuple[int, int]:
     """
     code = (
         "import sys, tracemalloc\n"
-        "import producer.ingest.scan\n"
+        "import producer.ingest.sources.scan\n"
         "from pathlib import Path\n"
-        "from producer.ingest.scan import scan\n"
+        "from producer.ingest.sources.exclusion import Exclusion, PassedOver\n"
+        "from producer.ingest.sources.scan import scan\n"
         f"{before}\n"
         "tracemalloc.start()\n"
-        "print(sum(1 for _ in scan(Path(sys.argv[1]))), tracemalloc.get_traced_memory()[1])\n"
+        "found = sum(1 for _ in scan(Path(sys.argv[1]), Exclusion(sys.argv[1]), PassedOver()))\n"
+        "print(found, tracemalloc.get_traced_memory()[1])\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(folder)], cwd=ROOT, capture_output=True, text=True, check=True
@@ -143,7 +152,7 @@ def test_a_folder_of_any_number_of_names_is_held_in_the_same_memory() -> None:
             else:
                 os.mkdir(f"{number:06d}", dir_fd=at)
         os.close(at)
-        found, peak = peak_of_scan(folder, "producer.ingest.scan.file_ref = len")
+        found, peak = peak_of_scan(folder, "producer.ingest.sources.scan.file_ref = len")
     assert found == count - count // 100
     # Less than the names take, for only a part of them is held.
     assert peak / count < 50
@@ -152,7 +161,7 @@ def test_a_folder_of_any_number_of_names_is_held_in_the_same_memory() -> None:
 def test_each_file_of_a_folder_that_is_too_large_to_be_sorted_is_found_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("producer.ingest.scan.SORTED_NAMES", 7)
+    monkeypatch.setattr("producer.ingest.sources.scan.SORTED_NAMES", 7)
     wanted = [f"{number}.jpg" for number in range(30)] + [
         f"{number}/{each}.jpg" for number in range(9) for each in "ab"
     ]
