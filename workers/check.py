@@ -178,11 +178,14 @@ def device(settings: Settings, load: bool) -> tuple[State, str]:
             return "bad", f"{tested} computes wrong results."
     kind = torch.cuda.get_device_name(chosen) if is_cuda else f"CPU, {torch.get_num_threads()} threads"
     summary = f"{names} on {kind}, torch {torch.__version__}"
-    return "ok", f"{summary}; {_try_models(settings, chosen)}" if load else summary
+    if not load:
+        return "ok", summary
+    results, notes = _try_models(settings, chosen)
+    return ("note" if notes else "ok"), "; ".join([summary, results, *notes])
 
 
-def _try_models(settings: Settings, chosen: object) -> str:
-    """Load the models as a worker does and process one grey picture; returns the results as a sentence."""
+def _try_models(settings: Settings, chosen: object) -> tuple[str, list[str]]:
+    """Load the models as a worker does and process one grey picture; the results as a sentence, and their notes."""
     import numpy as np
     import torch
     from transformers.utils import logging as transformers_logging
@@ -191,15 +194,17 @@ def _try_models(settings: Settings, chosen: object) -> str:
     from workers.inference.clip import Clip
 
     if null_model(settings.models.clip) is not None:
-        return "there is no model to load"
+        return "there is no model to load", []
     assert isinstance(chosen, torch.device)
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     clip = Clip(settings.models.clip, chosen, settings.gpu.dtype, 1)
     grey = np.full((clip.model_input.height, clip.model_input.width, 3), 128, np.uint8)
     results = f"{clip.name} gives {clip.embed_pictures([grey]).shape[1]} numbers in {clip.dtype}"
+    notes = [f"{clip.name}: {note}" for note in clip.notes]
     if settings.models.captions:
         blip = Blip(settings.models.blip, chosen, settings.gpu.dtype, 1, settings.models.max_caption_tokens)
         grey = np.full((blip.model_input.height, blip.model_input.width, 3), 128, np.uint8)
         results += f", {blip.name} writes captions ({blip.caption([grey])[0][:40]!r} for a grey picture)"
-    return results
+        notes += [f"{blip.name}: {note}" for note in blip.notes]
+    return results, notes

@@ -1,10 +1,7 @@
-"""The device of this process, and the precision and the batch sizes that suit it."""
+"""The device of this process, and the batch sizes that suit it."""
 
 import os
 import sys
-import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from settings import Settings
@@ -19,8 +16,6 @@ GPU_BATCH_CLIP, GPU_BATCH_BLIP = 128, 32
 MAX_PARTS = 4
 # Far more than a BLIP base in float32 needs for one picture: several times 7 MB, the widest layer of its vision tower.
 BLIP_PICTURE_BYTES = 100 << 20
-# A lower precision rounds more, so it must be clearly faster.
-MIN_SPEEDUP = 1.15
 
 
 def pick_device() -> "torch.device":
@@ -89,49 +84,6 @@ def loaders(settings: Settings) -> int:
 def in_flight(settings: Settings, batch_clip: int) -> int:
     """The number of files that a worker holds: one batch in the model, one that is ready, one that is being loaded."""
     return 3 * batch_clip if settings.gpu.in_flight == "auto" else settings.gpu.in_flight
-
-
-def has_fast_bfloat16() -> bool:
-    """True if the CPU multiplies bfloat16 in hardware; other CPUs emulate it, which is always slower."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return False
-    return "amx_bf16" in flags or "avx512_bf16" in flags
-
-
-def pick_dtype(setting: str, device: "torch.device", seconds: Callable[["torch.dtype"], float]) -> "torch.dtype":
-    """The precision to run a model in.
-
-    "auto" means the faster one by a short measurement: of float32 and float16 on CUDA, of float32 and bfloat16 on a CPU
-    that has it in hardware. `seconds(dtype)` runs one batch and returns how long it took.
-    """
-    import torch
-
-    if setting != "auto":
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[setting]
-    if device.type == "cuda":
-        half = torch.float16
-    elif has_fast_bfloat16():
-        half = torch.bfloat16
-    else:
-        return torch.float32
-    return half if seconds(half) * MIN_SPEEDUP < seconds(torch.float32) else torch.float32
-
-
-def fastest_seconds(run: Callable[[], object], device: "torch.device", repeats: int = 2) -> float:
-    """The seconds of the fastest of some runs, after one that warms up."""
-    import torch
-
-    def timed() -> float:
-        start = time.perf_counter()
-        run()
-        if device.type == "cuda":  # a CUDA call returns before the work is done
-            torch.cuda.synchronize(device)
-        return time.perf_counter() - start
-
-    timed()
-    return min(timed() for _ in range(repeats))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

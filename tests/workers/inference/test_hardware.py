@@ -1,12 +1,10 @@
-"""What a process computes on: sizes that settings win, and precision by what is faster."""
+"""What a process computes on, and sizes that settings win."""
 
 import pytest
 import torch
 
 from settings import Settings, load_settings
 from workers.inference import hardware
-
-CPU = torch.device("cpu")
 
 
 def with_gpu(**values: object) -> Settings:
@@ -70,31 +68,6 @@ def test_a_number_in_the_settings_wins() -> None:
     assert hardware.batch_sizes(settings, "cuda") == (5, 3)
     assert hardware.loaders(settings) == 7
     assert hardware.in_flight(settings, 5) == 11
-
-
-def unprobed(dtype: torch.dtype) -> float:
-    """A probe that nobody may ask."""
-    raise AssertionError("probed")
-
-
-def test_a_precision_that_is_named_is_not_probed() -> None:
-    assert hardware.pick_dtype("bfloat16", CPU, unprobed) == torch.bfloat16
-    assert hardware.pick_dtype("float16", torch.device("cuda", 0), unprobed) == torch.float16
-
-
-def test_without_bfloat16_in_hardware_float32_is_taken_unprobed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hardware, "has_fast_bfloat16", lambda: False)
-    assert hardware.pick_dtype("auto", CPU, unprobed) == torch.float32
-
-
-@pytest.mark.parametrize(("device", "half"), [(CPU, torch.bfloat16), (torch.device("cuda", 0), torch.float16)])
-@pytest.mark.parametrize(("seconds", "faster"), [(1.0, True), (1.9, False), (3.0, False)])
-def test_a_lower_precision_must_be_clearly_faster(
-    device: torch.device, half: torch.dtype, seconds: float, faster: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hardware, "has_fast_bfloat16", lambda: True)
-    picked = hardware.pick_dtype("auto", device, {half: seconds, torch.float32: 2.0}.__getitem__)
-    assert picked == (half if faster else torch.float32)
 
 
 def test_torch_without_memory_on_a_cpu_is_out_of_memory() -> None:
