@@ -38,7 +38,7 @@ FULL = "Service internal error: No space left on device: WAL buffer size exceeds
     ("mood", "words", "told"),
     [
         (503, "", "Qdrant at {url} does not answer ("),
-        (429, "", "Qdrant at {url} does not answer ("),
+        (429, "", "Qdrant at {url} says again and again that it is busy"),
         ("slow", "", "Qdrant at {url} does not answer ("),
         ("closed", "", "Qdrant at {url} does not answer ("),
         (408, "Timeout: not in 1 s", "Qdrant at {url} does not answer (Timeout: not in 1 s)"),

@@ -43,7 +43,8 @@ class Connection:
         self._over_http = over_http
         self._over_grpc = over_grpc
         self._lock = threading.Lock()
-        self._grpc_works = False
+        # None before the first look.
+        self._grpc_works: bool | None = None
         self._look_again = 0.0
         if over_grpc is not None:
             self._look_for_grpc()
@@ -114,9 +115,10 @@ class Connection:
 
     def _give_up_grpc(self, error: Exception) -> None:
         with self._lock:
-            self._grpc_works = False
+            is_news, self._grpc_works = self._grpc_works is not False, False
             self._look_again = time.monotonic() + GRPC_AGAIN_SECONDS
-        log.warning("no gRPC (qdrant.grpc_port), so HTTP is used for %g s at least: %s", GRPC_AGAIN_SECONDS, error)
+        if is_news:
+            log.warning("HTTP is used, for gRPC (qdrant.grpc_port) does not work: %s", error)
 
 
 def connect(settings: Settings) -> Connection:

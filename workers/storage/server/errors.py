@@ -70,7 +70,7 @@ def explain(url: str, error: Exception) -> DarkroomError:
 
 def busy(url: str) -> ServiceMissing:
     """The error for a server that has said several times that it is busy."""
-    return Unanswered(f"Qdrant at {url} does not answer (it says again and again that it is busy): give it time.")
+    return ServiceMissing(f"Qdrant at {url} says again and again that it is busy: give it time.")
 
 
 def _of_code(url: str, code: StatusCode, words: str) -> DarkroomError:

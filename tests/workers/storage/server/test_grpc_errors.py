@@ -6,15 +6,17 @@ from typing import Any
 import pytest
 import redis
 from grpc import StatusCode
+from qdrant_client import models
 
 from settings import load_settings
 from tasks.ledger import Counts
 from tasks.registry import faults
 from tests.until import until
-from tests.workers.storage.pictures import picture
+from tests.workers.storage.pictures import DIM, MODEL, picture
 from tests.workers.storage.server.qdrant_double import QdrantDouble, qdrant_double
 from tests.workers.storage.writing import FILES, Writing, writing_to
 from workers.storage.server.connection import connect
+from workers.storage.state import catalog
 
 # Nothing listens there: all goes over gRPC.
 URL = "http://localhost:9"
@@ -119,3 +121,18 @@ def test_a_collection_that_is_removed_while_its_server_is_away_is_made_again(
     thread.join(60)
     assert writing.error == []
     assert server.store.count("pictures").count == FILES
+
+
+def test_points_for_a_collection_that_was_made_anew_for_another_model_are_refused_by_its_name(
+    server: QdrantDouble, writing: Writing
+) -> None:
+    catalog().ensure(DIM, MODEL)
+    with server.lock:
+        server.store.delete_collection("pictures")
+        vectors = models.VectorParams(size=3, distance=models.Distance.COSINE)
+        server.store.create_collection("pictures", vectors, metadata={"clip_model": "another/clip"})
+    server.always(StatusCode.INVALID_ARGUMENT, "Wrong input: Vector dimension error: expected dim: 3, got 16", UPSERT)
+    writing.start().join(60)
+    reasons = {failure.reason for failure in writing.ledger.failures()}
+    assert len(reasons) == 1
+    assert "holds vectors of another/clip" in reasons.pop()
