@@ -22,6 +22,10 @@ AWAY_STEP_SECONDS = 1.0
 STORAGE_SECONDS = 15.0
 
 
+class NobodyAnswers(ServiceMissing):
+    """No worker that could answer lives, or the one that lives does not."""
+
+
 def wait_for(
     question: Question, stack: Stack, seconds: float, who: str, leaving: Callable[[], bool] | None = None
 ) -> Any:
@@ -46,12 +50,36 @@ def wait_for(
             with suppress(OperationalError, RedisError):
                 question.ask_again()
         if now - start > seconds:
-            raise ServiceMissing(
+            raise NobodyAnswers(
                 f"No {who} worker answered in {seconds:g} s: start one with `python -m workers {who}`, "
                 "or see the logs of the one that runs."
             )
         time.sleep(POLL_SECONDS)
     return question.wait(10)
+
+
+def wait_through(
+    question: Question, wait: Callable[[], T], say: Callable[[str], None], leaving: Callable[[], bool]
+) -> T:
+    """What `wait` returns for a question; while a worker says that a service is missing it is asked again.
+
+    For work that is under way: what a command at its beginning should tell at once, an ingest in its middle waits for.
+    """
+    said = ""
+    while True:
+        try:
+            return wait()
+        except NobodyAnswers:
+            raise
+        except ServiceMissing as error:
+            if said != str(error):
+                said = str(error)
+                say(f"{said} Waiting for it.")
+        time.sleep(AWAY_STEP_SECONDS)
+        if leaving():
+            raise KeyboardInterrupt
+        with suppress(OperationalError, RedisError):
+            question.ask_again()
 
 
 def with_retries(work: Callable[[], T], stack: Stack, say: Callable[[str], None]) -> T:

@@ -49,6 +49,8 @@ COLUMNS = {
     "other": "text",
 }
 Write = Callable[[Page], None]
+# Readers skip and read a Parquet file by its groups of rows: one a page would be a thousand in a million points.
+ROW_GROUP = 65_536
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,9 @@ def check_export(target: Path) -> None:
 
 
 def export(target: Path, where: dict[str, Any] | None, stack: Stack) -> Exported:
-    """Write every point that `where` lets through to `target`, whose extension says the form; a page is held at a time.
+    """Write every point that `where` lets through to `target`, whose extension says the form.
 
+    A page is held at a time, for Parquet ROW_GROUP points.
     The file, which `check_export` lets through, is there whole or not at all. Raises WrongUse where there is no such
     point or the place cannot be written.
     """
@@ -162,7 +165,13 @@ def _parquet(path: Path) -> Iterator[Write]:
         "texts": pyarrow.list_(pyarrow.string()),
     }
     columns = [(name, kinds[kind]) for name, kind in COLUMNS.items()]
-    writer = None
+    writer: pyarrow.parquet.ParquetWriter | None = None
+    waiting: list[pyarrow.Table] = []
+
+    def write_group() -> None:
+        if writer is not None and waiting:
+            writer.write_table(pyarrow.concat_tables(waiting))
+            waiting.clear()
 
     def write(page: Page) -> None:
         nonlocal writer
@@ -175,10 +184,13 @@ def _parquet(path: Path) -> Iterator[Write]:
             pyarrow.float32(), len(rows) * page.dim, [None, pyarrow.py_buffer(page.vectors)]
         )
         arrays.append(pyarrow.FixedSizeListArray.from_arrays(numbers, page.dim))
-        writer.write_table(pyarrow.table(arrays, schema=schema))
+        waiting.append(pyarrow.table(arrays, schema=schema))
+        if sum(map(len, waiting)) >= ROW_GROUP:
+            write_group()
 
     try:
         yield write
+        write_group()
     finally:
         if writer is not None:
             writer.close()

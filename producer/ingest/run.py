@@ -24,7 +24,7 @@ from producer.jobs.events import JobEvents
 from producer.jobs.lease import JobLease
 from producer.jobs.listing import JobListing, listed_uris
 from producer.stack import Stack
-from producer.waiting import BROKER_SECONDS, raise_faults, restart_if_ended, wait_for, with_retries
+from producer.waiting import BROKER_SECONDS, raise_faults, restart_if_ended, wait_for, wait_through, with_retries
 from settings import Settings
 from settings.errors import ServiceMissing, WrongUse
 from tasks.app import app
@@ -152,7 +152,12 @@ class IngestRun:
             yield file
 
     def _answer(self, question: Question) -> bytes:
-        return bytes(wait_for(question, self.stack, ANSWER_SECONDS, "storage", lambda: self.interrupts.leaving))
+        def leaving() -> bool:
+            return self.interrupts.leaving
+
+        wait = partial(wait_for, question, self.stack, ANSWER_SECONDS, "storage", leaving)
+        is_under_way = self.window.under_way or self.progress.counts.finished
+        return bytes(wait_through(question, wait, self.bar.say, leaving) if is_under_way else wait())
 
     def _insist(self, work: Callable[[], T]) -> T:
         return with_retries(work, self.stack, self.bar.say)

@@ -89,11 +89,11 @@ class Machines:
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0, self.log(name)
 
-    def producer(self, *arguments: str, **env: str) -> "subprocess.Popen[str]":
+    def producer(self, *arguments: str, module: str = "producer", **env: str) -> "subprocess.Popen[str]":
         """Start a command that asks Redis only, as on a machine without any worker."""
         own = {"DARKROOM__DATA__DIR": str(self.folder / "producer"), "DARKROOM__QDRANT__URL": "http://127.0.0.1:9"}
         return subprocess.Popen(
-            [sys.executable, "-m", "producer", *arguments, "--json"],
+            [sys.executable, "-m", module, *arguments, "--json"],
             cwd=ROOT,
             env=self.env(**own, **env),
             stdin=subprocess.DEVNULL,

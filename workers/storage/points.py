@@ -42,8 +42,7 @@ def store_points(self: Task, **wire: Any) -> None:
         Point(point_id(payload["uri"]), vector, payload) for payload, vector in zip(message.payloads, rows, strict=True)
     ]
     try:
-        _retry_until_available(lambda: catalog().ensure(message.dim, message.clip_model))
-        refused = _upsert(points)
+        refused = _upsert(points, message)
         record_write()
         stored = [row for row in range(len(points)) if row not in refused]
         numbers, reused = [message.numbers[row] for row in stored], [message.reused[row] for row in stored]
@@ -78,15 +77,21 @@ def ensure_collection(dim: int, clip_model: str) -> None:
         log.warning("%s", error)
 
 
-def _upsert(points: list[Point]) -> dict[int, str]:
+def _upsert(points: list[Point], message: PointsMessage) -> dict[int, str]:
     """Write a batch; returns row -> reason for the points that the catalog refuses."""
+
+    def write() -> None:
+        # Each time, because the collection may be gone after a wait.
+        catalog().ensure(message.dim, message.clip_model)
+        catalog().upsert(points)
+
     try:
-        _retry_until_available(lambda: catalog().upsert(points))
+        _retry_until_available(write)
     except BadPoint as error:
         if len(points) == 1:
             return {0: str(error)}
         # One by one, so that a bad point fails alone.
-        return {row: reason for row, point in enumerate(points) for reason in _upsert([point]).values()}
+        return {row: reason for row, point in enumerate(points) for reason in _upsert([point], message).values()}
     return {}
 
 

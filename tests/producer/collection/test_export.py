@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
+from producer.collection import export
 from producer.collection.export import _FORMS, COLUMNS, _csv, _jsonl, _parquet, check_export, row_of
 from producer.collection.scroll import Page
 from settings.errors import WrongUse
@@ -58,6 +59,16 @@ def test_parquet_has_the_vectors_and_typed_columns(tmp_path: Path) -> None:
         "keywords": FULL["keywords"],
         "caption": FULL["caption"],
     }
+
+
+def test_parquet_gathers_pages_to_groups_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "ROW_GROUP", 4)
+    with _parquet(tmp_path / "a.parquet") as write:
+        for number in range(5):
+            write(page(2 * number))
+    file = pyarrow.parquet.ParquetFile(tmp_path / "a.parquet")
+    assert [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)] == [4, 4, 2]
+    assert file.read().column("id").to_pylist() == [f"id{number}" for number in range(10)]
 
 
 def test_csv_has_a_line_a_point(tmp_path: Path) -> None:
