@@ -12,6 +12,7 @@ import workers.storage.move
 import workers.storage.points
 import workers.storage.queries  # noqa: F401
 from settings import load_settings
+from settings.errors import DarkroomError
 from tasks.queues import POINTS, QUERIES
 from workers.consume import consume
 from workers.storage.state import WORKER_NAME, catalog, idle_seconds, initialize, stopping
@@ -38,10 +39,10 @@ def run() -> None:
 def _maintain_when_idle() -> None:
     while not stopping.wait(1.0):
         try:
-            while not stopping.is_set() and idle_seconds() >= IDLE_SECONDS and catalog().maintain():
-                pass
-        except Exception:  # maintenance only makes searches faster; a later idle moment tries again
-            log.exception("maintenance of the catalog failed")
+            if idle_seconds() >= IDLE_SECONDS:
+                catalog().maintain()
+        except DarkroomError as error:  # it only makes the next start faster; a later idle moment tries again
+            log.warning("%s", error)
             stopping.wait(60)
 
 
