@@ -157,5 +157,7 @@ def test_workers_of_a_cluster_are_supervised_without_a_stack(
         fleet.terminate()
         _, said = fleet.communicate(timeout=60)
     assert fleet.returncode == 0
-    assert said == f"Starting storage; logs are in {tmp_path / 'data' / 'logs'}.\n"
+    started, *lines = said.splitlines()
+    assert started == f"Starting storage; logs are in {tmp_path / 'data' / 'logs'}."
+    assert lines == (tmp_path / "data" / "logs" / "storage.log").read_text().splitlines()
     assert ready(client) == {}

@@ -1,6 +1,7 @@
 """Workers of one kind on a machine of a cluster, supervised without a stack around them."""
 
 import socket
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -18,7 +19,8 @@ def run_fleet(settings: Settings, local: StackPaths, specs: Sequence[ChildSpec])
     broker.require()
     local.create()
     # Named for good, by device and host: machines that share one Redis can be told apart, in Flower as well.
-    children = [Child(spec.on(socket.gethostname()), local) for spec in specs]
+    # A fleet is started by a service manager or is a container, which keep what is written to stderr.
+    children = [Child(spec.on(socket.gethostname()), local, sys.stderr.buffer) for spec in specs]
     for child in children:
         child.wanted = True
     say(f"Starting {', '.join(child.name for child in children)}; logs are in {local.logs}.")
