@@ -155,13 +155,17 @@ class Models(Section):
     max_caption_tokens: Count = 30
 
 
+# MIG-<uuid> is a slice of a GPU; older drivers write MIG-GPU-<uuid>/1/0.
+DEVICES = r"(auto|all|cpu|(\d+|(GPU|MIG)-[\w/-]+)(,(\d+|(GPU|MIG)-[\w/-]+))*)"
+
+
 class Gpu(Section):
     """[gpu]: the worker that runs the models, on a GPU or on the CPU."""
 
     devices: str = Field(
         "auto",
-        pattern=r"^(auto|cpu|\d+(,\d+)*)$",
-        description='"auto", "cpu" or the numbers of CUDA devices such as "0,1"',
+        pattern=rf"^{DEVICES}$",
+        description='"auto", "all", "cpu" or CUDA devices by number or UUID, such as "0,1" or "GPU-4f2a"',
     )
     batch_clip: Auto = "auto"
     batch_blip: Auto = "auto"

@@ -119,7 +119,9 @@ def _message(line: str) -> str:
 def _lines(path: Path, start: int) -> list[str]:
     try:
         with path.open("rb") as file:
-            file.seek(max(start, path.stat().st_size - TAIL_BYTES))
+            size = path.stat().st_size
+            # A log that ends before `start` has been cut since, so all that it holds is newer.
+            file.seek(max(start if start <= size else 0, size - TAIL_BYTES))
             return [_message(line.strip()) for line in file.read().decode("utf-8", "replace").splitlines()]
     except FileNotFoundError:
         return []

@@ -27,7 +27,7 @@ from tasks.registry import WORKER_LEASE_SECONDS
 from tests.conftest import ROOT
 from tests.test_docs import TEXTS, content, strings_of_the_code
 from tests.test_house import MOST_LINES
-from workers import flower_app
+from workers import flower_app, logs
 from workers.gpu import pipeline, worker
 from workers.gpu.publish import CONTENT_FACTS
 from workers.http_tasks import requests
@@ -94,7 +94,8 @@ TOLD: dict[str, dict[str, float]] = {
     },
     "docs/operations.md": {
         "each job of the last {} days": KEPT_DAYS,
-        "One of more than {} MB becomes": stack_paths.MAX_LOG_BYTES / 1e6,
+        "one of more than {} MB moves": stack_paths.MAX_LOG_BYTES / 1e6,
+        "says {} times within a minute": logs.SAME_LINES,
         "has written nothing for {} s": job_progress.STUCK_SECONDS,
         "A job that does not move for {} seconds": job_progress.STUCK_SECONDS,
         "or stands still for {} seconds": lease.LEASE_SECONDS,

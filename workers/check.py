@@ -163,10 +163,12 @@ def device(settings: Settings, load: bool) -> tuple[State, str]:
     import torch
 
     from workers.inference.hardware import pick_device
-    from workers.supervisor.devices import devices
+    from workers.inference.machine import cores
+    from workers.supervisor.devices import devices, has_driver
 
-    names = ", ".join(worker.name for worker in devices(settings.gpu.devices))
-    chosen = torch.device("cpu") if settings.gpu.devices == "cpu" else pick_device()
+    found = devices(settings.gpu.devices)
+    names = ", ".join(worker.name for worker in found)
+    chosen = pick_device(found[0].visible) if found[0].visible else torch.device("cpu")
     is_cuda = chosen.type == "cuda"
     for tested in [torch.device("cuda", n) for n in range(torch.cuda.device_count())] if is_cuda else [chosen]:
         try:
@@ -176,12 +178,15 @@ def device(settings: Settings, load: bool) -> tuple[State, str]:
             return "bad", f"{tested} does not compute ({str(error).splitlines()[0]})."
         if not is_right:
             return "bad", f"{tested} computes wrong results."
-    kind = torch.cuda.get_device_name(chosen) if is_cuda else f"CPU, {torch.get_num_threads()} threads"
+    kind = torch.cuda.get_device_name(chosen) if is_cuda else f"CPU, {cores()} cores"
     summary = f"{names} on {kind}, torch {torch.__version__}"
-    if not load:
-        return "ok", summary
-    results, notes = _try_models(settings, chosen)
-    return ("note" if notes else "ok"), "; ".join([summary, results, *notes])
+    notes = []
+    if not is_cuda and settings.gpu.devices != "cpu" and has_driver():
+        notes.append("there is a driver for GPUs, but no GPU that this torch can use")
+    if load:
+        results, told = _try_models(settings, chosen)
+        summary, notes = f"{summary}; {results}", [*notes, *told]
+    return ("note" if notes else "ok"), "; ".join([summary, *notes])
 
 
 def _try_models(settings: Settings, chosen: object) -> tuple[str, list[str]]:

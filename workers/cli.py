@@ -1,12 +1,14 @@
 """The commands of the machines: the local stack, and the workers of a cluster."""
 
 import os
+import re
 from pathlib import Path
 
 import click
 
 from settings import load_settings
 from settings.errors import ServiceMissing
+from settings.sections import DEVICES
 from tasks.registry import node_name
 from tasks.stack_paths import stack_paths
 from workers.logs import JSON, VARIABLE
@@ -191,6 +193,6 @@ def _log_as(name: str) -> None:
 
 
 def _checked_devices(value: str | None) -> str | None:
-    if value is None or value in ("auto", "all", "cpu") or all(part.isdecimal() for part in value.split(",")):
+    if value is None or re.fullmatch(DEVICES, value):
         return value
-    raise click.BadParameter('use "auto", "all", "cpu" or the numbers of CUDA devices such as "0,1".')
+    raise click.BadParameter('use "auto", "all", "cpu" or the numbers or UUIDs of CUDA devices such as "0,1".')

@@ -11,6 +11,7 @@ from settings import Settings
 from settings.errors import ServiceMissing
 from tasks.locks import FileLock, acquire, read_note
 from tasks.stack_paths import StackPaths
+from workers.logs import cut
 from workers.supervisor.broker_view import BrokerState, BrokerView
 from workers.supervisor.child import Child
 from workers.supervisor.processes import ChildSpec, end_orphans
@@ -77,6 +78,7 @@ class LocalStack:
         return True
 
     def _step(self, state: BrokerState | None) -> bool:
+        cut(self._local.logs / "stack.log")  # what this supervisor itself says, if a producer has started it
         if not self._came_up and self._redis and self._redis.deaths:
             raise ServiceMissing(f"Redis does not start: {self._redis.last_words} (its log is {self._redis.log}).")
         if self._redis and self._redis.pid is None:
