@@ -23,6 +23,7 @@ from workers.gpu.loaders import LoaderPool
 from workers.gpu.publish import PointsPublisher
 from workers.gpu.reroute import Rerouter
 from workers.inference.hardware import batch_sizes, is_out_of_memory
+from workers.inference.memory import free_cached
 from workers.microbatcher import MicroBatcher
 
 if TYPE_CHECKING:
@@ -71,13 +72,14 @@ class Pipeline:
             lambda batch: list(clip.embed_pictures(batch)),
             batch_clip,
             is_out_of_memory,
+            free_cached,
             CLIP_GATHER_SECONDS,
             is_loading,
         )
         self.blip_batcher: MicroBatcher[Pixels, str] | None = None
         if blip is not None:
             self.blip_batcher = MicroBatcher(
-                "blip", blip.caption, batch_blip, is_out_of_memory, GATHER_SECONDS, is_loading
+                "blip", blip.caption, batch_blip, is_out_of_memory, free_cached, GATHER_SECONDS, is_loading
             )
         self._look_up_batcher = MicroBatcher("look-up", look_up, LOOK_UP_BATCH, gather_seconds=GATHER_SECONDS)
         publisher = PointsPublisher(clip.name, clip.dim, blip.name if blip else None, publish, count)

@@ -21,6 +21,7 @@ MAX_PARTS = 4
 BLIP_PICTURE_BYTES = 100 << 20
 # A lower precision rounds more, so it must be clearly faster.
 MIN_SPEEDUP = 1.15
+OUT_OF_MEMORY = ("DefaultCPUAllocator", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "std::bad_alloc")
 
 
 def pick_device() -> "torch.device":
@@ -139,6 +140,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     torch = sys.modules.get("torch")
     if torch is None:  # so no model is loaded
         return isinstance(error, MemoryError)
-    # torch has no error class for a CPU that is out of memory.
-    on_cpu = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
-    return on_cpu or isinstance(error, torch.cuda.OutOfMemoryError | MemoryError)
+    # torch has no error class for a CPU that is out of memory, nor for the libraries below it on a GPU.
+    by_text = isinstance(error, RuntimeError) and any(text in str(error) for text in OUT_OF_MEMORY)
+    return by_text or isinstance(error, torch.cuda.OutOfMemoryError | MemoryError)
