@@ -175,6 +175,7 @@ class Gpu(Section):
     loaders: Auto = "auto"
     in_flight: Auto = "auto"
     torch_threads: Auto = "auto"
+    hang_seconds: Seconds = 120
 
 
 class Ingest(Section):

@@ -6,6 +6,8 @@ import redis
 
 from producer.ingest.reconcile import Reconciler, message_counts
 from producer.ingest.window import Window
+from producer.jobs.holders import Holders
+from tasks.app import app
 from tasks.ledger import Counts, Ledger
 from tasks.queues import FILES, POINTS
 from tasks.registry import faults, ready
@@ -25,6 +27,7 @@ class JobProgress:
         self._read = 0.0
         self._moved = time.monotonic()
         self._reconciler = Reconciler(client, ledger, window)
+        self._holders = Holders(app)
         self.counts = Counts()
         self.first_stored: float | None = None
         self.broker_away_since: float | None = None
@@ -91,7 +94,8 @@ class JobProgress:
                 f"the storage worker has written nothing for {self.quiet_seconds:.0f} s ({counts}): "
                 "if it lasts, see storage.log in logs below data.dir and start that worker anew"
             )
+        holders = self._holders.sentence()
         return (
-            f"nothing finished for {self.quiet_seconds:.0f} s ({counts}): "
+            f"nothing finished for {self.quiet_seconds:.0f} s ({counts}{f'; {holders}' if holders else ''}): "
             "slow models may take that long; if it lasts, see the gpu logs in logs below data.dir"
         )

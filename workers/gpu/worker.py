@@ -27,6 +27,7 @@ from tasks.rpc import ask
 from workers.consume import consume
 from workers.gpu import state
 from workers.gpu.delivery import KnownContent
+from workers.gpu.device_failure import raise_if_device_failed
 from workers.gpu.pipeline import Pipeline
 from workers.gpu.reroute import Rerouter, gpu_workers, worker_publisher
 from workers.inference.hardware import batch_sizes, in_flight, parallel_batches, pick_device
@@ -41,7 +42,10 @@ GRACE_SECONDS = 6.0
 
 
 def run(name: str) -> None:
-    """Load the models, then consume until SIGTERM; raises WrongUse or ServiceMissing when a model cannot be loaded."""
+    """Load the models, then consume until SIGTERM; raises WrongUse or ServiceMissing when a model cannot be loaded.
+
+    Raises DeviceFailed when the worker has stopped because its device does not compute.
+    """
     # Loaded before the first message is taken, so that a worker that consumes can also compute.
     pipeline = _build_pipeline()
     pipeline.rerouter = Rerouter(node_name(name), partial(gpu_workers, state.client()), worker_publisher(app))
@@ -50,6 +54,7 @@ def run(name: str) -> None:
     files_in_flight = in_flight(settings, pipeline.clip_batcher.max_batch)
     threads = max(2, files_in_flight // settings.ingest.files_per_task)
     consume(name, [files_of_worker(node_name(name)), FILES], threads, interactive=EMBED)
+    raise_if_device_failed()
 
 
 def _build_pipeline() -> Pipeline:

@@ -20,6 +20,7 @@ GPU_BATCH_CLIP, GPU_BATCH_BLIP = 128, 32
 MAX_PARTS = 4
 # Far more than a BLIP base in float32 needs for one picture: several times 7 MB, the widest layer of its vision tower.
 BLIP_PICTURE_BYTES = 100 << 20
+OUT_OF_MEMORY = ("DefaultCPUAllocator", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "std::bad_alloc")
 
 
 def pick_device(pinned: str | None = None) -> "torch.device":
@@ -98,6 +99,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     torch = sys.modules.get("torch")
     if torch is None:  # so no model is loaded
         return isinstance(error, MemoryError)
-    # torch has no error class for a CPU that is out of memory.
-    on_cpu = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
-    return on_cpu or isinstance(error, torch.cuda.OutOfMemoryError | MemoryError)
+    # torch has no error class for a CPU that is out of memory, nor for the libraries below it on a GPU.
+    by_text = isinstance(error, RuntimeError) and any(text in str(error) for text in OUT_OF_MEMORY)
+    return by_text or isinstance(error, torch.cuda.OutOfMemoryError | MemoryError)

@@ -1,5 +1,6 @@
 """One supervised child: start, restart with back-off, stop."""
 
+import math
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from typing import BinaryIO
 
 from settings.errors import ServiceMissing
 from tasks.stack_paths import StackPaths
+from workers.exit_codes import DEVICE_FAILED
 from workers.supervisor.child_log import ChildLog
 from workers.supervisor.processes import ChildSpec, spawn
 
@@ -17,12 +19,18 @@ FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
 # Exit codes of wrong use and of a missing service: a new start would end the same way until a person changes something.
 HOPELESS = (2, 3)
 TOO_MANY_DEATHS = 3
+# A device that has failed so often, each time within this time of the start, is left alone until a person looks at it.
+DEVICE_FAILURES = 3
+SOUND_SECONDS = 3600.0
 SETTLED_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Ended:
-    """A child's death: `how` it ended, the `fault` to tell people of (None while a restart may cure it), the delay."""
+    """A child's death: `how` it ended, the `fault` to tell people of (None while a restart may cure it), the delay.
+
+    The delay is infinite for a child that stays down.
+    """
 
     name: str
     how: str
@@ -30,6 +38,8 @@ class Ended:
     retry_seconds: float
 
     def __str__(self) -> str:
+        if self.fault and math.isinf(self.retry_seconds):
+            return self.fault
         what = f"{self.name} {self.how}"
         if self.fault:
             what = self.fault if self.fault.startswith(what) else f"{what}: {self.fault}"
@@ -52,6 +62,7 @@ class Child:
         self._started = self._due = 0.0
         self.deaths = 0
         self._delay = FIRST_DELAY
+        self._device_failures = 0
 
     @property
     def pid(self) -> int | None:
@@ -135,9 +146,24 @@ class Child:
         if code in HOPELESS:
             fault = self._output.error() or f"{self.name} {how}; its log is {self.log}."
             delay = LONGEST_DELAY
+        elif self._is_device_lost(code):
+            fault = (
+                f"{self.name} stays down, because its device has failed {DEVICE_FAILURES} times: {self.last_words} "
+                "Start it again when the device is mended."
+            )
+            delay = math.inf
         else:
             if self.deaths >= TOO_MANY_DEATHS:
                 fault = f"{self.name} {how}, {self.deaths} times in a row; its log is {self.log}."
             delay, self._delay = self._delay, min(2 * self._delay, LONGEST_DELAY)
         self._due = time.monotonic() + delay
         return Ended(self.name, how, fault, delay)
+
+    def _is_device_lost(self, code: int) -> bool:
+        """Count an end by a device that fails; True for one too many."""
+        if code != DEVICE_FAILED:
+            return False
+        if time.monotonic() - self._started > SOUND_SECONDS:
+            self._device_failures = 0
+        self._device_failures += 1
+        return self._device_failures >= DEVICE_FAILURES

@@ -101,4 +101,5 @@ def test_torch_without_memory_on_a_cpu_is_out_of_memory() -> None:
         torch.empty(1 << 60, dtype=torch.uint8)
     assert hardware.is_out_of_memory(caught.value)
     assert hardware.is_out_of_memory(torch.cuda.OutOfMemoryError())
+    assert hardware.is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"))
     assert not hardware.is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))

@@ -1,6 +1,7 @@
 """One supervised child, with real processes."""
 
 import io
+import math
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tasks import stack_paths
 from tasks.locks import is_held, read_note
 from tasks.stack_paths import StackPaths
 from tests.until import is_alive, until
+from workers.exit_codes import DEVICE_FAILED
 from workers.supervisor.child import Child, Ended
 from workers.supervisor.processes import ChildSpec
 
@@ -170,3 +172,40 @@ def test_what_children_say_is_shown_in_whole_lines(local: StackPaths) -> None:
     assert shown.getvalue() == b"first\n"
     kid.kill()
     assert shown.getvalue() == b"first\nhalf\n"
+
+
+FAILS = f"print('error: The device hangs.'); raise SystemExit({DEVICE_FAILED})"
+
+
+def test_a_child_whose_device_fails_again_and_again_stays_down_and_says_why(local: StackPaths) -> None:
+    kid = child(local, FAILS)
+    first, second, third = (next_end(kid) for _ in range(3))
+    assert (first.fault, second.fault) == (None, None)
+    assert str(third) == (
+        "kid stays down, because its device has failed 3 times: The device hangs. "
+        "Start it again when the device is mended."
+    )
+    assert math.isinf(third.retry_seconds)
+    kid.wanted = True
+    assert kid.tend() is None
+    assert kid.pid is None
+
+
+def test_a_device_that_fails_counts_although_its_worker_was_ready_each_time(local: StackPaths) -> None:
+    kid = child(local, FAILS)
+    for _ in range(3):
+        pid = until(lambda: kid.tend() or kid.pid, "the start")
+        end = next_end(kid)
+        assert isinstance(pid, int)
+        kid.settled(announced=pid)
+    assert math.isinf(end.retry_seconds)
+
+
+def test_a_device_that_worked_for_long_may_fail_again(local: StackPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.supervisor.child.SOUND_SECONDS", 0.0)
+    kid = child(local, FAILS)
+    for _ in range(4):
+        until(lambda: kid.tend() or kid.pid, "the start")
+        end = next_end(kid)
+        kid.settled(announced=kid._last_pid)
+    assert end.retry_seconds == 0.5
