@@ -9,13 +9,14 @@ from celery.loaders.app import AppLoader
 from kombu.transport import TRANSPORT_ALIASES
 
 from settings import Settings, load_settings
-from tasks.broker import keepalive_options, redis_url
+from tasks.broker import celery_options, keepalive_options, master_name
 from tasks.queues import INTERNAL, ROUTES
 
 _WITHOUT_EVENTS = {task: {"send_events": False} for task in INTERNAL}
 
 # By the schemes of the URLs, because kombu ignores `broker_transport` for a Unix socket (redis+socket://).
 TRANSPORT_ALIASES.update(redis="tasks.transport:Transport", rediss="tasks.transport:Transport")
+TRANSPORT_ALIASES["sentinel"] = "tasks.transport:SentinelTransport"
 
 
 class Loader(AppLoader):
@@ -28,14 +29,10 @@ class Loader(AppLoader):
 
 def make_app(settings: Settings) -> Celery:
     """A Celery app for these settings: msgpack only, late acknowledgements, short leases."""
-    url = redis_url(settings)
-    celery_url = url.replace("unix://", "redis+socket://", 1)
-    if url.startswith("rediss://") and "ssl_cert_reqs=" not in url:
-        # redis-py checks certificates by default, kombu does not, and Celery's result backend requires the option.
-        celery_url += f"{'&' if '?' in url else '?'}ssl_cert_reqs=required"
     # No fixups: the only one puts the working directory on the path, wherever the environment names settings of Django.
-    app = Celery("darkroom", broker=celery_url, backend=celery_url, loader="tasks.app:Loader", fixups=[])
+    app = Celery("darkroom", loader="tasks.app:Loader", fixups=[])
     app.conf.update(
+        celery_options(settings),
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport_options={
@@ -49,11 +46,10 @@ def make_app(settings: Settings) -> Celery:
             "socket_timeout": 30,
             "socket_keepalive": True,
             "socket_keepalive_options": keepalive_options(),
+            **master_name(settings),
         },
-        result_backend_transport_options={"retry_policy": {"timeout": 10.0}},
+        result_backend_transport_options={"retry_policy": {"timeout": 10.0}, **master_name(settings)},
         redis_socket_timeout=60,
-        # redis-py refuses this option for a Unix socket.
-        redis_socket_keepalive=not url.startswith("unix://"),
         # Not kombu's names: another Celery application on this database would get our broadcasts, and we its.
         control_exchange="darkroom.control",
         event_exchange="darkroom.events",

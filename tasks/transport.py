@@ -214,7 +214,17 @@ class Channel(kombu_redis.Channel):
         super().close()
 
 
+class SentinelChannel(Channel, kombu_redis.SentinelChannel):
+    """The same for a Redis that sentinels watch: kombu's class asks them which one is the master."""
+
+
 class Transport(kombu_redis.Transport):
     """kombu's Redis transport with the channel above."""
 
     Channel = Channel
+
+
+class SentinelTransport(Transport):
+    """The same for a Redis that sentinels watch."""
+
+    Channel = SentinelChannel
