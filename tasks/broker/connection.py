@@ -18,6 +18,7 @@ from tasks.stack_paths import stack_paths
 IDLE_SECONDS = 20
 PROBE_SECONDS = 5
 PROBES = 4
+SENTINEL_SECONDS = 2.0
 
 
 def keepalive_options() -> dict[int, int]:
@@ -68,8 +69,8 @@ def redis_client(settings: Settings, answer_seconds: float | None = None) -> red
         return redis.Redis.from_pool(pool)
     options |= {"socket_keepalive": True, "socket_keepalive_options": keepalive_options()}
     if url.scheme == "sentinel":
-        # The options whose names begin with socket_ are those of the connections to the sentinels, too.
-        client: redis.Redis = Sentinel(url.hosts, **options).master_for(url.master)
+        asked = sentinel_options(settings)["sentinel_kwargs"]
+        client: redis.Redis = Sentinel(url.hosts, sentinel_kwargs=asked, **options).master_for(url.master)
         return client
     host, port = url.hosts[0]
     kind = redis.SSLConnection if url.scheme == "rediss" else redis.Connection
@@ -93,10 +94,15 @@ def celery_options(settings: Settings) -> dict[str, Any]:
     return options
 
 
-def master_name(settings: Settings) -> dict[str, str]:
-    """The option of Celery's transports that names the Redis behind sentinels; none for another Redis."""
+def sentinel_options(settings: Settings) -> dict[str, Any]:
+    """The options of Celery's transports for a Redis behind sentinels, none for another Redis.
+
+    A sentinel that does not answer is not waited for: the next one knows as much.
+    """
     url = broker_url(settings)
-    return {"master_name": url.master} if url.master else {}
+    seconds = {"socket_timeout": SENTINEL_SECONDS, "socket_connect_timeout": SENTINEL_SECONDS}
+    asked = {**seconds, "retry": Retry(NoBackoff(), 0)}
+    return {"master_name": url.master, "sentinel_kwargs": asked} if url.master else {}
 
 
 def _celery_urls(url: BrokerUrl) -> list[str]:

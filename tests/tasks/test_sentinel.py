@@ -60,7 +60,8 @@ def test_producer_and_worker_meet_at_the_redis_that_a_sentinel_names(sentinel: s
 
 
 def test_a_redis_in_cluster_mode_is_wrong_use(tmp_path: Path) -> None:
-    port = free_port()
+    # It listens on this port and on the one 10,000 above.
+    port = next(port for port in iter(free_port, None) if port < 55_000)
     server = subprocess.Popen(
         [redis_server(), "--port", str(port), "--cluster-enabled", "yes", "--save", ""],
         stdout=subprocess.DEVNULL,
