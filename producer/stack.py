@@ -7,14 +7,12 @@ from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from settings import Settings
 from settings.child_commands import child_command, child_environment
 from settings.errors import ServiceMissing
 from settings.extras import install_hint
-from tasks.broker import explain, redis_url
+from tasks.broker import redis_client, require
 from tasks.locks import FileLock, acquire, is_held, is_used, read_note
 from tasks.registry import STOP_NOW, faults, ready, stack_key
 from tasks.stack_paths import StackPaths, error_line, rotate, stack_paths
@@ -54,12 +52,7 @@ class Stack:
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
         # No retries: whoever waits for the stack also watches whether it still lives.
-        self._redis = redis.Redis.from_url(
-            redis_url(settings),
-            socket_timeout=ANSWER_SECONDS,
-            socket_connect_timeout=ANSWER_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis = redis_client(settings, ANSWER_SECONDS)
 
     def faults(self) -> dict[str, str]:
         """What keeps parts of the stack from working, by part; a stack that has ended is a fault of all its workers."""
@@ -87,10 +80,7 @@ class Stack:
 
     def require_broker(self) -> None:
         """Raise ServiceMissing unless the Redis that broker.url names answers; WrongUse for a missing certificate."""
-        try:
-            self._redis.ping()
-        except (redis.RedisError, OSError) as error:
-            raise explain(self._settings, error) from error
+        require(self._settings, self._redis)
 
     def come_up(self) -> None:
         """Wait until the stack is ready; start it if none runs. Raises ServiceMissing with the reason if that fails."""

@@ -21,22 +21,32 @@ from pydantic import (
     field_validator,
 )
 
+from settings.broker_url import ALLOWED, parse_broker_url
+
 
 def _redacted(url: str) -> str:
     """The URL with every password in it, in front of the host or in the query, replaced by ***."""
-    without_login = re.sub(r"//([^:/@]*):.*@", r"//\1:***@", url)
-    return re.sub(r"(?i)(password=)[^&]*", r"\1***", without_login)
+    address, mark, query = re.sub(r"//([^:/@]*):.*@", r"//\1:***@", url).partition("?")
+    options = (option.partition("=") for option in query.split("&"))
+    # However its name is spelt: pass%77ord is the same.
+    shown = (name + sign + ("***" if "password" in unquote(name).lower() else value) for name, sign, value in options)
+    return address + mark + "&".join(shown)
 
 
 def _address(*schemes: str) -> AfterValidator:
     def check(url: str) -> str:
         parts = urlsplit(url)
-        place = parts.path if parts.scheme == "unix" else parts.hostname
-        if url != "embedded" and (parts.scheme not in schemes or not place or parts.port == 0):
+        if url != "embedded" and (parts.scheme not in schemes or not parts.hostname or parts.port == 0):
             raise ValueError
         return url
 
     return AfterValidator(check)
+
+
+def _broker(url: str) -> str:
+    if url != "embedded":
+        parse_broker_url(url)
+    return url
 
 
 def _root(text: str) -> str:
@@ -101,11 +111,7 @@ class Service(Section):
 class Broker(Service):
     """[broker]: the Redis that carries the work."""
 
-    url: Annotated[str, _address("redis", "rediss", "unix")] = Field(
-        "embedded",
-        repr=False,
-        description='"embedded" or a URL such as redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/redis.sock',
-    )
+    url: Annotated[str, AfterValidator(_broker)] = Field("embedded", repr=False, description=ALLOWED)
     visibility_timeout: Seconds = 60
     ca: File = ""
     cert: File = ""

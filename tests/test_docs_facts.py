@@ -21,8 +21,9 @@ from producer.pages import projection
 from producer.waiting import ASK_AGAIN_SECONDS, BROKER_SECONDS
 from settings import Settings
 from settings.sections import Ingest
-from tasks import broker, ledger, outcomes, queues, stack_paths
+from tasks import ledger, outcomes, queues, stack_paths
 from tasks.app import app
+from tasks.broker import connection
 from tasks.registry import WORKER_LEASE_SECONDS
 from tests.conftest import ROOT
 from tests.test_docs import TEXTS, content, strings_of_the_code
@@ -37,7 +38,7 @@ from workers.supervisor import supervisor
 IN_WORDS = {1: "one", 2: "two", 3: "three", 5: "five", 10: "ten", 100: "hundred", 1000: "thousand"}
 DAY, MINUTE, MILLISECOND = 24 * 3600, 60, 0.001
 KEPT_DAYS = ledger.KEEP_SECONDS / DAY
-SILENT_SECONDS = broker.IDLE_SECONDS + broker.PROBES * broker.PROBE_SECONDS
+SILENT_SECONDS = connection.IDLE_SECONDS + connection.PROBES * connection.PROBE_SECONDS
 SETTLE_SECONDS = inspect.signature(Darkroom.watch).parameters["settle"].default
 # What a page says, with {} for a number, {word} for a number in words.
 TOLD: dict[str, dict[str, float]] = {

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from settings import Settings
-from tasks.broker import explain, redis_url
+from tasks.broker import redis_client, require
 from tasks.queues import EMBED, FILES, POINTS, UNACKED
 from tasks.registry import FAULTS, READY, STOP_NOW, stack_key
 
@@ -50,19 +48,11 @@ class BrokerView:
         self._settings = settings
         self._stack = stack_key(stack)
         # No retries: the supervisor asks again anyway, and must look after its children meanwhile.
-        self._redis = redis.Redis.from_url(
-            redis_url(settings),
-            socket_timeout=ANSWER_SECONDS,
-            socket_connect_timeout=ANSWER_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis = redis_client(settings, ANSWER_SECONDS)
 
     def require(self) -> None:
         """Raise ServiceMissing unless Redis answers, WrongUse where a file of broker.ca, cert or key is missing."""
-        try:
-            self._redis.ping()
-        except (redis.RedisError, OSError) as error:
-            raise explain(self._settings, error) from error
+        require(self._settings, self._redis)
 
     def state(self) -> BrokerState | None:
         """The state of Redis, or None while it does not answer or still loads its data."""
