@@ -12,7 +12,7 @@ from typing import Any
 
 import redis
 
-from tasks.registry import READY
+from tasks.registry import ready
 from tests.conftest import ROOT
 from tests.until import until
 from workers.storage.catalog import Point
@@ -44,7 +44,7 @@ class Machines:
             process = self._processes[name] = subprocess.Popen(
                 [sys.executable, "-m", module, *command], cwd=ROOT, env=self.env(**data, **env), stdout=log, stderr=log
             )
-        until(lambda: self.client.hget(READY, name) == str(process.pid).encode(), f"worker {name} to be ready")
+        until(lambda: ready(self.client).get(name) == process.pid, f"worker {name} to be ready")
 
     def gpu(self, name: str, *options: str, module: str = "workers", **env: str) -> None:
         """Start a GPU worker."""

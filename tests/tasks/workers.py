@@ -9,7 +9,7 @@ from pathlib import Path
 
 import redis
 
-from tasks.registry import READY
+from tasks.registry import ready
 from tests.conftest import ROOT
 from tests.until import until
 
@@ -38,7 +38,7 @@ class Workers:
             )
         self._started.append(worker)
         client = redis.Redis.from_url(self._url)
-        until(lambda: client.hget(READY, name) == str(worker.pid).encode(), f"worker {name} to be ready")
+        until(lambda: ready(client).get(name) == worker.pid, f"worker {name} to be ready")
         client.close()
         return worker
 

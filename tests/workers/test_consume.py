@@ -9,7 +9,7 @@ import redis
 
 from tasks.app import app
 from tasks.queues import FILES, QUERIES
-from tasks.registry import READY
+from tasks.registry import ready
 from tests.conftest import ROOT
 from tests.tasks.tiny_worker import ECHO, SLOW
 from tests.until import until
@@ -27,7 +27,7 @@ def test_a_question_is_answered_while_the_worker_is_full_and_takes_no_place_of_a
             [sys.executable, "-m", "tests.workers.interactive_worker", "one"], cwd=ROOT, env=env, stdout=log, stderr=log
         )
     try:
-        until(lambda: client.hget(READY, "one") == str(worker.pid).encode(), "the worker to be ready")
+        until(lambda: ready(client).get("one") == worker.pid, "the worker to be ready")
         for _ in range(2 * PLACES_FOR_FILES):
             app.send_task(SLOW, kwargs={"name": "long", "seconds": LONGER_THAN_THE_TEST}, queue=FILES)
         until(lambda: client.llen("begun:long") == PLACES_FOR_FILES, "the worker to be full")

@@ -14,6 +14,7 @@ import workers.storage.queries  # noqa: F401
 from settings import load_settings
 from tasks.queues import POINTS, QUERIES
 from workers.consume import consume
+from workers.presence import sign_in
 from workers.storage.state import WORKER_NAME, catalog, idle_seconds, initialize, stopping
 
 log = logging.getLogger("darkroom.storage")
@@ -24,6 +25,7 @@ IDLE_SECONDS = 5.0
 
 def run() -> None:
     """Open the catalog, then consume until SIGTERM; raises ServiceMissing if Qdrant does not answer or is in use."""
+    sign_in(WORKER_NAME)
     initialize(load_settings())
     maintenance = threading.Thread(target=_maintain_when_idle, name="maintain", daemon=True)
     maintenance.start()

@@ -1,5 +1,7 @@
 """The commands of this package as children to supervise."""
 
+import socket
+
 from settings import Settings
 from settings.child_commands import child_command
 from tasks.stack_paths import StackPaths
@@ -33,10 +35,11 @@ def gpu_specs(wanted: str) -> list[ChildSpec]:
 
 def stack_spec(settings: Settings, local: StackPaths, flower_port: int | None = None) -> StackSpec:
     """The stack that these settings ask for, with Flower if it gets a port; raises WrongUse or ServiceMissing."""
-    return StackSpec(
-        redis=redis_spec(local) if settings.broker.url == "embedded" else None,
-        storage=storage_spec(),
-        gpus=gpu_specs(settings.gpu.devices),
-        # Other programs ask through Flower, so without it nobody would.
-        front=[flower_spec(settings, flower_port), ingest_spec()] if flower_port is not None else [],
-    )
+    # Other programs ask through Flower, so without it nobody would.
+    front = [flower_spec(settings, flower_port), ingest_spec()] if flower_port is not None else []
+    if settings.broker.url == "embedded":
+        return StackSpec(redis_spec(local), storage_spec(), gpu_specs(settings.gpu.devices), front)
+    # In a Redis that others use as well, names say the host.
+    host = socket.gethostname()
+    gpus = [gpu.on(host) for gpu in gpu_specs(settings.gpu.devices)]
+    return StackSpec(None, storage_spec().on(host), gpus, [spec.on(host) for spec in front])
