@@ -60,6 +60,20 @@ class Machines:
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0, self.log(name)
 
+    def kill(self, name: str) -> None:
+        """End a worker as a power cut would."""
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait()
+
+    def wait(self, name: str) -> int:
+        """Wait until a worker ends by itself; its exit code."""
+        return self._processes.pop(name).wait(SECONDS)
+
+    def ready(self) -> dict[str, int]:
+        """Name -> process id, for the workers that are ready."""
+        return ready(self.client)
+
     def producer(self, *arguments: str, **env: str) -> "subprocess.Popen[str]":
         """Start a command that asks Redis only, as on a machine without any worker."""
         own = {"DARKROOM__DATA__DIR": str(self.folder / "producer"), "DARKROOM__QDRANT__URL": "http://127.0.0.1:9"}

@@ -2,9 +2,11 @@
 
 import socket
 
-from settings import Settings
+from settings import Settings, load_settings
 from settings.child_commands import child_command
 from tasks.stack_paths import StackPaths
+from workers.storage.owner import require_no_other
+from workers.supervisor.broker_view import BrokerView
 from workers.supervisor.devices import devices
 from workers.supervisor.flower import flower_spec
 from workers.supervisor.processes import ChildSpec
@@ -16,7 +18,11 @@ INGEST = "ingest"
 
 
 def storage_spec() -> ChildSpec:
-    """The storage worker."""
+    """The storage worker; raises ServiceMissing where another embedded catalog serves its collection already."""
+    settings = load_settings()
+    if settings.broker.url != "embedded":
+        BrokerView(settings, "").require()
+        require_no_other(settings)
     return ChildSpec(STORAGE, child_command("workers", "storage", "--one"))
 
 
