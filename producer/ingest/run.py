@@ -158,7 +158,9 @@ class IngestRun:
             yield file
 
     def _answer(self, question: Question) -> bytes:
-        return bytes(wait_for(question, self.stack, ANSWER_SECONDS, "storage", lambda: self.interrupts.leaving))
+        # A job that is under way also waits for a storage worker that is being started anew.
+        wait = partial(wait_for, question, self.stack, ANSWER_SECONDS, "storage", absent_seconds=ANSWER_SECONDS)
+        return bytes(wait(leaving=lambda: self.interrupts.leaving))
 
     def _insist(self, work: Callable[[], T]) -> T:
         return with_retries(work, self.stack, self.bar.say)

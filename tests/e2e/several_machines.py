@@ -80,7 +80,7 @@ class Machines:
         return subprocess.Popen(
             [sys.executable, "-m", "producer", *arguments, "--json"],
             cwd=ROOT,
-            env=self.env(**own, **env),
+            env=self.env(**{**own, **env}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

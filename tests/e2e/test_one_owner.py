@@ -1,4 +1,4 @@
-"""Two embedded catalogs on one Redis: the second one is refused, by real workers with data directories of their own."""
+"""One Redis, one embedded catalog, producers anywhere: real workers and commands, each with a data directory."""
 
 import json
 import os
@@ -97,3 +97,49 @@ def test_a_supervised_owner_that_is_killed_is_started_again_at_once(machines: Ma
     assert said.splitlines()[1:] == [
         "storage was killed by SIGKILL. Starting it again in 0.5 s.",
     ]
+
+
+EMBEDDED = {"DARKROOM__QDRANT__URL": "embedded"}
+
+
+def test_a_producer_with_only_the_address_of_redis_uses_the_storage_worker_that_is_there(
+    machines: Machines, folder: Path
+) -> None:
+    machines.storage("storage@first")
+    machines.gpu("gpu0@first")
+    done = machines.json("ingest", str(folder), **EMBEDDED)
+    assert (done["exit"], done["stored"], done["failed"]) == (0, 40, 0)
+    assert machines.json("status", **EMBEDDED)["collection"]["points"] == 40
+    assert not (machines.folder / "producer" / "catalog").exists()
+    machines.stop("storage@first")
+    assert len(machines.points("storage@first")) == 40
+
+
+def said_without(machines: Machines, *command: str) -> str:
+    """The one line of a command that is refused."""
+    _, err = (refused := machines.producer(*command, **EMBEDDED)).communicate(timeout=120)
+    assert refused.returncode == 3, err
+    (line,) = err.splitlines()
+    return line
+
+
+@pytest.mark.parametrize("command", [["status"], ["ingest"], ["search", "a red circle"]])
+def test_without_a_storage_worker_a_command_says_what_to_start(
+    machines: Machines, folder: Path, command: list[str]
+) -> None:
+    names = [str(folder)] if command == ["ingest"] else []
+    assert said_without(machines, *command, *names) == (
+        "error: No storage worker is up at this Redis: start one with `python -m workers storage`, or all that one "
+        "machine can run with `python -m workers up`."
+    )
+    assert not (machines.folder / "producer" / "redis").exists()
+
+
+def test_a_search_without_a_gpu_worker_says_what_to_start(machines: Machines, folder: Path) -> None:
+    machines.storage("storage@first")
+    machines.gpu("gpu0@first")
+    assert machines.json("ingest", str(folder), **EMBEDDED)["exit"] == 0
+    machines.stop("gpu0@first")
+    assert said_without(machines, "search", "a red circle") == (
+        "error: No GPU worker is up at this Redis: start one with `python -m workers gpu`."
+    )

@@ -8,7 +8,7 @@ from producer.ingest.job_progress import STUCK_SECONDS, JobProgress
 from producer.ingest.window import Window
 from tasks.ledger import Ledger
 from tasks.queues import POINTS, UNACKED
-from tasks.registry import announce, report_fault
+from tasks.registry import announce, renew_worker, report_fault
 from tests.producer.clock import Clock
 from tests.producer.files import ROOT_URI, take_all
 
@@ -29,6 +29,14 @@ def test_on_the_local_stack_a_gpu_worker_that_is_not_up_yet_loads_its_models(
     client: redis.Redis, ledger: Ledger, window: Window, clock: Clock
 ) -> None:
     progress = JobProgress(client, ledger, window, local=True)
+    clock.passes(STUCK_SECONDS + 1)
+    assert progress.what_it_waits_for() == "the GPU worker is loading its models"
+
+
+def test_on_a_cluster_a_gpu_worker_that_lives_and_is_not_ready_loads_its_models(
+    progress: JobProgress, client: redis.Redis, clock: Clock
+) -> None:
+    renew_worker(client, "gpu0@a")
     clock.passes(STUCK_SECONDS + 1)
     assert progress.what_it_waits_for() == "the GPU worker is loading its models"
 
