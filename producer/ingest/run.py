@@ -81,7 +81,7 @@ class IngestRun:
         """Bring the job to its end, or to where Ctrl-C leaves it; `count` tells the total before the scan has ended."""
         if count is not None:
             threading.Thread(target=self._count, args=(count,), name="count", daemon=True).start()
-        with JobLease(self.ledger):
+        with JobLease(self.ledger), self.events:
             with self.bar:
                 self._enqueue_all()
                 self._finish_window()
@@ -225,7 +225,7 @@ class IngestRun:
         facts = {"state": "interrupted" if interrupted else "done", "total": self.numbered, "finished": time.time()}
         self._insist(lambda: self.ledger.note(**facts))
         self.bar.show(self.progress.counts, self.numbered, None)
-        self.events.end(self.bar.text, time.monotonic() - self.begin)
+        self.events.end(self.bar.text, time.monotonic() - self.begin, interrupted)
         if left:
             self.stack.leave_now()
         first = self.progress.first_stored
