@@ -71,9 +71,11 @@ class LocalStack:
             self._clear(lock)
 
     def _is_visible(self, lock: FileLock) -> bool:
-        """Always true; raises ServiceMissing when somebody cleaned away the lock by which others find this stack."""
-        if not lock.refresh():
-            raise ServiceMissing(f"The folder {self._local.runtime} was removed while the stack ran: start it again.")
+        """Always true; raises ServiceMissing when somebody removed the files by which others find this stack."""
+        if not lock.refresh() or not self._local.runtime.is_dir():
+            raise ServiceMissing(
+                f"The folder {self._local.runtime} or {lock.path} was removed while the stack ran: start it again."
+            )
         return True
 
     def _step(self, state: BrokerState | None) -> bool:
