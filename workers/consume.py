@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from celery.bootsteps import ConsumerStep, StartStopStep
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 from celery.worker.consumer.events import Events
 from celery.worker.consumer.tasks import Tasks
 from kombu.messaging import Consumer
@@ -37,6 +37,9 @@ def consume(name: str, queues: Sequence[str], threads: int, interactive: str | N
     presence = sign_in(name)
     worker_ready.connect(lambda **_: presence.ready(), weak=False)
     worker_shutting_down.connect(lambda **_: presence.leave(), weak=False)
+    # Celery does not tell its caller: a worker that an error has ended must not seem to have ended well.
+    exit_codes: list[int] = []
+    worker_shutdown.connect(lambda sender, **_: exit_codes.append(sender.exitcode or 0), weak=False)
     app.steps["consumer"].add(EventBuffer)
     if interactive is not None:
         app.steps["consumer"].add(interactive_consumer(interactive))
@@ -48,6 +51,8 @@ def consume(name: str, queues: Sequence[str], threads: int, interactive: str | N
         ["worker", "--pool=threads", f"--concurrency={threads}", f"--queues={','.join(queues)}",
          f"--hostname={node_name(name)}", "--without-gossip", "--without-mingle", "--loglevel=WARNING"]
     )  # fmt: skip
+    if any(exit_codes):
+        sys.exit(max(exit_codes))
 
 
 FLUSH_SECONDS = 0.2

@@ -96,6 +96,8 @@ def test_a_worker_puts_back_what_another_release_has_sent_and_one_of_that_releas
     until(lambda: sentence in machines.log("gpu0@other"), "the GPU worker of the other release to refuse the files")
     machines.gpu("gpu0@own")
     until(lambda: sentence in machines.log("storage@other"), "its storage worker to refuse the points")
+    # One embedded catalog at a time.
+    machines.stop("storage@other")
     machines.storage("storage")
     done = ended(producer)
     assert (done["exit"], done["stored"], done["failed"]) == (0, 5, 0)

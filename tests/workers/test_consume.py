@@ -40,3 +40,27 @@ def test_a_question_is_answered_while_the_worker_is_full_and_takes_no_place_of_a
     finally:
         worker.kill()
         worker.wait()
+
+
+BREAKS = """
+from celery.bootsteps import StartStopStep
+from tasks.app import app
+from tasks.queues import FILES
+from workers.consume import consume
+
+class Breaks(StartStopStep):
+    def start(self, parent):
+        raise RuntimeError("nobody foresaw this")
+
+app.steps["consumer"].add(Breaks)
+consume("breaks", [FILES], 1)
+"""
+
+
+def test_a_worker_that_an_error_ends_does_not_end_well(client: redis.Redis, redis_process: str) -> None:
+    env = {**os.environ, "DARKROOM__BROKER__URL": redis_process, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        [sys.executable, "-c", BREAKS], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 1
+    assert "nobody foresaw this" in ended.stderr
