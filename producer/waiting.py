@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from producer.stack import Stack
 from settings.errors import ServiceMissing
 from tasks.queues import COLLECTION
+from tasks.registry import RENEW_SECONDS
 from tasks.rpc import Question
 
 T = TypeVar("T")
@@ -20,6 +21,8 @@ ASK_AGAIN_SECONDS = 10.0
 BROKER_SECONDS = 120.0
 AWAY_STEP_SECONDS = 1.0
 STORAGE_SECONDS = 15.0
+# A Redis that has lost its data hears of its workers again within half of this time.
+ABSENT_SECONDS = 2 * RENEW_SECONDS
 
 
 class NobodyAnswers(ServiceMissing):
@@ -27,15 +30,21 @@ class NobodyAnswers(ServiceMissing):
 
 
 def wait_for(
-    question: Question, stack: Stack, seconds: float, who: str, leaving: Callable[[], bool] | None = None
+    question: Question,
+    stack: Stack,
+    seconds: float,
+    who: str,
+    leaving: Callable[[], bool] | None = None,
+    absent_seconds: float | None = None,
 ) -> Any:
     """The answer to a question.
 
     Raises ServiceMissing with the worker's own sentence when the worker that should answer cannot come up, and with
-    what to start when nobody answered for `seconds`. A question that may have died with a worker or with Redis is asked
-    again, and a local stack that has ended is started again.
+    what to start when no such worker lived for `absent_seconds` (ABSENT_SECONDS by default), or none answered for
+    `seconds`: one that loads its models is waited for. A question that may have died with a worker or with Redis is
+    asked again, and a local stack that has ended is started again.
     """
-    start = checked = last_asked = time.monotonic()
+    start = checked = last_asked = seen = time.monotonic()
     while not _is_answered(question):
         now = time.monotonic()
         if leaving is not None and leaving():
@@ -45,6 +54,10 @@ def wait_for(
             if stack.has_ended():
                 stack.restart()
             raise_faults(stack, who)
+            if stack.is_local or stack.lives(who):
+                seen = now
+            elif now - seen > (ABSENT_SECONDS if absent_seconds is None else absent_seconds):
+                raise NobodyAnswers(_nobody(who))
         if now - last_asked > ASK_AGAIN_SECONDS:
             last_asked = now
             with suppress(OperationalError, RedisError):
@@ -80,6 +93,12 @@ def wait_through(
             raise KeyboardInterrupt
         with suppress(OperationalError, RedisError):
             question.ask_again()
+
+
+def _nobody(who: str) -> str:
+    kind = "GPU" if who == "gpu" else who
+    all_kinds = ", or all that one machine can run with `python -m workers up`" if who == "storage" else ""
+    return f"No {kind} worker is up at this Redis: start one with `python -m workers {who}`{all_kinds}."
 
 
 def with_retries(work: Callable[[], T], stack: Stack, say: Callable[[str], None]) -> T:

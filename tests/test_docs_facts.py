@@ -18,7 +18,7 @@ from producer.jobs import lease
 from producer.jobs.listing import listing_path
 from producer.pages import map as page_of_map
 from producer.pages import projection
-from producer.waiting import ASK_AGAIN_SECONDS, BROKER_SECONDS
+from producer.waiting import ABSENT_SECONDS, ASK_AGAIN_SECONDS, BROKER_SECONDS
 from settings import Settings
 from settings.sections import Ingest
 from tasks import ledger, outcomes, queues, stack_paths
@@ -28,11 +28,11 @@ from tasks.registry import WORKER_LEASE_SECONDS
 from tests.conftest import ROOT
 from tests.test_docs import TEXTS, content, strings_of_the_code
 from tests.test_house import MOST_LINES
-from workers import flower_app, logs
-from workers.gpu import pipeline, worker
+from workers import flower_app, logs, presence
+from workers.gpu import models, pipeline, worker
 from workers.gpu.publish import CONTENT_FACTS
 from workers.http_tasks import requests
-from workers.storage import near_duplicates
+from workers.storage import near_duplicates, owner
 from workers.supervisor import supervisor
 
 IN_WORDS = {1: "one", 2: "two", 3: "three", 5: "five", 10: "ten", 100: "hundred", 1000: "thousand"}
@@ -57,10 +57,13 @@ TOLD: dict[str, dict[str, float]] = {
         "compares every pair in tiles of {}.": near_duplicates.TILE,
         "cut off after {} numbers": near_duplicates.REDUCED_DIM,
         "open for {} milliseconds after its first file": pipeline.GATHER_SECONDS / MILLISECOND,
-        "and CLIP for {}.": pipeline.CLIP_GATHER_SECONDS / MILLISECOND,
+        "and CLIP for {}.": models.CLIP_GATHER_SECONDS / MILLISECOND,
     },
     "docs/cluster.md": {
-        "A worker counts as living until it stops or has been silent for {} seconds.": WORKER_LEASE_SECONDS,
+        "A worker counts as living until it stops or has been silent for {} seconds;": WORKER_LEASE_SECONDS,
+        "and after {} seconds nothing of it is left in Redis": presence.KEEP_SECONDS,
+        "until the lease runs out, which lasts {} seconds.": owner.LEASE_SECONDS,
+        "says within {} seconds what to start": ABSENT_SECONDS,
         "A silent connection is given up after {} seconds": SILENT_SECONDS,
     },
     "docs/flower.md": {

@@ -10,7 +10,7 @@ from producer.jobs.holders import Holders
 from tasks.app import app
 from tasks.ledger import Counts, Ledger
 from tasks.queues import FILES, POINTS
-from tasks.registry import faults, ready
+from tasks.registry import faults, workers
 
 READ_SECONDS = 0.1
 STUCK_SECONDS = 20.0
@@ -81,12 +81,13 @@ class JobProgress:
         if known:
             return "; ".join(f"{name}: {sentence}" for name, sentence in sorted(known.items()))
         files, points, held = message_counts(self._client)
-        workers = ready(self._client)
-        if files and not any(name.startswith("gpu") for name in workers):
-            if self._local:
+        there = workers(self._client).values()
+        gpus = [worker.ready for worker in there if worker.name.startswith("gpu")]
+        if files and not any(gpus):
+            if self._local or gpus:
                 return "the GPU worker is loading its models"
             return f"{files} messages wait in `{FILES}` and no GPU worker is up: start `python -m workers gpu`"
-        if points and not any(name.startswith("storage") for name in workers):
+        if points and not any(worker.ready for worker in there if worker.name.startswith("storage")):
             return f"{points} messages wait in `{POINTS}`, no storage worker is up: start `python -m workers storage`"
         counts = f"{files} queued, {held} in work, {points} to be written"
         if points:

@@ -75,7 +75,7 @@ class IngestRun:
         """Bring the job to its end, or to where Ctrl-C leaves it."""
         if self.source.count is not None:
             threading.Thread(target=self._count, args=(self.source.count,), name="count", daemon=True).start()
-        with JobLease(self.ledger):
+        with JobLease(self.ledger), self.events:
             with self.bar:
                 self._enqueue_all()
                 self._finish_window()
@@ -156,8 +156,11 @@ class IngestRun:
             return self.interrupts.leaving
 
         wait = partial(wait_for, question, self.stack, ANSWER_SECONDS, "storage", leaving)
-        is_under_way = self.window.under_way or self.progress.counts.finished
-        return bytes(wait_through(question, wait, self.bar.say, leaving) if is_under_way else wait())
+        if not (self.window.under_way or self.progress.counts.finished):
+            return bytes(wait())
+        # A job that is under way also waits for a storage worker that is started anew, or that waits itself.
+        patient = partial(wait, absent_seconds=ANSWER_SECONDS)
+        return bytes(wait_through(question, patient, self.bar.say, leaving))
 
     def _insist(self, work: Callable[[], T]) -> T:
         return with_retries(work, self.stack, self.bar.say)
@@ -222,7 +225,7 @@ class IngestRun:
         facts = {"state": "interrupted" if interrupted else "done", "total": self.numbered, "finished": time.time()}
         self._insist(lambda: self.ledger.note(**facts))
         self.bar.show(self.progress.counts, self.numbered, None)
-        self.events.end(self.bar.text, time.monotonic() - self.begin)
+        self.events.end(self.bar.text, time.monotonic() - self.begin, interrupted)
         if left:
             self.stack.leave_now()
         first = self.progress.first_stored

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from celery import Celery
 from kombu.exceptions import OperationalError
 
 from producer.formatting import shown
@@ -18,13 +17,12 @@ from producer.records import FailedFile, Job, Records
 from settings.errors import DarkroomError, WrongUse
 from tasks.ledger import Ledger, jobs
 from tasks.queues import COLLECTION, EMBED, FILES, INGEST, POINTS, QUERIES, UNACKED
-from tasks.registry import faults
+from tasks.registry import faults, living_workers
 from tasks.rpc import ask
 
 QUEUES = (FILES, EMBED, POINTS, QUERIES, INGEST)
 JOBS = 5
 RATE_SECONDS = 10.0
-PING_SECONDS = 1.0
 SLOW_SECONDS = 5.0
 
 
@@ -107,17 +105,15 @@ def _message_counts(client: redis.Redis, queues: Sequence[str]) -> tuple[dict[st
 
 
 class JobView:
-    """Reads everything again and again; what takes long (workers, the collection) is asked by a thread of its own."""
+    """Reads everything again and again; the collection, which takes longer, is asked for by a thread of its own."""
 
-    def __init__(self, client: redis.Redis, app: Celery, job: str | None = None) -> None:
+    def __init__(self, client: redis.Redis, job: str | None = None) -> None:
         self._client = client
-        self._app = app
         self._job = job
         self._samples: dict[str, deque[tuple[float, int]]] = {}
-        self._workers: list[str] = []
         self._collection: dict[str, Any] | None = None
         self._closed = threading.Event()
-        threading.Thread(target=self._ask_workers, name="job-view", daemon=True).start()
+        threading.Thread(target=self._ask_storage, name="job-view", daemon=True).start()
 
     def close(self) -> None:
         """Ask no more; a question that is under way may still be answered."""
@@ -132,7 +128,7 @@ class JobView:
             "collection": self._collection,
             "queues": queues,
             "in_work": in_work,
-            "workers": self._workers,
+            "workers": sorted(living_workers(self._client)),
             "faults": faults(self._client),
             "jobs": [self._with_rate(job_status(self._client, name)) for name in names],
         }
@@ -159,11 +155,9 @@ class JobView:
             "seconds_left": None if seconds_left is None else round(max(0.0, seconds_left), 1),
         }
 
-    def _ask_workers(self) -> None:
+    def _ask_storage(self) -> None:
         while not self._closed.is_set():
             try:
-                answers = self._app.control.ping(timeout=PING_SECONDS)
-                self._workers = sorted(name for answer in answers for name in answer)
                 self._collection = ask(COLLECTION, SLOW_SECONDS)
             except (redis.RedisError, OperationalError, OSError, TimeoutError, DarkroomError):
                 self._collection = None

@@ -12,7 +12,7 @@ from typing import Any
 
 import redis
 
-from tasks.registry import READY
+from tasks.registry import ready
 from tests.conftest import ROOT
 from tests.until import until
 from workers.storage.catalog import Point
@@ -42,7 +42,7 @@ class Machines:
     def start(self, name: str, *command: str, module: str = "workers", **env: str) -> None:
         """Start a worker with a data directory of its own; it consumes when this returns."""
         process = self._processes[name] = self._spawn(name, ["-m", module, *command], env)
-        until(lambda: self.client.hget(READY, name) == str(process.pid).encode(), f"worker {name} to be ready")
+        until(lambda: ready(self.client).get(name) == process.pid, f"worker {name} to be ready")
 
     def gpu(self, name: str, *options: str, module: str = "workers", **env: str) -> None:
         """Start a GPU worker."""
@@ -90,14 +90,18 @@ class Machines:
         assert process.wait(60) == 0, self.log(name)
 
     def kill(self, name: str) -> None:
-        """Kill a worker in the middle of what it does."""
+        """End a worker as a power cut would."""
         process = self._processes.pop(name)
         process.kill()
         process.wait()
 
-    def exit_code(self, name: str) -> int:
-        """How a worker ended that ends by itself."""
-        return self._processes.pop(name).wait(60)
+    def wait(self, name: str) -> int:
+        """Wait until a worker ends by itself; its exit code."""
+        return self._processes.pop(name).wait(SECONDS)
+
+    def ready(self) -> dict[str, int]:
+        """Name -> process id, for the workers that are ready."""
+        return ready(self.client)
 
     def producer(self, *arguments: str, module: str = "producer", **env: str) -> "subprocess.Popen[str]":
         """Start a command that asks Redis only, as on a machine without any worker."""
@@ -105,7 +109,7 @@ class Machines:
         return subprocess.Popen(
             [sys.executable, "-m", module, *arguments, "--json"],
             cwd=ROOT,
-            env=self.env(**own, **env),
+            env=self.env(**{**own, **env}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -98,6 +98,8 @@ def test_a_worker_puts_back_what_another_release_has_sent_and_one_of_that_releas
     until(lambda: sentence in machines.log("gpu0@other"), "the GPU worker of the other release to refuse the files")
     machines.gpu("gpu0@own")
     until(lambda: sentence in machines.log("storage@other"), "its storage worker to refuse the points")
+    # One embedded catalog at a time.
+    machines.stop("storage@other")
     machines.storage("storage")
     done = ended(producer)
     assert (done["exit"], done["stored"], done["failed"]) == (0, 5, 0)
@@ -120,7 +122,7 @@ def test_a_worker_whose_model_hangs_ends_and_another_one_does_its_files(
         # Its files come again as those of a worker that died, and the next one tries them one by one.
         machines.kill("gpu0@hanging")
         machines.gpu("gpu0@hanging", **hangs)
-    assert machines.exit_code("gpu0@hanging") == DEVICE_FAILED
+    assert machines.wait("gpu0@hanging") == DEVICE_FAILED
     said = machines.log("gpu0@hanging").splitlines()[-1]
     assert said.startswith("error: The device hangs: null has not computed ")
     machines.gpu("gpu0@sound")

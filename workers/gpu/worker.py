@@ -32,6 +32,7 @@ from workers.gpu.pipeline import Pipeline
 from workers.gpu.reroute import Rerouter, gpu_workers, worker_publisher
 from workers.inference.hardware import batch_sizes, in_flight, parallel_batches, pick_device
 from workers.metrics import retried
+from workers.presence import sign_in
 
 log = logging.getLogger("darkroom.gpu")
 
@@ -46,6 +47,7 @@ def run(name: str) -> None:
 
     Raises DeviceFailed when the worker has stopped because its device does not compute.
     """
+    sign_in(name)
     # Loaded before the first message is taken, so that a worker that consumes can also compute.
     pipeline = _build_pipeline()
     pipeline.rerouter = Rerouter(node_name(name), partial(gpu_workers, state.client()), worker_publisher(app))

@@ -15,6 +15,8 @@ from settings import load_settings
 from settings.errors import DarkroomError
 from tasks.queues import POINTS, QUERIES
 from workers.consume import consume
+from workers.presence import sign_in
+from workers.storage.owner import owned
 from workers.storage.state import WORKER_NAME, catalog, idle_seconds, initialize, stopping
 
 log = logging.getLogger("darkroom.storage")
@@ -24,16 +26,22 @@ IDLE_SECONDS = 5.0
 
 
 def run() -> None:
-    """Open the catalog, then consume until SIGTERM; raises ServiceMissing if Qdrant does not answer or is in use."""
-    initialize(load_settings())
-    maintenance = threading.Thread(target=_maintain_when_idle, name="maintain", daemon=True)
-    maintenance.start()
-    try:
-        consume(WORKER_NAME, [POINTS], THREADS, interactive=QUERIES)
-    finally:
-        stopping.set()
-        maintenance.join()
-        catalog().close()
+    """Open the catalog, then consume until SIGTERM.
+
+    Raises ServiceMissing if Qdrant does not answer or is in use, or if another embedded catalog serves the collection.
+    """
+    settings = load_settings()
+    sign_in(WORKER_NAME)
+    initialize(settings)
+    with owned(settings, WORKER_NAME):
+        maintenance = threading.Thread(target=_maintain_when_idle, name="maintain", daemon=True)
+        maintenance.start()
+        try:
+            consume(WORKER_NAME, [POINTS], THREADS, interactive=QUERIES)
+        finally:
+            stopping.set()
+            maintenance.join()
+            catalog().close()
 
 
 def _maintain_when_idle() -> None:

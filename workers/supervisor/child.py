@@ -59,6 +59,7 @@ class Child:
         self._lock_file = local.runtime / f"{spec.name}.pid"
         self._process: subprocess.Popen[bytes] | None = None
         self._last_pid: int | None = None
+        self.dead_pids: set[int] = set()
         self._started = self._due = 0.0
         self.deaths = 0
         self._delay = FIRST_DELAY
@@ -123,11 +124,14 @@ class Child:
             self._due = time.monotonic() + LONGEST_DELAY
             return Ended(self.name, "did not start", str(error), LONGEST_DELAY)
         self._started, self._last_pid = time.monotonic(), self._process.pid
+        self.dead_pids.discard(self._last_pid)
         return None
 
     def _bury(self) -> None:
         # What the child itself had started, such as Redis' background rewrite, must not run on beside a new child.
         self._kill_group()
+        if self._process:
+            self.dead_pids.add(self._process.pid)
         self._process = None
         self._output.end()
         self._lock_file.unlink(missing_ok=True)

@@ -72,9 +72,11 @@ class LocalStack:
             self._clear(lock)
 
     def _is_visible(self, lock: FileLock) -> bool:
-        """Always true; raises ServiceMissing when somebody cleaned away the lock by which others find this stack."""
-        if not lock.refresh():
-            raise ServiceMissing(f"The folder {self._local.runtime} was removed while the stack ran: start it again.")
+        """Always true; raises ServiceMissing when somebody removed the files by which others find this stack."""
+        if not lock.refresh() or not self._local.runtime.is_dir():
+            raise ServiceMissing(
+                f"The folder {self._local.runtime} or {lock.path} was removed while the stack ran: start it again."
+            )
         return True
 
     def _step(self, state: BrokerState | None) -> bool:
@@ -86,7 +88,7 @@ class LocalStack:
             self._local.redis_data.mkdir(parents=True, exist_ok=True)
         if state and not self._came_up:
             self._came_up = self._sign_in()
-        elif state and state.stack != os.getpid():
+        elif state and self._redis and state.stack != os.getpid():
             say("Redis has lost its data; signing in again.")
             self._came_up = self._sign_in()
         if self._came_up:
@@ -103,7 +105,7 @@ class LocalStack:
         return self._broker.open_stack(os.getpid(), self._names, own=self._redis is not None)
 
     def _tell(self, state: BrokerState) -> None:
-        if not self._told and self._storage.settled(state.ready.get(self._storage.name)):
+        if not self._told and self._storage.settled(state.ready.get(self._storage.spec.full_name)):
             self._told = True
             say(f"The stack is up on {self._local.data}.")
 
@@ -113,7 +115,7 @@ class LocalStack:
 
     @property
     def _names(self) -> list[str]:
-        return [child.name for child in (self._storage, *self._gpus, *self._front)]
+        return [child.spec.full_name for child in (self._storage, *self._gpus, *self._front)]
 
     def _clear(self, lock: FileLock) -> None:
         if self._redis:

@@ -18,8 +18,8 @@ from rich.console import Console
 from producer.jobs.dashboard import drawn, stream, watch
 from producer.jobs.view import QUEUES, JobView
 from settings.errors import WrongUse
-from tasks.app import app
 from tasks.ledger import Failure, Ledger
+from tasks.registry import announce, renew_worker
 from tests.conftest import ROOT
 
 
@@ -38,7 +38,7 @@ def ledger(client: redis.Redis) -> Ledger:
 
 @pytest.fixture
 def view(client: redis.Redis) -> Iterator[JobView]:
-    found = JobView(client, app)
+    found = JobView(client)
     yield found
     found.close()
 
@@ -55,6 +55,12 @@ def test_a_look_has_the_queues_and_the_jobs(client: redis.Redis, ledger: Ledger,
     assert found["queues"] == {name: 2 if name == "points" else 0 for name in QUEUES}
     (job,) = found["jobs"]
     assert (job["job"], job["state"], job["stored"], job["failed"]) == (ledger.job, "running", 4, 1)
+
+
+def test_it_names_the_workers_that_live_also_those_that_are_loading(client: redis.Redis, view: JobView) -> None:
+    announce(client, "storage@a")
+    renew_worker(client, "gpu0@a")
+    assert view.read()["workers"] == ["gpu0@a", "storage@a"]
 
 
 def test_the_rate_is_what_was_finished_since_the_first_look(ledger: Ledger, view: JobView) -> None:
@@ -105,7 +111,7 @@ def test_programs_get_an_object_a_look_until_the_job_is_over(client: redis.Redis
         seen.append(json.loads(json.dumps(found)))
         ledger.stored([6, 7, 8, 9], [False] * 4)
 
-    stream(JobView(client, app, ledger.job), show, 0.01, until_over=True)
+    stream(JobView(client, ledger.job), show, 0.01, until_over=True)
     assert [found["jobs"][0]["state"] for found in seen] == ["running", "done"]
     assert all(found["redis"] for found in seen)
 
