@@ -29,7 +29,6 @@ from producer.stack import Stack, attached
 from producer.waiting import collection_facts
 from settings import load_settings
 from settings.errors import WrongUse
-from tasks.app import app
 from tasks.broker import redis_client
 
 Conditions = str | Sequence[str]
@@ -225,7 +224,7 @@ class Darkroom:
     def view(self, job: str | None = None) -> Iterator[JobView]:
         """How everything is, or one job, to be read again and again while the context is open."""
         with self._stack():
-            view = JobView(redis_client(self.settings), app, job)
+            view = JobView(redis_client(self.settings), job)
             try:
                 yield view
             finally:

@@ -9,6 +9,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from producer.stack import Stack
+from producer.targets import require_collection
 from settings.errors import ServiceMissing
 from tasks.queues import COLLECTION
 from tasks.rpc import Question
@@ -20,6 +21,8 @@ ASK_AGAIN_SECONDS = 10.0
 BROKER_SECONDS = 120.0
 AWAY_STEP_SECONDS = 1.0
 STORAGE_SECONDS = 15.0
+# A worker that starts anew is not there for a moment.
+FOREIGN_SECONDS = 3.0
 
 
 def wait_for(
@@ -41,6 +44,9 @@ def wait_for(
             if stack.has_ended():
                 stack.restart()
             raise_faults(stack, who)
+            # What is under way already waits for its workers.
+            if leaving is None and now - start > FOREIGN_SECONDS:
+                require_collection(stack, who)
         if now - last_asked > ASK_AGAIN_SECONDS:
             last_asked = now
             with suppress(OperationalError, RedisError):

@@ -24,24 +24,46 @@ from kombu.messaging import Consumer
 from settings import load_settings
 from tasks.app import app
 from tasks.broker import redis_client
-from tasks.registry import WORKER_LEASE_SECONDS, announce, node_name, renew_worker, sign_off, worker_name
+from tasks.messages import Target
+from tasks.queues import COLLECTION_NAME, role
+from tasks.registry import (
+    PROCESS,
+    WORKER_LEASE_SECONDS,
+    Worker,
+    announce,
+    node_name,
+    renew_worker,
+    sign_off,
+    worker_name,
+)
+from tasks.rpc import answer_as
 from workers.metrics import serve
 
 
-def consume(name: str, queues: Sequence[str], threads: int, interactive: str | None = None) -> None:
+def consume(
+    name: str,
+    queues: Sequence[str],
+    threads: int,
+    interactive: str | None = None,
+    has: Target | None = None,
+    device: str = "",
+) -> None:
     """Consume these queues in their order until SIGTERM, and register this worker as ready when it begins.
 
     It holds at most `threads` of their messages; the queue `interactive` has INTERACTIVE_THREADS threads of its own.
+    `has` is what it may be asked about: by default the collection of the settings, without models.
     """
     # Celery prints a banner and a farewell that are not log lines; they contain nothing new.
     sys.__stdout__ = open(os.devnull, "w")  # type: ignore[misc]  # noqa: SIM115
     settings = load_settings()
     serve(settings, name)
     client = redis_client(settings)
+    worker = Worker(node_name(name), has or Target(COLLECTION_NAME), device, PROCESS)
+    answer_as(worker)
     stopped = threading.Event()
     worker_ready.connect(lambda **_: announce(client, worker_name(name)), weak=False)
     worker_shutting_down.connect(lambda **_: stopped.set(), weak=False)
-    threading.Thread(target=_live, args=(client, node_name(name), stopped), name="registry", daemon=True).start()
+    threading.Thread(target=_live, args=(client, worker, stopped), name="registry", daemon=True).start()
     app.steps["consumer"].add(EventBuffer)
     if interactive is not None:
         app.steps["consumer"].add(interactive_consumer(interactive))
@@ -55,14 +77,14 @@ def consume(name: str, queues: Sequence[str], threads: int, interactive: str | N
     )  # fmt: skip
 
 
-def _live(client: redis.Redis, node: str, stopped: threading.Event) -> None:
+def _live(client: redis.Redis, worker: Worker, stopped: threading.Event) -> None:
     """Renew the lease of this worker until it stops."""
     while not stopped.is_set():
         with suppress(redis.RedisError):  # without Redis there is nobody to be told
-            renew_worker(client, node)
+            renew_worker(client, worker)
         stopped.wait(WORKER_LEASE_SECONDS / 3)
     with suppress(redis.RedisError):
-        sign_off(client, node)
+        sign_off(client, worker.name)
 
 
 FLUSH_SECONDS = 0.2
@@ -128,4 +150,4 @@ class InteractiveConsumer(ConsumerStep):
 
 def interactive_consumer(queue: str) -> type[InteractiveConsumer]:
     """The class of the step for one queue."""
-    return type(f"{queue.capitalize()}Lane", (InteractiveConsumer,), {"queue": queue})
+    return type(f"{role(queue).capitalize()}Lane", (InteractiveConsumer,), {"queue": queue})

@@ -7,7 +7,7 @@ import redis
 from producer.ingest.reconcile import Reconciler, message_counts
 from producer.ingest.window import Window
 from tasks.ledger import Counts, Ledger
-from tasks.queues import FILES, POINTS
+from tasks.queues import FILES, POINTS, role
 from tasks.registry import faults, ready
 
 READ_SECONDS = 0.1
@@ -82,9 +82,10 @@ class JobProgress:
         if files and not any(name.startswith("gpu") for name in workers):
             if self._local:
                 return "the GPU worker is loading its models"
-            return f"{files} messages wait in `{FILES}` and no GPU worker is up: start `python -m workers gpu`"
+            return f"{files} messages wait in `{role(FILES)}` and no GPU worker is up: start `python -m workers gpu`"
         if points and not any(name.startswith("storage") for name in workers):
-            return f"{points} messages wait in `{POINTS}`, no storage worker is up: start `python -m workers storage`"
+            start = "no storage worker is up: start `python -m workers storage`"
+            return f"{points} messages wait in `{role(POINTS)}`, {start}"
         counts = f"{files} queued, {held} in work, {points} to be written"
         if points:
             return (

@@ -61,7 +61,7 @@ class Pipeline:
         self.settings = settings
         self.clip = clip
         self.blip = blip
-        self.rerouter = Rerouter("this machine", set, lambda message, worker: None)
+        self.rerouter = Rerouter("this machine", list, lambda message, worker: None)
         self._sources = Sources(settings)
         self._in_flight = InFlight()
         batch_clip, batch_blip = batch_sizes(settings, device_type)

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from settings.errors import DarkroomError
-from tasks.app import app
 from tasks.queues import DUPLICATES
-from tasks.rpc import reply
+from tasks.rpc import answers
 from workers.storage.catalog import Catalog, Point, point_id
 from workers.storage.near_duplicates import Groups, near_groups
 from workers.storage.state import catalog, stopping
@@ -119,7 +118,7 @@ _searches: dict[str, DuplicateSearch] = {}
 _lock = threading.Lock()
 
 
-@app.task(name=DUPLICATES, ignore_result=False, acks_late=False)
+@answers(DUPLICATES)
 def duplicates(token: str, near: float | None, where: dict[str, Any] | None, offset: int = 0) -> dict[str, Any]:
     """The progress of the search `token`, which its first request starts; then its groups, page by page.
 
@@ -128,32 +127,28 @@ def duplicates(token: str, near: float | None, where: dict[str, Any] | None, off
     ...facts}, and "next": the next offset, None at the end. A repeated request does no harm, and neither does one that
     reaches another worker: that worker searches too.
     """
-
-    def answer() -> dict[str, Any]:
-        search = _search(token, near, where)
-        if search.failure is not None:
-            raise search.failure
-        if search.groups is None:
-            return {"done": search.done}
-        page, rows = [], 0
-        for group in search.groups[offset:]:
-            page.append(group)
-            rows += len(group)
-            if rows >= ANSWER_ROWS:
-                break
-        facts = catalog().payloads([point_id(uri) for group in page for uri, _ in group], FIELDS)
-        end = offset + len(page)
-        return {
-            "done": 1.0,
-            "points": search.points,
-            "total": len(search.groups),
-            "groups": [
-                [{"uri": uri, "score": score, **facts.get(point_id(uri), {})} for uri, score in group] for group in page
-            ],
-            "next": end if end < len(search.groups) else None,
-        }
-
-    return reply(answer)
+    search = _search(token, near, where)
+    if search.failure is not None:
+        raise search.failure
+    if search.groups is None:
+        return {"done": search.done}
+    page, rows = [], 0
+    for group in search.groups[offset:]:
+        page.append(group)
+        rows += len(group)
+        if rows >= ANSWER_ROWS:
+            break
+    facts = catalog().payloads([point_id(uri) for group in page for uri, _ in group], FIELDS)
+    end = offset + len(page)
+    return {
+        "done": 1.0,
+        "points": search.points,
+        "total": len(search.groups),
+        "groups": [
+            [{"uri": uri, "score": score, **facts.get(point_id(uri), {})} for uri, score in group] for group in page
+        ],
+        "next": end if end < len(search.groups) else None,
+    }
 
 
 def _search(token: str, near: float | None, where: dict[str, Any] | None) -> DuplicateSearch:

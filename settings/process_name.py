@@ -1,0 +1,18 @@
+"""The name of this process, as logs, Celery and Flower know it; it needs no settings."""
+
+import os
+import socket
+
+# Set by the supervisor of a machine in a cluster.
+WORKER = "DARKROOM_WORKER"
+
+
+def worker_name(name: str) -> str:
+    """The name of this process: `name`, or the full name (gpu0@host) that the supervisor of a cluster has set."""
+    return os.environ.get(WORKER) or name
+
+
+def node_name(name: str) -> str:
+    """The name with the host, as Celery and Flower know this process: gpu0@host."""
+    worker = worker_name(name)
+    return worker if "@" in worker else f"{worker}@{socket.gethostname()}"
