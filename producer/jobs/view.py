@@ -71,8 +71,8 @@ def require_own_job(client: redis.Redis, job: str) -> None:
     collection = Ledger(client, job).meta().get("collection", COLLECTION_NAME)
     if collection != COLLECTION_NAME:
         raise WrongUse(
-            f"The job {job} belongs to the collection {collection!r}, not to {COLLECTION_NAME!r}: set qdrant.collection "
-            "to that name."
+            f"The job {job} belongs to the collection {collection!r}, not to {COLLECTION_NAME!r}: set "
+            "qdrant.collection to that name."
         )
 
 

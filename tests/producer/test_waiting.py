@@ -10,7 +10,7 @@ from tasks.ledger import Ledger
 from tasks.queues import POINTS, UNACKED
 from tasks.registry import announce, report_fault
 from tests.producer.clock import Clock
-from tests.producer.files import ROOT_URI, take_all
+from tests.producer.files import ROOT_URI, TARGET, take_all
 
 
 def test_a_job_that_moves_waits_for_nothing(progress: JobProgress, clock: Clock) -> None:
@@ -84,7 +84,7 @@ def test_a_broker_that_is_away_is_noted_said_and_forgotten_when_it_is_back(
     impatient = redis.Redis.from_url(redis_process, retry=Retry(NoBackoff(), 0))
     ledger = Ledger(impatient, "job")
     ledger.open(ROOT_URI)
-    progress = JobProgress(impatient, ledger, Window(ledger, ROOT_URI, 10, 1), local=False)
+    progress = JobProgress(impatient, ledger, Window(ledger, TARGET, ROOT_URI, 10, 1), local=False)
     pool = impatient.connection_pool
     socket = pool.connection_kwargs["path"]
 

@@ -4,8 +4,11 @@ import os
 
 import redis
 
+from tasks.messages import Target
 from tasks.registry import (
+    LIVING,
     WORKER_LEASE_SECONDS,
+    Worker,
     announce,
     clear_fault,
     faults,
@@ -15,6 +18,8 @@ from tasks.registry import (
     report_fault,
     sign_off,
 )
+
+TARGET = Target("pictures", "a-clip", "")
 
 
 def test_nobody_is_there_at_first(client: redis.Redis) -> None:
@@ -46,9 +51,9 @@ def test_who_announces_itself_has_no_fault_any_more_and_leaves_the_others_theirs
 
 
 def test_a_worker_lives_until_it_signs_off_or_its_lease_runs_out(client: redis.Redis) -> None:
-    renew_worker(client, "gpu0@a")
-    renew_worker(client, "gpu1@a")
+    renew_worker(client, Worker("gpu0@a", TARGET, "cpu"))
+    renew_worker(client, Worker("gpu1@a", Target("pictures")))
     assert living_workers(client) == {"gpu0@a", "gpu1@a"}
-    assert 0 < client.ttl("darkroom:living:gpu0@a") <= WORKER_LEASE_SECONDS
+    assert 0 < client.ttl(f"{LIVING}gpu0@a") <= WORKER_LEASE_SECONDS
     sign_off(client, "gpu1@a")
     assert living_workers(client) == {"gpu0@a"}

@@ -18,8 +18,8 @@ from rich.console import Console
 from producer.jobs.dashboard import drawn, stream, watch
 from producer.jobs.view import QUEUES, JobView
 from settings.errors import WrongUse
-from tasks.app import app
 from tasks.ledger import Failure, Ledger
+from tasks.queues import POINTS, role
 from tests.conftest import ROOT
 
 
@@ -38,7 +38,7 @@ def ledger(client: redis.Redis) -> Ledger:
 
 @pytest.fixture
 def view(client: redis.Redis) -> Iterator[JobView]:
-    found = JobView(client, app)
+    found = JobView(client)
     yield found
     found.close()
 
@@ -50,9 +50,9 @@ def text_of(found: dict[str, Any], away: bool = False) -> str:
 
 
 def test_a_look_has_the_queues_and_the_jobs(client: redis.Redis, ledger: Ledger, view: JobView) -> None:
-    client.lpush("points", "one", "two")
+    client.lpush(POINTS, "one", "two")
     found = view.read()
-    assert found["queues"] == {name: 2 if name == "points" else 0 for name in QUEUES}
+    assert found["queues"] == {role(queue): 2 if queue == POINTS else 0 for queue in QUEUES}
     (job,) = found["jobs"]
     assert (job["job"], job["state"], job["stored"], job["failed"]) == (ledger.job, "running", 4, 1)
 
@@ -75,7 +75,7 @@ def test_while_files_are_enqueued_the_total_is_what_was_counted(client: redis.Re
 
 
 def test_the_dashboard_names_jobs_queues_workers_and_faults(ledger: Ledger, view: JobView) -> None:
-    found = view.read() | {"workers": ["gpu0@box"], "faults": {"gpu1@box": "The model is not there."}}
+    found = view.read() | {"workers": [{"name": "gpu0@box"}], "faults": {"gpu1@box": "The model is not there."}}
     shown = text_of(found)
     for part in (
         ledger.job,
@@ -105,7 +105,7 @@ def test_programs_get_an_object_a_look_until_the_job_is_over(client: redis.Redis
         seen.append(json.loads(json.dumps(found)))
         ledger.stored([6, 7, 8, 9], [False] * 4)
 
-    stream(JobView(client, app, ledger.job), show, 0.01, until_over=True)
+    stream(JobView(client, ledger.job), show, 0.01, until_over=True)
     assert [found["jobs"][0]["state"] for found in seen] == ["running", "done"]
     assert all(found["redis"] for found in seen)
 

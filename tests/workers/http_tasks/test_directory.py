@@ -12,6 +12,7 @@ import redis
 from settings import load_settings
 from settings.errors import WrongUse
 from tasks.ledger import JOB_VARIABLE, new_job_id
+from tasks.queues import QUERIES
 from tasks.stack_paths import error_line
 from tests.own_settings import own_settings
 from tests.until import until
@@ -70,7 +71,7 @@ def test_the_child_ends_when_the_task_is_aborted_and_when_the_worker_stops(
     def end() -> None:
         until(children, "the producer to run")
         # Python must be far enough to take Ctrl-C as a person's: it asks the storage worker by then.
-        until(lambda: broker.llen("queries"), "the producer to ask")
+        until(lambda: broker.llen(QUERIES), "the producer to ask")
         (aborted if reason == "abort" else directory.stopping).set()
 
     threading.Thread(target=end, daemon=True).start()

@@ -13,7 +13,7 @@ from qdrant_client import QdrantClient
 import workers.storage.points
 import workers.storage.state
 from tasks.ledger import Counts, Ledger
-from tasks.messages import PointsMessage
+from tasks.messages import PointsMessage, Target
 from tasks.registry import faults, report_fault
 from tests.until import until
 from tests.workers.storage.pictures import DIM, MODEL, picture
@@ -43,7 +43,9 @@ class Writing:
         points = [picture(number) for number in range(FILES)]
         vectors = np.stack([point.vector for point in points]).astype("<f4").tobytes()
         payloads = [point.payload for point in points]
-        message = PointsMessage("job", MODEL, DIM, list(range(FILES)), vectors, payloads, [False] * FILES)
+        message = PointsMessage(
+            Target("pictures", MODEL), "job", DIM, list(range(FILES)), vectors, payloads, [False] * FILES
+        )
         try:
             store_points(**message.to_wire())
         except Reject as error:
