@@ -10,11 +10,21 @@ import redis
 
 from settings import Settings
 from settings.child_commands import child_command, child_environment
-from settings.errors import ServiceMissing
+from settings.errors import ServiceMissing, WrongUse
 from settings.extras import install_hint
 from tasks.broker import redis_client, require
 from tasks.locks import FileLock, acquire, is_held, is_used, read_note
-from tasks.registry import STOP_NOW, faults, ready, stack_key, workers
+from tasks.queues import COLLECTION_NAME
+from tasks.registry import (
+    STOP_NOW,
+    Worker,
+    collection_of_stack,
+    faults,
+    foreign_workers,
+    ready,
+    stack_key,
+    workers,
+)
 from tasks.stack_paths import StackPaths, error_line, rotate, stack_paths
 
 ANSWER_SECONDS = 3.0
@@ -76,6 +86,20 @@ class Stack:
             return any(worker.name.startswith(who) for worker in workers(self._redis).values())
         except redis.RedisError:
             return True
+
+    def workers(self) -> list[Worker]:
+        """The workers of this collection that live; none while Redis is away."""
+        try:
+            return list(workers(self._redis).values())
+        except redis.RedisError:
+            return []
+
+    def foreign_workers(self) -> list[str]:
+        """A phrase for each worker that lives for another collection or is of another release, such as "gpu0@a ..."."""
+        try:
+            return foreign_workers(self._redis)
+        except redis.RedisError:
+            return []
 
     def leave_now(self) -> None:
         """Ask the stack to end with its last user, and to leave what is still in the queues for the next time."""
@@ -150,6 +174,7 @@ class Stack:
             return False
         try:
             if self._redis.get(stack_key(self.local.runtime.name)) != holder.encode():
+                self._refuse_other_collection(holder)
                 return False
             if STORAGE in ready(self._redis):
                 return True
@@ -159,6 +184,14 @@ class Stack:
         if sentence:
             raise ServiceMissing(sentence)
         return False
+
+    def _refuse_other_collection(self, holder: str) -> None:
+        held = collection_of_stack(self._redis, self.local.runtime.name, holder.encode())
+        if held is not None and held != COLLECTION_NAME:
+            raise WrongUse(
+                f"The stack that runs on {self.local.data} keeps the collection {held!r}, not {COLLECTION_NAME!r}: set "
+                f"qdrant.collection to that name, or stop it first (process {holder})."
+            )
 
     def _spawn(self) -> None:
         require_packages(self._settings)

@@ -9,6 +9,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from producer.stack import Stack
+from producer.targets import require_collection
 from settings.errors import ServiceMissing
 from tasks.queues import COLLECTION
 from tasks.registry import RENEW_SECONDS
@@ -23,6 +24,8 @@ AWAY_STEP_SECONDS = 1.0
 STORAGE_SECONDS = 15.0
 # A Redis that has lost its data hears of its workers again within half of this time.
 ABSENT_SECONDS = 2 * RENEW_SECONDS
+# A worker that starts anew is not there for a moment.
+FOREIGN_SECONDS = 3.0
 
 
 class NobodyAnswers(ServiceMissing):
@@ -58,6 +61,9 @@ def wait_for(
                 seen = now
             elif now - seen > (ABSENT_SECONDS if absent_seconds is None else absent_seconds):
                 raise NobodyAnswers(_nobody(who))
+            # What is under way already waits for its workers.
+            if leaving is None and now - start > FOREIGN_SECONDS:
+                require_collection(stack, who)
         if now - last_asked > ASK_AGAIN_SECONDS:
             last_asked = now
             with suppress(OperationalError, RedisError):

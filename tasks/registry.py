@@ -1,27 +1,37 @@
 """The registry of workers in Redis: which live, which are ready, why others are not, and who supervises a local stack.
 
 What a worker or its supervisor says here holds for some seconds by the clock of Redis, unless it is said again: who is
-killed need not sign off, and who pauses for a moment is not taken for dead.
+killed need not sign off, and who pauses for a moment is not taken for dead. Like the queues, the keys carry the schema
+of the messages and the collection.
 """
 
 import json
 import os
-import socket
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, cast
+from dataclasses import asdict, dataclass
+from typing import cast
 
 import redis
 
+from settings.process_name import WORKER as WORKER
+from settings.process_name import node_name as node_name
+from settings.process_name import node_of
+from settings.process_name import worker_name as worker_name
+from tasks.messages import Target
+from tasks.queues import COLLECTION_NAME, PREFIX
+
 # Node name (gpu0@host) -> its entry, with the time when it ends in front.
-WORKERS = "darkroom:workers"
+WORKERS = f"{PREFIX}:workers"
 # Name -> the reason why that worker does not work, with the time when it ends in front.
-FAULTS = "darkroom:faults"
+FAULTS = f"{PREFIX}:faults"
 WORKER_LEASE_SECONDS = 30
 RENEW_SECONDS = 5.0
 FAULT_LEASE_SECONDS = 60
-# Set by the supervisor of a machine in a cluster.
-WORKER = "DARKROOM_WORKER"
+# Drawn anew for each process; a process id may be the same again after a restart in a container.
+PROCESS = os.urandom(8).hex()
+# What a worker has that has not said more yet.
+NO_MODELS = Target(COLLECTION_NAME)
 
 # KEYS: a hash; ARGV: field, seconds, text. A full Redis takes what adds data only from a script that has written
 # already, and a living worker must not seem dead: so the first command removes the field.
@@ -36,47 +46,42 @@ Time = tuple[int, int]
 
 @dataclass(frozen=True)
 class Worker:
-    """A worker that lives: its name as its supervisor knows it, its process, whether it has begun to take messages.
-
-    `facts` are what else it says of itself.
+    """A worker that lives: `node` like gpu0@host, and its name as its supervisor knows it; its process id; whether it
+    has begun to take messages; what it has, where it computes, and what tells its process from others.
     """
 
     node: str
     name: str
     pid: int
     ready: bool
-    facts: dict[str, Any] = field(default_factory=dict)
+    has: Target = NO_MODELS
+    device: str = ""
+    process: str = ""
 
 
-def worker_name(name: str) -> str:
-    """The name of this process: `name`, or the full name (gpu0@host) that the supervisor of a cluster has set."""
-    return os.environ.get(WORKER) or name
+def this_process(name: str, has: Target = NO_MODELS, device: str = "") -> Worker:
+    """This process as the worker `name`, before it takes messages."""
+    return Worker(node_of(name), name, os.getpid(), False, has, device, PROCESS)
 
 
-def node_name(name: str) -> str:
-    """The name with the host, as Celery and Flower know this process: gpu0@host."""
-    return _node(worker_name(name))
-
-
-def _node(name: str) -> str:
-    return name if "@" in name else f"{name}@{socket.gethostname()}"
-
-
-def renew_worker(client: redis.Redis, name: str, ready: bool = False, facts: Mapping[str, Any] | None = None) -> None:
+def renew_worker(
+    client: redis.Redis, name: str, ready: bool = False, has: Target = NO_MODELS, device: str = ""
+) -> None:
     """Say that this process lives as the worker `name`, for WORKER_LEASE_SECONDS from now."""
-    text = json.dumps({"name": name, "pid": os.getpid(), "ready": ready, "facts": dict(facts or {})})
-    client.register_script(_SAY)(keys=[WORKERS], args=[_node(name), WORKER_LEASE_SECONDS, text])
+    worker = this_process(name, has, device)
+    entry = {**asdict(worker), "ready": ready, "has": has.to_wire()}
+    client.register_script(_SAY)(keys=[WORKERS], args=[entry.pop("node"), WORKER_LEASE_SECONDS, json.dumps(entry)])
 
 
-def announce(client: redis.Redis, name: str, facts: Mapping[str, Any] | None = None) -> None:
+def announce(client: redis.Redis, name: str, has: Target = NO_MODELS, device: str = "") -> None:
     """Register this process as ready under `name`, and remove its fault."""
-    renew_worker(client, name, ready=True, facts=facts)
+    renew_worker(client, name, True, has, device)
     clear_fault(client, name)
 
 
 def sign_off(client: redis.Redis, name: str) -> None:
     """Say that the worker `name` has stopped; its entry ends now, and whoever sweeps finds what it has left."""
-    client.register_script(_SAY)(keys=[WORKERS], args=[_node(name), -0.001, json.dumps({"name": name})])
+    client.register_script(_SAY)(keys=[WORKERS], args=[node_of(name), -0.001, json.dumps({"name": name})])
 
 
 def workers(client: redis.Redis) -> dict[str, Worker]:
@@ -92,9 +97,29 @@ def living(entries: Entries, now: Time) -> dict[str, Worker]:
     found = {}
     for name, (until, text) in _parsed(entries).items():
         if until > now[0] + now[1] / 1e6:
-            entry = json.loads(text)
-            found[name] = Worker(name, entry["name"], entry["pid"], entry["ready"], entry["facts"])
+            fields = json.loads(text)
+            found[name] = Worker(name, **{**fields, "has": Target.from_wire(fields["has"])})
     return found
+
+
+def lives(client: redis.Redis, node: str, process: str) -> bool:
+    """True while this very process of the worker `node` has its lease."""
+    worker = workers(client).get(node)
+    return worker is not None and worker.process == process
+
+
+def foreign_workers(client: redis.Redis) -> list[str]:
+    """A phrase for each worker that lives on this Redis for another collection, or is of another release."""
+    phrases = []
+    for key in client.scan_iter(match="darkroom.v*:workers", count=1000):
+        found = re.fullmatch(r"darkroom\.v(\d+)\.([^:]+):workers", key.decode())
+        if found is None or key.decode() == WORKERS:
+            continue
+        what = "is of another release" if found[2] == COLLECTION_NAME else f"keeps the collection {found[2]!r}"
+        seconds = client.time()[0]
+        entries = cast(dict[bytes, bytes], client.hgetall(key))
+        phrases += [f"{node} {what}" for node, (until, _) in _parsed(entries).items() if until > seconds]
+    return sorted(phrases)
 
 
 def ready(client: redis.Redis) -> dict[str, int]:
@@ -149,10 +174,18 @@ def _parsed(entries: Entries) -> dict[str, tuple[float, str]]:
     return parsed
 
 
-STOP_NOW = "darkroom:stop-now"  # if set, the stack ends after its last user without finishing what is in the queues
-STACK = "darkroom:stack"
+STOP_NOW = f"{PREFIX}:stop-now"  # if set, the stack ends after its last user without finishing what is in the queues
+STACK = f"{PREFIX}:stack"
 
 
 def stack_key(name: str) -> str:
     """The key for the process id of the supervisor of stack `name`, set once the keys of an earlier one are removed."""
     return f"{STACK}:{name}"
+
+
+def collection_of_stack(client: redis.Redis, name: str, pid: bytes) -> str | None:
+    """The collection that the stack `name` under supervisor `pid` has signed in for; None where it has not."""
+    for key in client.scan_iter(match=f"darkroom.v*:stack:{name}", count=1000):
+        if client.get(key) == pid:
+            return key.decode().partition(":")[0].split(".", 2)[2]
+    return None

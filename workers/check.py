@@ -18,6 +18,7 @@ from settings.errors import DarkroomError
 from settings.extras import install_hint
 from tasks.broker import redis_client
 from tasks.checkpoint import checkpoint_name, looks_like_a_folder, null_model
+from tasks.queues import left_by_other_releases, told_of_other_releases
 from tasks.stack_paths import stack_paths
 
 State = Literal["ok", "note", "bad"]
@@ -40,7 +41,10 @@ class Finding:
 
 def findings(settings: Settings, load: bool) -> Iterator[Finding]:
     """Run all checks in turn; with `load` the models are loaded and process one picture."""
-    yield _finding("broker", lambda: _broker(settings))
+    broker = _finding("broker", lambda: _broker(settings))
+    yield broker
+    if broker.state != "bad" and (settings.broker.url != "embedded" or stack_paths(settings).socket.exists()):
+        yield from _other_releases(settings)
     yield _finding("qdrant", lambda: _qdrant(settings))
     yield _finding("clip", lambda: model(settings, "clip"))
     if settings.models.captions:
@@ -83,6 +87,18 @@ def _broker(settings: Settings) -> tuple[State, str]:
     if not is_durable:
         return "note", f"{version}, {policy}; without its append-only file a restart loses what is in the queues."
     return "ok", f"{version}, {policy}, append-only file on"
+
+
+def _other_releases(settings: Settings) -> Iterator[Finding]:
+    """A note for each queue in which messages of another release wait."""
+    client = redis_client(settings)
+    try:
+        for sentence in told_of_other_releases(left_by_other_releases(client)):
+            yield Finding("queues", "note", sentence)
+    except redis.RedisError:
+        return  # it has gone away since
+    finally:
+        client.close()
 
 
 def _qdrant(settings: Settings) -> tuple[State, str]:

@@ -8,12 +8,13 @@ import click
 
 from settings import load_settings
 from settings.errors import ServiceMissing
+from settings.process_name import node_name
 from settings.sections import DEVICES
-from tasks.registry import node_name
 from tasks.stack_paths import stack_paths
 from workers.logs import JSON, VARIABLE
 
-# The imports stay inside the commands: a worker starts without what supervises it, and `up` without torch and Qdrant.
+# The imports stay inside the commands: a worker starts without what supervises it, `up` without torch and Qdrant, and
+# what reads the settings when it is imported (tasks/queues.py) reads the file that --settings names.
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

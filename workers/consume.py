@@ -20,21 +20,33 @@ from kombu.messaging import Consumer
 
 from settings import load_settings
 from tasks.app import app
-from tasks.registry import node_name
+from tasks.messages import Target
+from tasks.queues import role
+from tasks.registry import NO_MODELS, node_name
+from tasks.rpc import answer_as
 from workers.metrics import serve
 from workers.presence import sign_in
 
 
-def consume(name: str, queues: Sequence[str], threads: int, interactive: str | None = None) -> None:
+def consume(
+    name: str,
+    queues: Sequence[str],
+    threads: int,
+    interactive: str | None = None,
+    has: Target | None = None,
+    device: str = "",
+) -> None:
     """Consume these queues in their order until SIGTERM, and register this worker as ready when it begins.
 
     It holds at most `threads` of their messages; the queue `interactive` has INTERACTIVE_THREADS threads of its own.
+    `has` is what it may be asked about: by default the collection of the settings, without models.
     """
     # Celery prints a banner and a farewell that are not log lines; they contain nothing new.
     sys.__stdout__ = open(os.devnull, "w")  # type: ignore[misc]  # noqa: SIM115
     settings = load_settings()
     serve(settings, name)
     presence = sign_in(name)
+    answer_as(presence.tell(has or NO_MODELS, device))
     worker_ready.connect(lambda **_: presence.ready(), weak=False)
     worker_shutting_down.connect(lambda **_: presence.leave(), weak=False)
     # Celery does not tell its caller: a worker that an error has ended must not seem to have ended well.
@@ -118,4 +130,4 @@ class InteractiveConsumer(ConsumerStep):
 
 def interactive_consumer(queue: str) -> type[InteractiveConsumer]:
     """The class of the step for one queue."""
-    return type(f"{queue.capitalize()}Lane", (InteractiveConsumer,), {"queue": queue})
+    return type(f"{role(queue).capitalize()}Lane", (InteractiveConsumer,), {"queue": queue})

@@ -4,21 +4,24 @@ import atexit
 import json
 import threading
 from contextlib import suppress
-from typing import Any
 
 import redis
 
 from settings import load_settings
 from tasks.broker import redis_client
-from tasks.queues import FILES, files_of_worker
+from tasks.messages import Target
+from tasks.queues import CONTROL, FILES, files_of_worker
 from tasks.registry import (
+    NO_MODELS,
     RENEW_SECONDS,
     WORKER_LEASE_SECONDS,
     WORKERS,
+    Worker,
     announce,
     dead_workers,
     renew_worker,
     sign_off,
+    this_process,
     worker_name,
 )
 
@@ -28,7 +31,7 @@ KEEP_SECONDS = 3600
 LEAVE_SECONDS = 2.0
 # kombu's names; it removes them itself only for a worker that stops in good order.
 BINDINGS = ("_kombu.binding.", "_kombu.binding_permanent.")
-CONTROL = "darkroom.control.pidbox"
+BROADCASTS = f"{CONTROL}.pidbox"
 
 # Moves what waits for one dead worker to all, and removes what kombu keeps for it.
 # KEYS: WORKERS, its queue, the queue of all, its bindings, the bindings for broadcasts; ARGV: its name, seconds that it
@@ -59,9 +62,15 @@ def sweep(client: redis.Redis, seconds: float = WORKER_LEASE_SECONDS) -> int:
     moved = 0
     for node in dead_workers(client, seconds):
         own = files_of_worker(node)
-        keys = [WORKERS, own, FILES, *(f"{kind}{own}" for kind in BINDINGS), *(f"{kind}{CONTROL}" for kind in BINDINGS)]
+        keys = [
+            WORKERS,
+            own,
+            FILES,
+            *(f"{kind}{own}" for kind in BINDINGS),
+            *(f"{kind}{BROADCASTS}" for kind in BINDINGS),
+        ]
         # kombu's separator between routing key, pattern and queue; a broadcast has neither of the first two.
-        member = f"\x06\x16\x06\x16{node}.{CONTROL}"
+        member = f"\x06\x16\x06\x16{node}.{BROADCASTS}"
         arguments: list[str | float] = [node, seconds, KEEP_SECONDS, json.dumps(own), json.dumps(FILES), member]
         moved += int(client.register_script(_SWEEP)(keys=keys, args=arguments))
     return moved
@@ -73,17 +82,18 @@ class Presence:
     def __init__(self, client: redis.Redis, name: str) -> None:
         self._client = client
         self._name = name
-        self._facts: dict[str, Any] = {}
+        self._has, self._device = NO_MODELS, ""
         self._is_ready = self._is_leaving = False
         self._news = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="registry", daemon=True)
         self._thread.start()
         atexit.register(self._gone)
 
-    def tell(self, **facts: Any) -> None:
-        """Put facts about this worker into its entry."""
-        self._facts = {**self._facts, **facts}
+    def tell(self, has: Target, device: str) -> Worker:
+        """Say what this worker has and where it computes, and which worker it is."""
+        self._has, self._device = has, device
         self._news.set()
+        return this_process(self._name, has, device)
 
     def ready(self) -> None:
         """Say that it takes messages from now on."""
@@ -108,10 +118,10 @@ class Presence:
                 if is_leaving:
                     sign_off(self._client, self._name)
                 elif is_ready and not said_ready:
-                    announce(self._client, self._name, self._facts)
+                    announce(self._client, self._name, self._has, self._device)
                     said_ready = True
                 else:
-                    renew_worker(self._client, self._name, is_ready, self._facts)
+                    renew_worker(self._client, self._name, is_ready, self._has, self._device)
                     sweep(self._client)
             if is_leaving:
                 return

@@ -10,6 +10,7 @@ from producer.ingest.sources.exclusion import PassedOver, exclusion_of
 from producer.ingest.sources.scan import scan
 from settings import load_settings
 from tasks.broker import redis_client
+from tasks.checkpoint import target_of
 from tasks.ledger import Ledger
 from tasks.rpc import Question
 
@@ -23,7 +24,7 @@ def main(folder: Path, count: int, turns: int) -> None:
     for _ in range(turns):
         begin = time.perf_counter()
         found = 0
-        for planned in plan(scan(folder, rules, PassedOver()), settings, _answer):
+        for planned in plan(scan(folder, rules, PassedOver()), target_of(settings), _answer):
             ledger.skipped(planned.unchanged)
             found += len(planned.unchanged)
         rates.append(found / (time.perf_counter() - begin))

@@ -9,7 +9,7 @@ from producer.ingest.window import Window
 from producer.jobs.holders import Holders
 from tasks.app import app
 from tasks.ledger import Counts, Ledger
-from tasks.queues import FILES, POINTS
+from tasks.queues import FILES, POINTS, role
 from tasks.registry import faults, workers
 
 READ_SECONDS = 0.1
@@ -86,9 +86,10 @@ class JobProgress:
         if files and not any(gpus):
             if self._local or gpus:
                 return "the GPU worker is loading its models"
-            return f"{files} messages wait in `{FILES}` and no GPU worker is up: start `python -m workers gpu`"
+            return f"{files} messages wait in `{role(FILES)}` and no GPU worker is up: start `python -m workers gpu`"
         if points and not any(worker.ready for worker in there if worker.name.startswith("storage")):
-            return f"{points} messages wait in `{POINTS}`, no storage worker is up: start `python -m workers storage`"
+            start = "no storage worker is up: start `python -m workers storage`"
+            return f"{points} messages wait in `{role(POINTS)}`, {start}"
         counts = f"{files} queued, {held} in work, {points} to be written"
         if points:
             return (

@@ -24,6 +24,7 @@ from producer.jobs.events import JobEvents
 from producer.jobs.lease import JobLease
 from producer.jobs.listing import JobListing, listed_uris
 from producer.stack import Stack
+from producer.targets import require_models, target_here
 from producer.waiting import BROKER_SECONDS, raise_faults, restart_if_ended, wait_for, wait_through, with_retries
 from settings import Settings
 from settings.errors import ServiceMissing, WrongUse
@@ -36,11 +37,15 @@ ANSWER_SECONDS = 120.0
 LISTED_FAILURES = 20
 STEP_SECONDS = 0.02
 RECOUNTS = 3
+MODELS_SECONDS = 5.0
 T = TypeVar("T")
 
 
 class IngestRun:
-    """One job: the files of a source, numbered, planned, enqueued and watched until the last confirmed write."""
+    """One job: the files of a source, numbered, planned, enqueued and watched until the last confirmed write.
+
+    `held` is the CLIP model of the collection. Raises WrongUse where only workers with other models are there.
+    """
 
     def __init__(
         self,
@@ -50,18 +55,19 @@ class IngestRun:
         stack: Stack,
         interrupts: Interrupts,
         begin: float,
+        held: str | None = None,
     ) -> None:
-        self.source = source
-        self.root = source.root
-        self.settings = settings
-        self.stack = stack
-        self.interrupts = interrupts
-        self.begin = begin
+        self.source, self.root = source, source.root
+        self.settings, self.stack = settings, stack
+        self.interrupts, self.begin = interrupts, begin
         self.client = redis_client(settings)
         self.bar = ProgressBar(console)
         uri = root_uri(self.root)
+        # Before there is a job: what nobody is there for is not begun.
+        self.target = target_here(settings, stack, held)
+        require_models(self.target, stack)
         self.ledger = self._open_ledger(uri)
-        self.window = Window(self.ledger, uri, settings.ingest.window, settings.ingest.files_per_task)
+        self.window = Window(self.ledger, self.target, uri, settings.ingest.window, settings.ingest.files_per_task)
         self.progress = JobProgress(self.client, self.ledger, self.window, stack.is_local)
         self.events = JobEvents(app, self.ledger.job, str(self.root))
         self.listing = JobListing(stack.local.data, self.ledger.job)
@@ -69,7 +75,7 @@ class IngestRun:
         self.numbered = 0
         self._told_to_stop = False
         self._all_enqueued = False
-        self._checked_faults = time.monotonic()
+        self._checked_faults = self._checked_models = time.monotonic()
 
     def run(self) -> Outcome:
         """Bring the job to its end, or to where Ctrl-C leaves it."""
@@ -124,7 +130,7 @@ class IngestRun:
             )
 
     def _enqueue_all(self) -> None:
-        for planned in plan(self._scan(), self.settings, self._answer):
+        for planned in plan(self._scan(), self.target, self._answer):
             self.listing.flush()
             self._insist(partial(self.ledger.skipped, planned.unchanged))
             self._look()
@@ -203,6 +209,9 @@ class IngestRun:
             if again := self.progress.reconcile():
                 self.bar.say(f"Published {again:,} files again that a killed process had taken with it.")
             waits_for = self.progress.what_it_waits_for()
+            if check and time.monotonic() - self._checked_models > MODELS_SECONDS:
+                self._checked_models = time.monotonic()
+                require_models(self.target, self.stack)
             # Before it is shown: what ends the command is said once, as its error.
             if self.stack.is_local and (check or waits_for):
                 raise_faults(self.stack, "gpu")

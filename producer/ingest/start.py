@@ -16,7 +16,7 @@ from producer.ingest.sources.exclusion import PassedOver
 from producer.ingest.sources.roots import OtherRoot, Source, find_root
 from producer.ingest.sources.scan import FileRef, file_ref
 from producer.jobs.listing import with_names
-from producer.jobs.view import job_status
+from producer.jobs.view import require_own_job
 from producer.stack import Stack
 from producer.waiting import collection_facts
 from settings import Settings
@@ -50,17 +50,18 @@ def ingest(
     cannot come up.
     """
     facts = collection_facts(stack)
+    held = facts["clip_model"] if not rebuild else None
     if rebuild:
         rebuild_collection(facts, source.root, settings, stack, console)
     # Only now: before there is a job, Ctrl-C simply ends the command.
     with Interrupts() as interrupts:
-        return IngestRun(source, settings, console, stack, interrupts, begin).run()
+        return IngestRun(source, settings, console, stack, interrupts, begin, held).run()
 
 
 def retry(job: str, settings: Settings, stack: Stack, console: Console, begin: float) -> Outcome | None:
     """Ingest the files that failed in `job` again; None where no file failed. Raises WrongUse for an unknown job."""
     client = redis_client(settings)
-    job_status(client, job)
+    require_own_job(client, job)
     ledger = Ledger(client, job)
     failures = with_names(ledger.iterate_failures(), stack.local.data, job)
     uris = [failure.uri for failure in failures if "://" in failure.uri]

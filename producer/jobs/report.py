@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from producer.jobs.listing import listed_uris
-from producer.jobs.view import job_status
+from producer.jobs.view import require_own_job
 from producer.output_file import FileKind, begins_with, replacing
 from producer.stack import Stack
 from producer.waiting import wait_for
@@ -57,7 +57,7 @@ def report(job: str, target: str | None, settings: Settings, stack: Stack) -> Re
     written.
     """
     client = redis_client(settings)
-    job_status(client, job)
+    require_own_job(client, job)
     outcomes: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
 

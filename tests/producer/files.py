@@ -7,10 +7,11 @@ from kombu.entity import Queue
 from producer.ingest.plan import Numbered
 from producer.ingest.sources.scan import FileRef
 from tasks.app import app
-from tasks.messages import FilesMessage
+from tasks.messages import FilesMessage, Target
 from tasks.queues import FILES
 
 ROOT_URI = "file:///pictures"
+TARGET = Target("pictures", "clip", "blip")
 
 
 def numbered(*numbers: int) -> list[Numbered]:

@@ -13,8 +13,9 @@ from settings.errors import ServiceMissing
 from tasks.queues import FILES
 from tasks.registry import announce, renew_worker, report_fault
 from tasks.rpc import Question
-from tests.tasks.tiny_worker import ECHO
+from tests.tasks.tiny_worker import COUNT, ECHO
 from tests.tasks.workers import workers_on
+from tests.until import until
 
 
 @pytest.fixture
@@ -34,6 +35,21 @@ def test_a_question_that_died_with_its_worker_is_asked_again(
     with workers_on(redis_process, tmp_path) as workers:
         workers.start("answering")
         assert wait_for(question, stack, 60, "storage") == "still here"
+
+
+def test_a_question_that_died_with_its_worker_is_begun_again(
+    client: redis.Redis, redis_process: str, tmp_path: Path
+) -> None:
+    with workers_on(redis_process, tmp_path) as workers:
+        first = workers.start("first")
+        question = Question(COUNT, name="dead", seconds=3)
+        until(lambda: client.get("counted:dead"), "the first worker to begin")
+        first.kill()
+        first.wait()
+        # A worker of the same name and perhaps of the same process id, as in a container that starts anew.
+        workers.start("first")
+        question.ask_again()
+        assert question.wait(60) == 2
 
 
 def test_what_fails_while_redis_is_away_is_done_when_it_is_back(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

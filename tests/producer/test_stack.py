@@ -19,6 +19,7 @@ from settings.errors import ServiceMissing
 from tasks.broker import redis_client
 from tasks.locks import is_held, read_note
 from tasks.queues import UNACKED
+from tasks.registry import STOP_NOW
 from tasks.stack_paths import stack_paths
 from tests.own_settings import own_settings
 from tests.until import files_below, is_alive, until
@@ -232,7 +233,7 @@ def test_on_a_cluster_nothing_is_started(configured: Configured, redis_process: 
         assert stack.faults() == {}
         stack.leave_now()
     assert not (tmp_path / "data").exists()
-    assert not redis.Redis.from_url(redis_process).exists("darkroom:stop-now")
+    assert not redis.Redis.from_url(redis_process).exists(STOP_NOW)
 
 
 @pytest.mark.usefixtures("client")  # whose Redis is emptied

@@ -17,7 +17,7 @@ from tasks.queues import FILES, POINTS, UNACKED
 from tasks.registry import announce, node_name, ready, renew_worker, report_fault
 from tests.conftest import ROOT
 from tests.producer.clock import Clock
-from tests.producer.files import ROOT_URI, take_all
+from tests.producer.files import ROOT_URI, TARGET, take_all
 from tests.tasks.tiny_worker import SLOW
 from tests.until import until
 from tests.workers.interactive_worker import PLACES_FOR_FILES
@@ -124,7 +124,7 @@ def test_a_broker_that_is_away_is_noted_said_and_forgotten_when_it_is_back(
     impatient = redis.Redis.from_url(redis_process, retry=Retry(NoBackoff(), 0))
     ledger = Ledger(impatient, "job")
     ledger.open(ROOT_URI)
-    progress = JobProgress(impatient, ledger, Window(ledger, ROOT_URI, 10, 1), local=False)
+    progress = JobProgress(impatient, ledger, Window(ledger, TARGET, ROOT_URI, 10, 1), local=False)
     pool = impatient.connection_pool
     socket = pool.connection_kwargs["path"]
 

@@ -5,8 +5,10 @@ import socket
 
 import redis
 
+from tasks.messages import Target
 from tasks.registry import (
     FAULTS,
+    PROCESS,
     WORKER_LEASE_SECONDS,
     WORKERS,
     Worker,
@@ -20,6 +22,8 @@ from tasks.registry import (
     sign_off,
     workers,
 )
+
+TARGET = Target("pictures", "a-clip", "")
 
 
 def test_nobody_is_there_at_first(client: redis.Redis) -> None:
@@ -71,9 +75,9 @@ def test_a_worker_lives_until_it_signs_off_or_its_lease_runs_out(client: redis.R
 
 
 def test_a_worker_that_loads_its_models_lives_and_is_not_ready(client: redis.Redis) -> None:
-    renew_worker(client, "gpu0@a", facts={"clip": "shapes"})
+    renew_worker(client, "gpu0@a", has=TARGET, device="cpu")
     assert ready(client) == {}
-    assert workers(client) == {"gpu0@a": Worker("gpu0@a", "gpu0@a", os.getpid(), False, {"clip": "shapes"})}
+    assert workers(client) == {"gpu0@a": Worker("gpu0@a", "gpu0@a", os.getpid(), False, TARGET, "cpu", PROCESS)}
     announce(client, "gpu0@a")
     assert ready(client) == {"gpu0@a": os.getpid()}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import redis
 
 from tasks.app import app
+from tasks.messages import SCHEMA
 from tasks.queues import FILES, QUERIES
 from tasks.registry import ready
 from tests.conftest import ROOT
@@ -32,7 +33,12 @@ def test_a_question_is_answered_while_the_worker_is_full_and_takes_no_place_of_a
             app.send_task(SLOW, kwargs={"name": "long", "seconds": LONGER_THAN_THE_TEST}, queue=FILES)
         until(lambda: client.llen("begun:long") == PLACES_FOR_FILES, "the worker to be full")
         for question in range(5):
-            asked = app.send_task(ECHO, kwargs={"value": question}, queue=QUERIES, ignore_result=False)
+            asked = app.send_task(
+                ECHO,
+                kwargs={"schema": SCHEMA, "target": ["pictures"], "value": question},
+                queue=QUERIES,
+                ignore_result=False,
+            )
             assert asked.get(timeout=60) == {"value": question}
         assert client.llen("begun:long") == PLACES_FOR_FILES
         assert client.llen("done:long") == 0

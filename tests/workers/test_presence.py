@@ -9,6 +9,7 @@ from pathlib import Path
 import redis
 
 from tasks.app import app
+from tasks.messages import Target
 from tasks.queues import FILES, UNACKED, files_of_worker
 from tasks.registry import WORKERS, living_workers, ready, renew_worker, sign_off
 from tests.conftest import ROOT
@@ -43,7 +44,7 @@ def test_a_redis_that_has_lost_its_data_is_told_again_who_is_ready(client: redis
     presence.ready()
     until(lambda: ready(client), "it to be ready")
     client.flushall()
-    presence.tell(clip="shapes")
+    presence.tell(Target("pictures", "shapes"), "cpu")
     until(lambda: ready(client), "it to be ready again")
     presence.leave()
     until(lambda: not living_workers(client), "it to be gone")

@@ -20,8 +20,8 @@ from tasks.app import app
 from tasks.checkpoint import PREPROCESSING, null_model
 from tasks.envelope import files_header
 from tasks.ledger import Ledger
-from tasks.messages import PointsMessage
-from tasks.queues import BY_CONTENT, EMBED, ENSURE, FILES, STORE_POINTS, files_of_worker
+from tasks.messages import PointsMessage, Target
+from tasks.queues import BY_CONTENT, COLLECTION_NAME, EMBED, ENSURE, FILES, STORE_POINTS, files_of_worker
 from tasks.registry import node_name
 from tasks.rpc import ask
 from workers.consume import consume
@@ -49,17 +49,22 @@ def run(name: str) -> None:
     """
     sign_in(name)
     # Loaded before the first message is taken, so that a worker that consumes can also compute.
-    pipeline = _build_pipeline()
+    pipeline, device = _build_pipeline()
     pipeline.rerouter = Rerouter(node_name(name), partial(gpu_workers, state.client()), worker_publisher(app))
     state.set_pipeline(pipeline)
     settings = pipeline.settings
     files_in_flight = in_flight(settings, pipeline.clip_batcher.max_batch)
     threads = max(2, files_in_flight // settings.ingest.files_per_task)
-    consume(name, [files_of_worker(node_name(name)), FILES], threads, interactive=EMBED)
+    queues = [files_of_worker(node_name(name)), FILES]
+    consume(name, queues, threads, interactive=EMBED, has=_has(pipeline), device=device)
     raise_if_device_failed()
 
 
-def _build_pipeline() -> Pipeline:
+def _has(pipeline: Pipeline) -> Target:
+    return Target(COLLECTION_NAME, pipeline.clip.name, pipeline.blip.name if pipeline.blip is not None else "")
+
+
+def _build_pipeline() -> tuple[Pipeline, str]:
     settings = load_settings()
     if null_model(settings.models.clip) is not None:
         return _null_pipeline(settings)
@@ -76,25 +81,27 @@ def _build_pipeline() -> Pipeline:
     torch.set_num_threads(threads)
     batch_clip, batch_blip = batch_sizes(settings, device.type)
     clip = Clip(settings.models.clip, device, settings.gpu.dtype, batch_clip, parts)
-    app.send_task(ENSURE, kwargs={"dim": clip.dim, "clip_model": clip.name})
+    app.send_task(ENSURE, kwargs={"target": Target(COLLECTION_NAME, clip.name).to_wire(), "dim": clip.dim})
     blip = None
     if settings.models.captions:
         tokens = settings.models.max_caption_tokens
         blip = Blip(settings.models.blip, device, settings.gpu.dtype, batch_blip, tokens, parts)
     log.warning("ready on %s: %s in %s, captions by %s", device, clip.name, clip.dtype, blip.name if blip else "nobody")
     look_up = partial(_look_up, clip.name)
-    return Pipeline(settings, clip, blip, look_up, _publish, device.type, _count_computed)
+    pipeline = Pipeline(settings, clip, blip, look_up, _publish, device.type, _count_computed)
+    return pipeline, torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
 
 
-def _null_pipeline(settings: Settings) -> Pipeline:
+def _null_pipeline(settings: Settings) -> tuple[Pipeline, str]:
     from workers.inference.null import NullClip
 
     if settings.models.captions:
         raise WrongUse(f'models.clip = "{settings.models.clip}" writes no captions: set models.captions = false.')
     clip = NullClip(settings.models.clip)
-    app.send_task(ENSURE, kwargs={"dim": clip.dim, "clip_model": clip.name})
+    app.send_task(ENSURE, kwargs={"target": Target(COLLECTION_NAME, clip.name).to_wire(), "dim": clip.dim})
     log.warning("ready without a model: %s", settings.models.clip)
-    return Pipeline(settings, clip, None, partial(_look_up, clip.name), _publish, count=_count_computed)
+    look_up = partial(_look_up, clip.name)
+    return Pipeline(settings, clip, None, look_up, _publish, count=_count_computed), "none"
 
 
 def _look_up(clip_model: str, shas: list[str]) -> list[KnownContent | None]:

@@ -1,7 +1,6 @@
 """Stores points: one confirmed upsert for a batch, then the ledger, then the acknowledgement of the message."""
 
 import logging
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,19 +10,18 @@ from celery.exceptions import Reject
 from redis.exceptions import RedisError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_exponential
 
-from settings.errors import DarkroomError, ServiceMissing
+from settings.errors import DarkroomError, ServiceMissing, WrongUse
 from tasks.app import app
 from tasks.ledger import Failure, Ledger
-from tasks.messages import PointsMessage, UnknownSchema
+from tasks.messages import PointsMessage, Target, UnknownSchema
 from tasks.queues import ENSURE, STORE_POINTS
 from tasks.registry import clear_fault, report_fault
+from tasks.rpc import this_worker
 from workers.metrics import files_ended, retried
 from workers.storage.catalog import BadPoint, Point, point_id
 from workers.storage.state import WORKER_NAME, catalog, client, record_write, stopping
 
 log = logging.getLogger("darkroom.storage")
-
-UNKNOWN_SCHEMA_SECONDS = 1.0
 
 
 @app.task(name=STORE_POINTS, bind=True, acks_late=True)
@@ -32,16 +30,18 @@ def store_points(self: Task, **wire: Any) -> None:
     try:
         message = PointsMessage.from_wire(wire)
     except UnknownSchema as error:
+        # No release puts it here, so none would take it either.
         log.error("%s", error)
-        # It is delivered again at once, until a worker of its release takes it; the pause keeps this loop slow.
-        time.sleep(UNKNOWN_SCHEMA_SECONDS)
-        raise Reject(str(error), requeue=True) from error
+        return
     ledger = Ledger(client(), message.job)
     rows = np.frombuffer(message.vectors, dtype="<f4").reshape(len(message.numbers), message.dim)
     points = [
         Point(point_id(payload["uri"]), vector, payload) for payload, vector in zip(message.payloads, rows, strict=True)
     ]
     try:
+        # Only the collection: what was computed while other models were set is as good.
+        if reason := Target(message.target.collection).mismatch(this_worker().name, this_worker().has):
+            raise WrongUse(reason)
         refused = _upsert(points, message)
         record_write()
         stored = [row for row in range(len(points)) if row not in refused]
@@ -66,13 +66,16 @@ def store_points(self: Task, **wire: Any) -> None:
 
 
 @app.task(name=ENSURE, acks_late=False)
-def ensure_collection(dim: int, clip_model: str) -> None:
+def ensure_collection(target: list[str | None], dim: int) -> None:
     """Create the collection while the GPU worker still loads models, because this takes seconds on a slow disk.
 
     An error here is only logged: the first batch meets it again and reports it.
     """
     try:
-        catalog().ensure(dim, clip_model)
+        wanted = Target.from_wire(target)
+        if reason := wanted.mismatch(this_worker().name, this_worker().has):
+            raise WrongUse(reason)
+        catalog().ensure(dim, wanted.clip or "")
     except DarkroomError as error:
         log.warning("%s", error)
 

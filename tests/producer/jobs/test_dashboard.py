@@ -19,6 +19,7 @@ from producer.jobs.dashboard import drawn, stream, watch
 from producer.jobs.view import QUEUES, JobView
 from settings.errors import WrongUse
 from tasks.ledger import Failure, Ledger
+from tasks.queues import POINTS, role
 from tasks.registry import announce, renew_worker
 from tests.conftest import ROOT
 
@@ -50,9 +51,9 @@ def text_of(found: dict[str, Any], away: bool = False) -> str:
 
 
 def test_a_look_has_the_queues_and_the_jobs(client: redis.Redis, ledger: Ledger, view: JobView) -> None:
-    client.lpush("points", "one", "two")
+    client.lpush(POINTS, "one", "two")
     found = view.read()
-    assert found["queues"] == {name: 2 if name == "points" else 0 for name in QUEUES}
+    assert found["queues"] == {role(queue): 2 if queue == POINTS else 0 for queue in QUEUES}
     (job,) = found["jobs"]
     assert (job["job"], job["state"], job["stored"], job["failed"]) == (ledger.job, "running", 4, 1)
 
@@ -81,7 +82,7 @@ def test_while_files_are_enqueued_the_total_is_what_was_counted(client: redis.Re
 
 
 def test_the_dashboard_names_jobs_queues_workers_and_faults(ledger: Ledger, view: JobView) -> None:
-    found = view.read() | {"workers": ["gpu0@box"], "faults": {"gpu1@box": "The model is not there."}}
+    found = view.read() | {"workers": [{"name": "gpu0@box"}], "faults": {"gpu1@box": "The model is not there."}}
     shown = text_of(found)
     for part in (
         ledger.job,

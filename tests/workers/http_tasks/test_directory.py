@@ -16,7 +16,7 @@ from settings import load_settings
 from settings.errors import WrongUse
 from tasks.app import app
 from tasks.ledger import JOB_VARIABLE, new_job_id
-from tasks.queues import HTTP_INGEST
+from tasks.queues import HTTP_INGEST, QUERIES
 from tasks.registry import ready
 from tasks.stack_paths import error_line
 from tests.conftest import ROOT
@@ -77,7 +77,7 @@ def test_the_child_ends_when_the_task_is_aborted_and_when_the_worker_stops(
     def end() -> None:
         until(children, "the producer to run")
         # Python must be far enough to take Ctrl-C as a person's: it asks the storage worker by then.
-        until(lambda: broker.llen("queries"), "the producer to ask")
+        until(lambda: broker.llen(QUERIES), "the producer to ask")
         (aborted if reason == "abort" else directory.stopping).set()
 
     threading.Thread(target=end, daemon=True).start()

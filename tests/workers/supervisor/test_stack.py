@@ -16,8 +16,8 @@ import pytest
 from settings import load_settings
 from settings.errors import ServiceMissing
 from tasks.locks import acquire
-from tasks.queues import UNACKED
-from tasks.registry import STOP_NOW, faults
+from tasks.queues import EMBED, POINTS, UNACKED
+from tasks.registry import FAULTS, STOP_NOW, faults
 from tasks.stack_paths import StackPaths, stack_paths
 from tests.own_settings import own_settings
 from tests.until import files_below, is_alive, until
@@ -85,9 +85,9 @@ def test_gpu_workers_start_when_work_waits_for_them(local: StackPaths) -> None:
     with users, tiny_stack(local, "while-used") as stack:
         stack.wait_ready("storage")
         assert stack.pid_of("gpu0") is None
-        stack.redis.lpush("embed", b"message")
+        stack.redis.lpush(EMBED, b"message")
         stack.wait_ready("gpu0")
-        stack.redis.delete("embed")
+        stack.redis.delete(EMBED)
 
 
 def test_two_users_share_one_stack_and_it_ends_after_the_second(local: StackPaths) -> None:
@@ -125,13 +125,13 @@ def test_a_user_who_wants_to_leave_now_leaves_the_work_for_the_next_time(local: 
     assert users
     with tiny_stack(local, "while-used") as stack:
         stack.wait_ready("storage")
-        stack.redis.lpush("points", b"message")
+        stack.redis.lpush(POINTS, b"message")
         stack.redis.set(STOP_NOW, 1)
         users.release()
         assert stack.process.wait(timeout=60) == 0
     with tiny_stack(local) as stack:
         stack.wait_ready("storage")
-        assert stack.redis.lrange("points", 0, -1) == [b"message"]
+        assert stack.redis.lrange(POINTS, 0, -1) == [b"message"]
         assert not stack.redis.exists(STOP_NOW)
 
 
@@ -248,7 +248,7 @@ def test_a_second_signal_ends_it_at_once_and_leaves_nothing(local: StackPaths) -
 def test_what_a_former_stack_said_is_forgotten(local: StackPaths) -> None:
     with tiny_stack(local) as stack:
         stack.wait_ready("storage")
-        stack.redis.hset("darkroom:faults", "gpu7", "on fire")
+        stack.redis.hset(FAULTS, "gpu7", "on fire")
         stack.process.kill()
         stack.process.wait()
     with tiny_stack(local) as stack:
