@@ -73,8 +73,7 @@ class IngestRun:
         self.listing = JobListing(stack.local.data, self.ledger.job)
         self.counted: int | None = None
         self.numbered = 0
-        self._told_to_stop = False
-        self._all_enqueued = False
+        self._told_to_stop = self._all_enqueued = False
         self._checked_faults = self._checked_models = time.monotonic()
 
     def run(self) -> Outcome:
@@ -158,9 +157,7 @@ class IngestRun:
             yield file
 
     def _answer(self, question: Question) -> bytes:
-        def leaving() -> bool:
-            return self.interrupts.leaving
-
+        leaving = partial(getattr, self.interrupts, "leaving")
         wait = partial(wait_for, question, self.stack, ANSWER_SECONDS, "storage", leaving)
         if not (self.window.under_way or self.progress.counts.finished):
             return bytes(wait())

@@ -13,7 +13,7 @@ from tasks.app import app
 from tasks.broker import redis_client
 from tasks.messages import Target
 from tasks.queues import FILES, POINTS
-from tasks.registry import announce
+from tasks.registry import announce, this_process
 from tasks.rpc import answer_as, answers
 
 SLOW = "tests.slow"
