@@ -96,7 +96,7 @@ class SharedSearch:
 
     def page(self, found: Found, number: int) -> list[Group]:
         """Page `number` of the groups; raises DarkroomError where nobody asked for it for too long."""
-        raw = cast(bytes | None, self._client.lindex(found.key, number))
+        raw = cast(bytes | None, self._client.hget(found.key, str(number)))
         self._client.expire(found.key, KEEP_SECONDS)
         if raw is None:
             raise DarkroomError("The result of the search was forgotten, as nobody asked for it: search again.")
@@ -135,7 +135,8 @@ class Run:
         key, total, pages = f"{self._key}:pages:{self._run}", 0, 0
         for page in _pages(groups):
             packed = [[(uuid.UUID(id_).bytes, cosine) for id_, cosine in group] for group in page]
-            self._client.rpush(key, msgpack.packb(packed, use_single_float=True))
+            # By its number, because a command is sent again after a lost connection.
+            self._client.hset(key, str(pages), msgpack.packb(packed, use_single_float=True))
             self._client.expire(key, KEEP_SECONDS)
             total, pages = total + len(page), pages + 1
         self._end("found", [points, total, key, pages])

@@ -10,6 +10,7 @@ from qdrant_client import QdrantClient
 
 import workers.storage.state
 from settings.errors import DarkroomError, WrongUse
+from tasks.rpc import reply
 from tests.until import until
 from tests.workers.storage.conftest import OneAtATime
 from tests.workers.storage.pictures import DIM, MODEL, identity, picture
@@ -142,12 +143,12 @@ def storage(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[Se
     catalog.close()
 
 
-def answer(**arguments: Any) -> dict[str, Any]:
+def answer(page: int = 0, where: dict[str, Any] | None = None) -> dict[str, Any]:
     """The last answer to a question that is asked until there are groups."""
 
     def asked() -> dict[str, Any] | None:
-        reply = worker.duplicates(**{"token": "own", "near": None, "where": None, **arguments})
-        return None if reply.get("value", {}).get("groups", 0) == 0 and "error" not in reply else reply
+        told = reply(lambda: worker._answer("own", None, where, page))
+        return told if "error" in told or "groups" in told["value"] else None
 
     return until(asked, "the search to end")
 
@@ -158,7 +159,7 @@ def test_the_task_answers_in_pages_with_the_facts_of_each_picture(
     monkeypatch.setattr(shared_search, "PAGE_ROWS", 4)
     first = answer()["value"]
     assert (first["points"], first["total"], first["next"]) == (12, 3, 1)
-    second = answer(offset=1)["value"]
+    second = answer(page=1)["value"]
     assert (len(first["groups"]), len(second["groups"]), second["next"]) == (2, 1, None)
     names = sorted(sorted(row["uri"] for row in group) for group in first["groups"] + second["groups"])
     assert names == [[f"file:///pictures/{number}.jpg" for number in pair] for pair in ((0, 9), (1, 10), (11, 2))]
@@ -172,11 +173,11 @@ def test_pictures_that_are_removed_meanwhile_are_no_duplicates_any_more(storage:
 
 
 def test_a_mistake_is_told_as_a_sentence(storage: ServerCatalog) -> None:
-    reply = answer(where={"all": [{"field": "format", "resembles": "P"}]})
-    assert reply["kind"] == WrongUse.__name__
-    assert "resembles" in reply["error"]
+    told = answer(where={"all": [{"field": "format", "resembles": "P"}]})
+    assert told["kind"] == WrongUse.__name__
+    assert "resembles" in told["error"]
 
 
 def test_a_page_of_a_search_that_is_lost_begins_no_other_search(storage: ServerCatalog, client: redis.Redis) -> None:
-    assert "search again" in answer(offset=3)["error"]
+    assert "search again" in answer(page=3)["error"]
     assert list(client.scan_iter(f"{KEY}*:owner")) == []
