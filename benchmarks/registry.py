@@ -32,7 +32,7 @@ BENCHMARKS = {
     "flower_p95_ms": "benchmarks.flower:flower_p95_ms",
 }
 # Half an hour and 4 GB of disk: they run only where they are named.
-LARGE = {"edge_700k": "benchmarks.embedded:edge_700k"}
+LARGE = {"edge_700k": "benchmarks.large.embedded:edge_700k"}
 
 
 def find(name: str) -> Benchmark:
