@@ -33,6 +33,7 @@ from workers.gpu import models, pipeline, worker
 from workers.gpu.publish import CONTENT_FACTS
 from workers.http_tasks import requests
 from workers.storage import near_duplicates, owner
+from workers.storage.where import MAX_VALUES
 from workers.supervisor import supervisor
 
 IN_WORDS = {1: "one", 2: "two", 3: "three", 5: "five", 10: "ten", 100: "hundred", 1000: "thousand"}
@@ -56,6 +57,8 @@ TOLD: dict[str, dict[str, float]] = {
         "the producer asks again after {word} seconds": ASK_AGAIN_SECONDS,
         "compares every pair in tiles of {}.": near_duplicates.TILE,
         "cut off after {} numbers": near_duplicates.REDUCED_DIM,
+        "a field of more than {} values is refused": MAX_VALUES,
+        "its own, is {} seconds": WORKER_LEASE_SECONDS,
         "open for {} milliseconds after its first file": pipeline.GATHER_SECONDS / MILLISECOND,
         "and CLIP for {}.": models.CLIP_GATHER_SECONDS / MILLISECOND,
     },

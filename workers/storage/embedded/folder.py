@@ -87,8 +87,7 @@ class CollectionFolder:
             shard = EdgeShard.load(str(self.path / "shard"))
         except Exception as error:  # the engine raises no more specific error
             raise ServiceMissing(f"The catalog {self.path} cannot be opened ({error}).") from error
-        # Earlier versions built graphs; one that was killed meanwhile has left unfinished segments, and the engine never
-        # removes them.
+        # Left by an earlier version that was killed while it built a graph; the engine never removes them.
         shutil.rmtree(self.path / "shard" / "temp_segments", ignore_errors=True)
         _add_indexes(shard)
         return shard
