@@ -10,18 +10,19 @@ from torch import nn
 from pictures.picture import Pixels
 from pictures.preprocessing import fit
 from tasks.checkpoint import checkpoint_name
-from workers.inference import self_check
 from workers.inference.checkpoints import load_checkpoint
 from workers.inference.greedy import GreedyDecoder
 from workers.inference.parallel import ParallelBatches
 from workers.inference.pixels import PixelFeed
-from workers.inference.precision import exact_float32, fastest_seconds, in_precision
-from workers.inference.self_check import Outputs
+from workers.inference.precision import SAME_IN_HALF, exact_float32, fastest_seconds, in_precision
+from workers.inference.self_check import difference, fast_or_untouched, picture, processed_picture, told
 from workers.inference.towers import trimmed_blip
 
 # On a CPU: the widest layer of four pictures takes 28 MB. From 32 MB on, glibc asks the kernel for new memory in every
 # layer (mallopt(3), M_MMAP_THRESHOLD), and the kernel clears it each time.
 CPU_ENCODE_BATCH = 4
+# The words of the caption that is compared with the library's when the model is loaded.
+CHECKED_WORDS = 12
 
 
 class UntouchedBlip(nn.Module):
@@ -96,21 +97,26 @@ class Blip:
         self._parallel = ParallelBatches(parts)
         # The start token takes a position too, and the decoder has an embedding for so many positions only.
         self._max_tokens = min(max_tokens, loaded.config.text_config.max_position_embeddings - 2)
-        pixels = self_check.processed_picture("models.blip", model, processor, self.model_input).to(device)
-        with exact_float32(), torch.inference_mode():
-            tokens = untouched.tokens(pixels, self._max_tokens)
-            expected = Outputs(untouched.scores(pixels, tokens).flatten(0, 1), self._words(tokens)[0])
+        pixels = processed_picture("models.blip", model, processor, self.model_input).to(device)
 
-            def checked(tried: Any) -> Outputs:
-                return self._outputs(tried, tokens)
+        def compare_words(tried: Any) -> str:
+            found, right = self._words(tried.tokens(self._check_pixels(tried), CHECKED_WORDS)), self._words(tokens)
+            return "" if found == right else f"the caption {found[0]!r} in place of {right[0]!r}"
 
-            chosen, note = self_check.fast_or_untouched(untouched, lambda: FastBlip(loaded).eval(), checked, expected)
+        def compare_scores(tried: Any) -> str:
+            with exact_float32():
+                expected = untouched.scores(pixels, tokens)
+            return difference(tried.scores(self._check_pixels(tried), tokens), expected, SAME_IN_HALF)
+
         with torch.inference_mode():
+            with exact_float32():
+                tokens = untouched.tokens(pixels, CHECKED_WORDS)
+                chosen, note = fast_or_untouched(untouched, lambda: FastBlip(loaded).eval(), compare_words)
             precise = in_precision(
-                dtype, device, chosen, checked, expected, lambda tried: self._seconds(tried, -(-batch // parts))
+                dtype, device, chosen, compare_scores, lambda tried: self._seconds(tried, -(-batch // parts))
             )
         self._model, self.dtype = precise.model, precise.dtype
-        self.notes = self_check.told(self.name, note, precise.note)
+        self.notes = told(self.name, note, precise.note)
 
     def caption(self, pictures: Sequence[Pixels]) -> list[str]:
         """The captions of uint8 RGB pictures of the size of `model_input`, in their order."""
@@ -123,10 +129,8 @@ class Blip:
     def _words(self, tokens: torch.Tensor) -> list[str]:
         return [text.strip() for text in self._tokenizer.batch_decode(tokens, skip_special_tokens=True)]
 
-    def _outputs(self, model: Any, tokens: torch.Tensor) -> Outputs:
-        pixels = self._feed([fit(self_check.picture(), self.model_input)], next(model.parameters()).dtype)
-        words = self._words(model.tokens(pixels, self._max_tokens))[0]
-        return Outputs(model.scores(pixels, tokens).flatten(0, 1), words)
+    def _check_pixels(self, model: Any) -> torch.Tensor:
+        return self._feed([fit(picture(), self.model_input)], next(model.parameters()).dtype)
 
     def _seconds(self, model: Any, batch: int) -> float:
         blank = np.zeros((self.model_input.height, self.model_input.width, 3), dtype=np.uint8)

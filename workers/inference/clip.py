@@ -10,12 +10,19 @@ from numpy.typing import NDArray
 from pictures.picture import Pixels
 from pictures.preprocessing import fit
 from tasks.checkpoint import checkpoint_name
-from workers.inference import self_check
 from workers.inference.checkpoints import load_checkpoint
 from workers.inference.parallel import ParallelBatches
 from workers.inference.pixels import PixelFeed
-from workers.inference.precision import exact_float32, fastest_seconds, in_precision
-from workers.inference.self_check import Outputs
+from workers.inference.precision import SAME_IN_HALF, exact_float32, fastest_seconds, in_precision
+from workers.inference.self_check import (
+    SAME,
+    TEXT,
+    difference,
+    fast_or_untouched,
+    picture,
+    processed_picture,
+    told,
+)
 from workers.inference.towers import trimmed_clip
 
 # The pictures of a probe at most: with more of them the memory may be too small, and the comparison is the same.
@@ -41,18 +48,22 @@ class Clip:
         self._device = device
         self._feed = PixelFeed(device, self.model_input)
         self._parallel = ParallelBatches(parts)
-        pixels = self_check.processed_picture("models.clip", model, processor, self.model_input).to(device)
-        with exact_float32(), torch.inference_mode():
-            expected = self._outputs(untouched, pixels)
-            chosen, note = self_check.fast_or_untouched(
-                untouched, lambda: trimmed_clip(untouched), self._checked, expected
-            )
+        pixels = processed_picture("models.clip", model, processor, self.model_input).to(device)
         with torch.inference_mode():
+            with exact_float32():
+                expected = self._check_rows(untouched, pixels)
+                chosen, note = fast_or_untouched(
+                    untouched, lambda: trimmed_clip(untouched), lambda tried: self._compare(tried, expected, SAME)
+                )
             precise = in_precision(
-                dtype, device, chosen, self._checked, expected, lambda tried: self._seconds(tried, -(-batch // parts))
+                dtype,
+                device,
+                chosen,
+                lambda tried: self._compare(tried, expected, SAME_IN_HALF),
+                lambda tried: self._seconds(tried, -(-batch // parts)),
             )
         self._model, self.dtype = precise.model, precise.dtype
-        self.notes = self_check.told(self.name, note, precise.note)
+        self.notes = told(self.name, note, precise.note)
 
     def embed_pictures(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
         """Embed uint8 RGB pictures of the size of `model_input`; returns float32 (n, dim), each row of length one."""
@@ -81,13 +92,12 @@ class Clip:
         pooled: torch.Tensor = features.pooler_output
         return pooled
 
-    def _outputs(self, model: Any, pixels: torch.Tensor) -> Outputs:
-        rows = [_picture_features(model, pixels), self._text_features(model, [self_check.TEXT])]
-        return Outputs(torch.cat(rows))
+    def _check_rows(self, model: Any, pixels: torch.Tensor) -> torch.Tensor:
+        return torch.cat([_picture_features(model, pixels), self._text_features(model, [TEXT])])
 
-    def _checked(self, model: Any) -> Outputs:
-        pixels = self._feed([fit(self_check.picture(), self.model_input)], model.dtype)
-        return self._outputs(model, pixels)
+    def _compare(self, model: Any, expected: torch.Tensor, least_cosine: float) -> str:
+        pixels = self._feed([fit(picture(), self.model_input)], model.dtype)
+        return difference(self._check_rows(model, pixels), expected, least_cosine)
 
     def _seconds(self, model: Any, batch: int) -> float:
         blank = np.zeros((self.model_input.height, self.model_input.width, 3), dtype=np.uint8)

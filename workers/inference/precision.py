@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from settings.errors import WrongUse
-from workers.inference.self_check import Outputs
+from workers.inference.self_check import NOT_FINITE
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # The least cosine between the results of a lower precision and of float32.
@@ -36,24 +36,22 @@ def in_precision(
     setting: str,
     device: torch.device,
     model: nn.Module,
-    run: Callable[[nn.Module], Outputs],
-    expected: Outputs,
+    compare: Callable[[nn.Module], str],
     seconds: Callable[[nn.Module], float],
 ) -> Precise:
     """A float32 model in the precision of the setting.
 
     "auto" is on CUDA the half precision of the device, and on a CPU that multiplies bfloat16 in hardware that or
-    float32, as `seconds` of one batch tell; but float32 where `run` does not give the expected. A precision that is
-    named is taken, unless its numbers are not finite: then WrongUse is raised.
+    float32, as `seconds` of one batch tell; but float32 where `compare` finds a difference between its results and
+    those of float32. A precision that is named is taken, unless its numbers are not finite: then WrongUse is raised.
     """
     dtype = half_precision(device) if setting == "auto" else DTYPES[setting]
     if dtype == torch.float32:
         return _in_float32(device, model)
     candidate, name = converted(model, dtype), str(dtype).removeprefix("torch.")
-    outputs = run(candidate)
-    difference = outputs.difference(expected, SAME_IN_HALF)
+    difference = compare(candidate)
     if setting != "auto":
-        if not outputs.is_finite:
+        if difference == NOT_FINITE:
             raise WrongUse(f'gpu.dtype = "{setting}": here it gives {difference}; set it to "auto".')
         return Precise(candidate, dtype, f"{name} gives {difference}" if difference else "")
     if difference:

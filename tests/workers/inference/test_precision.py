@@ -11,6 +11,7 @@ from settings.errors import WrongUse
 from workers.inference import precision
 from workers.inference.precision import (
     MIN_SPEEDUP,
+    SAME_IN_HALF,
     Precise,
     converted,
     exact_float32,
@@ -19,7 +20,7 @@ from workers.inference.precision import (
     in_precision,
     sharing_copy,
 )
-from workers.inference.self_check import Outputs
+from workers.inference.self_check import difference
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 
@@ -41,9 +42,20 @@ def linear(weight: float = 1.0) -> nn.Linear:
     return layer
 
 
-def run(model: nn.Module) -> Outputs:
+def run(model: nn.Module) -> torch.Tensor:
     """The layer's results for two numbers that fit every precision."""
-    return Outputs(model(torch.tensor([[3.0, 300.0]], dtype=next(model.parameters()).dtype)).detach())
+    result: torch.Tensor = model(torch.tensor([[3.0, 300.0]], dtype=next(model.parameters()).dtype)).detach()
+    return result
+
+
+def compare(model: nn.Module) -> str:
+    """Whether the results have the direction of the two numbers."""
+    return difference(run(model), torch.tensor([[3.0, 300.0]]), SAME_IN_HALF)
+
+
+def compare_turned(model: nn.Module) -> str:
+    """The same for a layer that turns the two numbers round."""
+    return difference(run(model).flip(-1), torch.tensor([[3.0, 300.0]]), SAME_IN_HALF)
 
 
 def unmeasured(model: nn.Module) -> float:
@@ -53,8 +65,7 @@ def unmeasured(model: nn.Module) -> float:
 
 def picked(setting: str, device: torch.device, model: nn.Module | None = None) -> Precise:
     """What a model that must not be measured runs in."""
-    chosen = model or linear()
-    return in_precision(setting, device, chosen, run, run(chosen), unmeasured)
+    return in_precision(setting, device, model or linear(), compare, unmeasured)
 
 
 @pytest.mark.parametrize("name", ["float32", "bfloat16", "float16"])
@@ -79,12 +90,8 @@ def test_a_gpu_computes_in_half_precision_unmeasured(
 def test_a_precision_that_computes_something_else_is_not_taken(
     device: torch.device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run_badly(model: nn.Module) -> Outputs:
-        rows = run(model).rows
-        return Outputs(rows if rows.dtype == torch.float32 else rows.flip(-1))
-
     model = linear()
-    precise = in_precision("auto", device, model, run_badly, run(model), unmeasured)
+    precise = in_precision("auto", device, model, compare_turned, unmeasured)
     assert precise.dtype == torch.float32
     assert precise.model is model
     assert precise.note == "it runs in float32, because bfloat16 gives a cosine of 0.020 to the right result"
@@ -104,9 +111,7 @@ def test_float16_that_overflows_is_wrong_use_where_it_is_named() -> None:
 
 def test_a_named_precision_that_computes_something_else_is_taken_and_told() -> None:
     model = linear()
-    precise = in_precision(
-        "bfloat16", CPU, model, lambda tried: Outputs(run(tried).rows.flip(-1)), run(model), unmeasured
-    )
+    precise = in_precision("bfloat16", CPU, model, compare_turned, unmeasured)
     assert precise.dtype == torch.bfloat16
     assert precise.note == "bfloat16 gives a cosine of 0.020 to the right result"
 
@@ -123,7 +128,7 @@ def test_on_a_cpu_a_lower_precision_must_be_clearly_faster(seconds: float, is_ta
         return seconds if next(model.parameters()).dtype == torch.bfloat16 else 2.0
 
     model = linear()
-    precise = in_precision("auto", CPU, model, run, run(model), measured)
+    precise = in_precision("auto", CPU, model, compare, measured)
     assert precise.dtype == (torch.bfloat16 if is_taken else torch.float32)
 
 
