@@ -9,6 +9,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from settings.errors import DarkroomError, ServiceMissing
+from settings.redis_errors import may_pass, refusal
 
 
 def to_stderr(sentence: str) -> None:
@@ -28,7 +29,8 @@ def run(cli: click.Command, name: str, tell: Callable[[str], None] = to_stderr) 
         tell(f"error: {error}")
         sys.exit(error.exit_code)
     except (RedisError, OperationalError) as error:
-        tell(f"error: Redis went away ({error}): the same command goes on when it is back.")
+        what = refusal(error) or ("went away" if may_pass(error) else "answers by an error") + f" ({error})"
+        tell(f"error: Redis {what}: the same command goes on when it is well again.")
         sys.exit(ServiceMissing.exit_code)
     except (KeyboardInterrupt, click.Abort):
         tell("interrupted")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from settings.errors import DarkroomError
+from tasks.outcomes import check_numbers
 
 SCHEMA = 1
 
@@ -50,6 +51,7 @@ class FilesMessage:
         """Read a message; raises UnknownSchema for one of another release."""
         _check_schema(wire)
         files = [FileItem(int(number), uri) for number, uri in wire["files"]]
+        check_numbers(item.number for item in files)
         return cls(wire["job"], wire["root"], files, list(wire.get("tried", [])))
 
 
@@ -87,6 +89,7 @@ class PointsMessage:
         """Read a message; raises UnknownSchema for one of another release, ValueError for incomplete vectors."""
         _check_schema(wire)
         message = cls(**{key: value for key, value in wire.items() if key != "schema"})
+        check_numbers(message.numbers)
         if len(message.vectors) != 4 * message.dim * len(message.numbers):
             raise ValueError(
                 f"{len(message.vectors)} bytes are not {len(message.numbers)} vectors of {message.dim} float32"
