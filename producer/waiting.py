@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from producer.stack import Stack
 from producer.targets import require_collection
 from settings.errors import ServiceMissing
+from settings.redis_errors import REDIS_ERRORS, may_pass, refusal
 from tasks.queues import COLLECTION
 from tasks.registry import RENEW_SECONDS
 from tasks.rpc import Question
@@ -107,24 +108,31 @@ def _nobody(who: str) -> str:
     return f"No {kind} worker is up at this Redis: start one with `python -m workers {who}`{all_kinds}."
 
 
-def with_retries(work: Callable[[], T], stack: Stack, say: Callable[[str], None]) -> T:
-    """Do something with Redis, however often it takes while Redis is away; `work` must bear to be repeated.
+def with_retries(
+    work: Callable[[], T], stack: Stack, say: Callable[[str], None], moved: Callable[[], object] = lambda: None
+) -> T:
+    """Do something with Redis, however often it takes while Redis is away or refuses; `work` must bear to be repeated.
 
-    Raises ServiceMissing when Redis is away for BROKER_SECONDS.
+    `moved` tells how far the work of others is: what they finish makes room in a full Redis. Raises ServiceMissing when
+    nothing has changed for BROKER_SECONDS, and at once what Redis raises about a fault in what it was asked.
     """
-    start = time.monotonic()
-    announced = False
+    start, said, last = time.monotonic(), "", moved()
     while True:
         try:
             return work()
-        except (OperationalError, RedisError, OSError) as error:
+        except REDIS_ERRORS as error:
+            if not may_pass(error):
+                raise
+            reason = refusal(error) or "does not answer"
             if time.monotonic() - start > BROKER_SECONDS:
-                raise ServiceMissing(f"Redis is away for {BROKER_SECONDS:.0f} s ({error}).") from error
-        if not announced:
-            announced = True
-            say("Redis does not answer; waiting for it.")
+                raise ServiceMissing(f"Redis {reason}, for {BROKER_SECONDS:.0f} s ({error}).") from error
+        if reason != said:
+            said = reason
+            say(f"Redis {reason}; waiting for it.")
         restart_if_ended(stack, say)
         time.sleep(AWAY_STEP_SECONDS)
+        if (now := moved()) != last:
+            start, last = time.monotonic(), now
 
 
 def restart_if_ended(stack: Stack, say: Callable[[str], None]) -> None:

@@ -36,7 +36,7 @@ _CODES: dict[type, str] = {
     exceptions.ClusterCrossSlotError: "CROSSSLOT",
     exceptions.NoPermissionError: "NOPERM",
 }
-# A script and a pipeline put words of their own in front of the answer; a script also a dash.
+# A script puts words of its own in front of the answer, and a dash.
 _CODE = re.compile(rf"(?:^|: |[ :]-)({'|'.join(REFUSALS)})(?= |$)")
 
 
@@ -45,9 +45,14 @@ def refusal(error: BaseException) -> str | None:
     for each in chain_of(error):
         if type(each) in _CODES:
             return REFUSALS[_CODES[type(each)]]
-        if isinstance(each, exceptions.ResponseError) and (found := _CODE.search(str(each))):
+        if isinstance(each, exceptions.ResponseError) and (found := _CODE.search(_answer(each))):
             return REFUSALS[found[1]]
     return None
+
+
+def _answer(error: Exception) -> str:
+    # A pipeline quotes its command in front, in which anything may stand.
+    return str(error).rpartition(" of pipeline caused error: ")[2]
 
 
 def may_pass(error: BaseException) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, cast
 import redis
 
 from tasks.broker.full import write
-from tasks.ledger_scripts import ATTEMPT, COUNT, FAIL, NOTE, OPEN, PARTS, SKIP, STORE
+from tasks.ledger_scripts import ATTEMPT, COUNT, COUNTS, FAIL, NOTE, OPEN, PARTS, SKIP, STORE
 from tasks.outcomes import (
     CHUNK,
     OUTCOMES,
@@ -116,10 +116,7 @@ class Ledger:
 
     def counts(self) -> Counts:
         """The number of files with each outcome so far."""
-        pipe = self.client.pipeline(transaction=True)
-        for outcome in OUTCOMES:
-            pipe.bitcount(self.key(outcome))
-        return Counts(*pipe.execute())
+        return Counts(*self._run(COUNTS))
 
     def bitmap(self, outcome: str) -> bytes:
         """The files with one of OUTCOMES: a bit a file, by number, the most significant bit of a byte first."""
@@ -128,7 +125,7 @@ class Ledger:
     def forget(self) -> None:
         """Remove the job and everything about it."""
         last = self.client.strlen(self.key("failed")) * 8
-        pipe = self.client.pipeline()
+        pipe = self.client.pipeline(transaction=False)
         pipe.delete(*(self.key(part) for part in PARTS))
         for chunk in range(-(-last // CHUNK)):
             pipe.delete(self.key(f"codes:{chunk}"))

@@ -43,6 +43,8 @@ COUNT = (
     + "for i = 2, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end\n"
     + _KEEP
 )
+# The bits of stored, failed, skipped and reused, all of one moment.
+COUNTS = "local counts = {}\nfor i = 4, 7 do counts[i - 3] = redis.call('BITCOUNT', KEYS[i]) end\nreturn counts"
 # One command for thousands of bits: building a command for each took longer than all else about a stored file.
 # ARGV: seconds, number, 1 where it was reused, number, ...
 STORE = (

@@ -46,6 +46,13 @@ class Counts:
         return self.stored + self.failed + self.skipped
 
 
+def check_numbers(numbers: Iterable[int]) -> None:
+    """Raise ValueError for numbers that no file of a job can have, for the ledger has no bit for them."""
+    for number in numbers:
+        if not 0 <= number <= MOST_NUMBER:
+            raise ValueError(f"{number} is no number of a file: it must be from 0 to {MOST_NUMBER}")
+
+
 def has_bit(bitmap: bytes, offset: int) -> bool:
     """Whether a bit of a bitmap is set; beyond its end none is."""
     # Redis numbers the bits of a byte from the most significant one.

@@ -20,8 +20,10 @@ from tasks.broker import redis_client
 from tasks.checkpoint import checkpoint_name, looks_like_a_folder, null_model
 from tasks.queues import left_by_other_releases, told_of_other_releases
 from tasks.stack_paths import stack_paths
+from workers.broker_check import memory, strangers
 
 State = Literal["ok", "note", "bad"]
+MOST_NAMES = 5
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 NO_GPU_WORKER = f"so no GPU worker can run here: run {install_hint('gpu')}."
 
@@ -76,16 +78,26 @@ def _broker(settings: Settings) -> tuple[State, str]:
     client = redis_client(settings)
     try:
         facts: dict[str, Any] = client.info("everything")
+        others = strangers(client)
     except redis.RedisError as error:
         return "note", f"{address} answers, but tells nothing of itself ({error})."
     finally:
         client.close()
     policy, is_durable = facts.get("maxmemory_policy", "unknown"), bool(facts.get("aof_enabled"))
-    version = f"{address}: Redis {facts.get('redis_version', 'of unknown version')}"
+    nearly_full, used = memory(facts)
+    version = f"{address}: Redis {facts.get('redis_version', 'of unknown version')}, {used}"
     if policy not in ("noeviction", "unknown"):
         return "bad", f"{version} drops data when it is full ({policy}): set its maxmemory-policy to noeviction."
+    notes = []
     if not is_durable:
-        return "note", f"{version}, {policy}; without its append-only file a restart loses what is in the queues."
+        notes.append("without its append-only file a restart loses what is in the queues")
+    if nearly_full:
+        notes.append("when it is full, no more files are enqueued until there is room: raise its maxmemory")
+    if others:
+        names = ", ".join(sorted(others)[:MOST_NAMES])
+        notes.append(f"another Celery application uses this database ({names}): its messages are left alone")
+    if notes:
+        return "note", f"{version}, {policy}; {'; '.join(notes)}."
     return "ok", f"{version}, {policy}, append-only file on"
 
 

@@ -30,7 +30,7 @@ from settings import Settings
 from settings.errors import ServiceMissing, WrongUse
 from tasks.app import app
 from tasks.broker import redis_client
-from tasks.ledger import JOB_VARIABLE, Ledger, new_job_id
+from tasks.ledger import JOB_VARIABLE, Counts, Ledger, new_job_id
 from tasks.rpc import Question
 
 ANSWER_SECONDS = 120.0
@@ -91,7 +91,8 @@ class IngestRun:
         """The ledger of a new job; raises WrongUse where the environment names a job that there is already."""
         while True:
             ledger = Ledger(self.client, new_job_id())
-            if self._insist(partial(ledger.open, root, collection=self.settings.qdrant.collection)):
+            begin = partial(ledger.open, root, collection=self.settings.qdrant.collection)
+            if with_retries(begin, self.stack, self.bar.say):
                 return ledger
             if JOB_VARIABLE in os.environ:
                 raise WrongUse(f"There is a job {ledger.job} already: give {JOB_VARIABLE} another name.")
@@ -119,7 +120,7 @@ class IngestRun:
             self.bar.say(f"Redis has forgotten how {len(lost):,} files ended; publishing them again.")
             uris = enumerate(listed_uris(self.stack.local.data, self.ledger.job))
             work = iter([Numbered(number, FileRef(uri, -1, -1)) for number, uri in uris if number in lost])
-            while (part := list(islice(work, self.window.size))) and not self.interrupts.stopping:
+            while (part := list(islice(work, self.window.room))) and not self.interrupts.stopping:
                 self._insist(partial(self.window.enqueue, part))
                 self._finish_window()
         if self.progress.counts.finished < self.numbered and not self.interrupts.stopping:
@@ -129,7 +130,7 @@ class IngestRun:
             )
 
     def _enqueue_all(self) -> None:
-        for planned in plan(self._scan(), self.target, self._answer):
+        for planned in plan(self._scan(), self.target, self._answer, self._insist):
             self.listing.flush()
             self._insist(partial(self.ledger.skipped, planned.unchanged))
             self._look()
@@ -166,7 +167,13 @@ class IngestRun:
         return bytes(wait_through(question, patient, self.bar.say, leaving))
 
     def _insist(self, work: Callable[[], T]) -> T:
-        return with_retries(work, self.stack, self.bar.say)
+        return with_retries(work, self.stack, self.bar.say, self._moved)
+
+    def _moved(self) -> Counts:
+        """How far the job is: workers go on while this command waits for room in Redis."""
+        self.progress.look()
+        self.bar.show(self.progress.counts, self.counted, None)
+        return self.progress.counts
 
     def _step(self) -> None:
         time.sleep(STEP_SECONDS)

@@ -6,6 +6,7 @@ import time
 from queue import Empty
 from typing import Any
 
+import redis
 from kombu.transport import redis as kombu_redis
 from kombu.utils.json import dumps, loads
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -23,6 +24,14 @@ log = logging.getLogger("darkroom.transport")
 REFUSED_SECONDS = 1.0
 
 
+class Client(redis.Redis):
+    """Its pipelines are no transactions: a full Redis refuses every command in one, even to read or to remove."""
+
+    def pipeline(self, transaction: bool = False, shard_hint: str | None = None) -> redis.client.Pipeline:
+        """A pipeline, and a transaction only where one is asked for."""
+        return super().pipeline(transaction, shard_hint)
+
+
 class Channel(kombu_redis.Channel):
     """Takes messages in batches, needs no bindings in Redis, and survives a restart of Redis."""
 
@@ -32,6 +41,9 @@ class Channel(kombu_redis.Channel):
     unacked_index_key = UNACKED_INDEX
     unacked_mutex_key = UNACKED_MUTEX
     _cached_client: Any = None
+
+    def _get_client(self) -> type[Client]:
+        return Client
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         # kombu creates a client for every command, which costs more than the command.

@@ -10,8 +10,12 @@ import pytest
 import redis
 import torch
 from click.testing import CliRunner, Result
+from kombu.connection import Connection
 
 from settings import load_settings
+from settings.errors import WrongUse
+from tasks.app import app
+from tasks.queues import FILES
 from tests.conftest import ROOT
 from tests.own_settings import own_settings
 from workers.cli import cli
@@ -122,3 +126,29 @@ def test_a_folder_that_is_no_checkpoint_is_told(tmp_path: Path, monkeypatch: pyt
     assert lines(result)["clip"].startswith(
         f"bad {tmp_path}/half is no checkpoint: it needs config.json and model.safe"
     )
+
+
+def test_how_full_redis_is_and_who_else_uses_its_database_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_process: str, client: redis.Redis
+) -> None:
+    text = f'[broker]\nurl = "{redis_process}"\n[models]\nclip = "null"\ncaptions = false\n'
+    with app.connection_for_write() as ours:
+        app.amqp.queues.new_missing(FILES)(ours.default_channel).declare()
+    said = lines(check(tmp_path, monkeypatch, text))["broker"]
+    assert "MB used, no maxmemory, noeviction" in said
+    assert "another Celery application" not in said
+    with Connection(redis_process.replace("unix://", "redis+socket://")) as theirs:
+        theirs.SimpleQueue("mail").put("a message of somebody else")
+    client.hset("unacked", "tag", "message")
+    client.config_set("maxmemory", "3mb")
+    try:
+        said = lines(check(tmp_path, monkeypatch, text))["broker"]
+    finally:
+        client.config_set("maxmemory", "0")
+    assert "MB of 3 MB used" in said
+    assert "another Celery application uses this database (mail, unacked): its messages are left alone." in said
+
+
+def test_a_database_that_is_no_number_is_wrong_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(WrongUse, match="must name a database by its number"):
+        own_settings(tmp_path, monkeypatch, '[broker]\nurl = "redis://h/queue"\n')

@@ -10,12 +10,13 @@ import numpy as np
 from celery.signals import worker_shutting_down
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
-from tenacity import RetryCallState, before_sleep_log, retry, retry_if_exception_type, wait_exponential
+from tenacity import RetryCallState, before_sleep_log, retry, retry_if_exception, wait_exponential
 
 import workers.gpu.tasks
 import workers.http_tasks.pictures  # noqa: F401, these two imports register the tasks that this worker takes
 from settings import Settings, load_settings
 from settings.errors import DarkroomError, WrongUse
+from settings.redis_errors import REDIS_ERRORS, may_pass
 from tasks.app import app
 from tasks.checkpoint import PREPROCESSING, null_model
 from tasks.envelope import files_header
@@ -81,7 +82,7 @@ def _build_pipeline() -> tuple[Pipeline, str]:
     torch.set_num_threads(threads)
     batch_clip, batch_blip = batch_sizes(settings, device.type)
     clip = Clip(settings.models.clip, device, settings.gpu.dtype, batch_clip, parts)
-    app.send_task(ENSURE, kwargs={"target": Target(COLLECTION_NAME, clip.name).to_wire(), "dim": clip.dim})
+    _ask_for_collection(clip.dim, clip.name)
     blip = None
     if settings.models.captions:
         tokens = settings.models.max_caption_tokens
@@ -98,10 +99,15 @@ def _null_pipeline(settings: Settings) -> tuple[Pipeline, str]:
     if settings.models.captions:
         raise WrongUse(f'models.clip = "{settings.models.clip}" writes no captions: set models.captions = false.')
     clip = NullClip(settings.models.clip)
-    app.send_task(ENSURE, kwargs={"target": Target(COLLECTION_NAME, clip.name).to_wire(), "dim": clip.dim})
+    _ask_for_collection(clip.dim, clip.name)
     log.warning("ready without a model: %s", settings.models.clip)
     look_up = partial(_look_up, clip.name)
     return Pipeline(settings, clip, None, look_up, _publish, count=_count_computed), "none"
+
+
+def _ask_for_collection(dim: int, clip_model: str) -> None:
+    with suppress(*REDIS_ERRORS):  # the first batch asks again
+        app.send_task(ENSURE, kwargs={"target": Target(COLLECTION_NAME, clip_model).to_wire(), "dim": dim})
 
 
 def _look_up(clip_model: str, shas: list[str]) -> list[KnownContent | None]:
@@ -121,7 +127,7 @@ def _log_retry(retry_state: RetryCallState) -> None:
 
 @retry(
     # While the broker is away this waits: the files stay unacknowledged, so nothing is lost and nothing fails.
-    retry=retry_if_exception_type((OperationalError, RedisError, OSError)),
+    retry=retry_if_exception(may_pass),
     wait=wait_exponential(0.2, max=5),
     before_sleep=_log_retry,
 )
