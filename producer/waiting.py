@@ -31,9 +31,22 @@ def wait_for(
     """The answer to a question.
 
     Raises ServiceMissing with the worker's own sentence when the worker that should answer cannot come up, and with
-    what to start when nobody answered for `seconds`. A question that may have died with a worker or with Redis is asked
-    again, and a local stack that has ended is started again.
+    what to start when nobody answered for `seconds`; WrongUse when those who are there keep another collection. A
+    question that may have died with a worker or with Redis is asked again, and a local stack that has ended is started
+    again. One that is given up is withdrawn.
     """
+    try:
+        _wait_until_answered(question, stack, seconds, who, leaving)
+    except BaseException:
+        with suppress(OperationalError, RedisError):
+            question.withdraw()
+        raise
+    return question.wait(10)
+
+
+def _wait_until_answered(
+    question: Question, stack: Stack, seconds: float, who: str, leaving: Callable[[], bool] | None
+) -> None:
     start = checked = last_asked = time.monotonic()
     while not _is_answered(question):
         now = time.monotonic()
@@ -57,7 +70,6 @@ def wait_for(
                 "or see the logs of the one that runs."
             )
         time.sleep(POLL_SECONDS)
-    return question.wait(10)
 
 
 def with_retries(work: Callable[[], T], stack: Stack, say: Callable[[str], None]) -> T:

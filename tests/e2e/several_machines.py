@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import redis
+from PIL import Image
 
-from tasks.registry import READY
 from tests.conftest import ROOT
 from tests.until import until
 from workers.storage.catalog import Point
@@ -44,7 +45,12 @@ class Machines:
             process = self._processes[name] = subprocess.Popen(
                 [sys.executable, "-m", module, *command], cwd=ROOT, env=self.env(**data, **env), stdout=log, stderr=log
             )
-        until(lambda: self.client.hget(READY, name) == str(process.pid).encode(), f"worker {name} to be ready")
+        pid = str(process.pid).encode()
+        # Under its own collection and release.
+        until(
+            lambda: pid in (self.client.hget(key, name) for key in self.client.scan_iter("darkroom.v*:ready")),
+            f"worker {name} to be ready",
+        )
 
     def gpu(self, name: str, *options: str, module: str = "workers", **env: str) -> None:
         """Start a GPU worker."""
@@ -60,11 +66,11 @@ class Machines:
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0, self.log(name)
 
-    def producer(self, *arguments: str, **env: str) -> "subprocess.Popen[str]":
+    def producer(self, *arguments: str, module: str = "producer", **env: str) -> "subprocess.Popen[str]":
         """Start a command that asks Redis only, as on a machine without any worker."""
         own = {"DARKROOM__DATA__DIR": str(self.folder / "producer"), "DARKROOM__QDRANT__URL": "http://127.0.0.1:9"}
         return subprocess.Popen(
-            [sys.executable, "-m", "producer", *arguments, "--json"],
+            [sys.executable, "-m", module, *arguments, "--json"],
             cwd=ROOT,
             env=self.env(**own, **env),
             stdin=subprocess.DEVNULL,
@@ -107,6 +113,14 @@ def ended(producer: "subprocess.Popen[str]") -> dict[str, Any]:
     assert out.count("\n") == 1, out + err
     found: dict[str, Any] = json.loads(out)
     return {**found, "exit": producer.returncode}
+
+
+def pictures(folder: Path, count: int, seed: int) -> None:
+    """Small pictures of noise, all different."""
+    folder.mkdir(parents=True)
+    noise = np.random.default_rng(seed)
+    for number in range(count):
+        Image.fromarray(noise.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(folder / f"{number:04d}.png")
 
 
 @contextmanager
