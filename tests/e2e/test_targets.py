@@ -53,7 +53,7 @@ def test_two_collections_on_one_redis_keep_to_themselves(machines: Machines, tmp
         "clip_model": "null",
         "blip_model": None,
         "captions": False,
-        "device": "none",
+        "device": None,
     }
     assert len(machines.json("search", "a square", "-n", "99", **CATS)["results"]) == 30
     # A job of the other collection is not gone on with in this one.

@@ -94,7 +94,7 @@ def _null_pipeline(settings: Settings) -> tuple[Pipeline, str]:
     app.send_task(ENSURE, kwargs={"target": Target(COLLECTION_NAME, clip.name).to_wire(), "dim": clip.dim})
     log.warning("ready without a model: %s", settings.models.clip)
     look_up = partial(_look_up, clip.name)
-    return Pipeline(settings, clip, None, look_up, _publish, count=_count_computed), "none"
+    return Pipeline(settings, clip, None, look_up, _publish, count=_count_computed), ""
 
 
 def _look_up(clip_model: str, shas: list[str]) -> list[KnownContent | None]:
