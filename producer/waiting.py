@@ -45,9 +45,28 @@ def wait_for(
 
     Raises ServiceMissing with the worker's own sentence when the worker that should answer cannot come up, and with
     what to start when no such worker lived for `absent_seconds` (ABSENT_SECONDS by default), or none answered for
-    `seconds`: one that loads its models is waited for. A question that may have died with a worker or with Redis is
-    asked again, and a local stack that has ended is started again.
+    `seconds`: one that loads its models is waited for; WrongUse when those who are there keep another collection. A
+    question that may have died with a worker or with Redis is asked again, and a local stack that has ended is started
+    again. One that is given up is withdrawn.
     """
+    absent_seconds = ABSENT_SECONDS if absent_seconds is None else absent_seconds
+    try:
+        _wait_until_answered(question, stack, seconds, who, leaving, absent_seconds)
+    except BaseException:
+        with suppress(OperationalError, RedisError):
+            question.withdraw()
+        raise
+    return question.wait(10)
+
+
+def _wait_until_answered(
+    question: Question,
+    stack: Stack,
+    seconds: float,
+    who: str,
+    leaving: Callable[[], bool] | None,
+    absent_seconds: float,
+) -> None:
     start = checked = last_asked = seen = time.monotonic()
     while not _is_answered(question):
         now = time.monotonic()
@@ -60,7 +79,7 @@ def wait_for(
             raise_faults(stack, who)
             if stack.is_local or stack.lives(who):
                 seen = now
-            elif now - seen > (ABSENT_SECONDS if absent_seconds is None else absent_seconds):
+            elif now - seen > absent_seconds:
                 raise NobodyAnswers(_nobody(who))
             # What is under way already waits for its workers.
             if leaving is None and now - start > FOREIGN_SECONDS:
@@ -75,7 +94,6 @@ def wait_for(
                 "or see the logs of the one that runs."
             )
         time.sleep(POLL_SECONDS)
-    return question.wait(10)
 
 
 def wait_through(

@@ -36,12 +36,16 @@ MAX_ERROR_CHARACTERS = 300
 
 _this_worker = this_process("worker")
 
-# KEYS: a queue; ARGV: the id of a task. 1 while a message about the task waits there.
-_WAITS = """
+# KEYS: a queue; ARGV: the id of a task, 1 to remove it. How many messages about the task wait there.
+_WAITING = """
+local found = 0
 for _, raw in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
-  if string.find(raw, ARGV[1], 1, true) then return 1 end
+  if string.find(raw, ARGV[1], 1, true) then
+    found = found + 1
+    if ARGV[2] == '1' then redis.call('LREM', KEYS[1], 1, raw) end
+  end
 end
-return 0
+return found
 """
 
 
@@ -157,10 +161,17 @@ class Question:
     def ask_again(self) -> None:
         """Send it again unless it still waits in its queue: its worker may have died. The first answer counts."""
         with _redis_may_be_away():
-            queue = ROUTES.get(self.task, {}).get("queue", app.conf.task_default_queue)
-            client = app.backend.client
-            if not client.register_script(_WAITS)(keys=[queue], args=[self._result.id]):
+            if not self._waiting(remove=False):
                 app.send_task(self.task, task_id=self._result.id, **self._options)
+
+    def withdraw(self) -> None:
+        """Remove it from its queue where it still waits: whoever gives up must not have it done later."""
+        self._waiting(remove=True)
+
+    def _waiting(self, remove: bool) -> int:
+        queue = ROUTES.get(self.task, {}).get("queue", app.conf.task_default_queue)
+        script = app.backend.client.register_script(_WAITING)
+        return int(script(keys=[queue], args=[self._result.id, int(remove)]))
 
     def ready(self) -> bool:
         """True if the answer has come."""

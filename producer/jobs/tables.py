@@ -67,8 +67,8 @@ def print_job(job: Job, console: Console) -> None:
 def worker_line(worker: dict[str, Any]) -> str:
     """A living worker and what it has, in one line."""
     captions = {None: None, False: "no captions", True: f"captions by {worker['blip_model']}"}[worker["captions"]]
-    parts = [worker["clip_model"], captions, worker["device"] and f"on {worker['device']}"]
-    return f"Worker {worker['name']}: {', '.join(part for part in parts if part) or worker['collection']}"
+    parts = [worker["collection"], worker["clip_model"], captions, worker["device"] and f"on {worker['device']}"]
+    return f"Worker {worker['name']}: {', '.join(part for part in parts if part)}"
 
 
 def print_overview(everything: Overview, console: Console) -> None:

@@ -8,11 +8,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import redis
+from PIL import Image
 
-from tasks.registry import ready
+from tasks.registry import living, ready
 from tests.conftest import ROOT
 from tests.until import until
 from workers.storage.catalog import Point
@@ -42,7 +44,15 @@ class Machines:
     def start(self, name: str, *command: str, module: str = "workers", **env: str) -> None:
         """Start a worker with a data directory of its own; it consumes when this returns."""
         process = self._processes[name] = self._spawn(name, ["-m", module, *command], env)
-        until(lambda: ready(self.client).get(name) == process.pid, f"worker {name} to be ready")
+        until(lambda: self._is_ready(name, process.pid), f"worker {name} to be ready")
+
+    def _is_ready(self, name: str, pid: int) -> bool:
+        """True once a worker has said so under its own collection and release."""
+        now = self.client.time()
+        keys = self.client.scan_iter("darkroom.v*:workers")
+        entries = [cast(dict[bytes, bytes], self.client.hgetall(key)) for key in keys]
+        there = [worker for found in entries for worker in living(found, now).values()]
+        return any(worker.ready and (worker.name, worker.pid) == (name, pid) for worker in there)
 
     def gpu(self, name: str, *options: str, module: str = "workers", **env: str) -> None:
         """Start a GPU worker."""
@@ -157,6 +167,14 @@ def ended(producer: "subprocess.Popen[str]") -> dict[str, Any]:
     assert out.count("\n") == 1, out + err
     found: dict[str, Any] = json.loads(out)
     return {**found, "exit": producer.returncode}
+
+
+def pictures(folder: Path, count: int, seed: int) -> None:
+    """Small pictures of noise, all different."""
+    folder.mkdir(parents=True)
+    noise = np.random.default_rng(seed)
+    for number in range(count):
+        Image.fromarray(noise.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(folder / f"{number:04d}.png")
 
 
 @contextmanager

@@ -99,6 +99,11 @@ def test_a_question_that_still_waits_in_its_queue_is_not_sent_again(client: redi
     assert client.delete(QUERIES) == 1
     question.ask_again()
     assert client.llen(QUERIES) == 1
+    other = Question(PLAN, uris=["file:///a"])
+    question.withdraw()
+    assert client.llen(QUERIES) == 1
+    other.withdraw()
+    assert client.llen(QUERIES) == 0
 
 
 @pytest.mark.usefixtures("worker")

@@ -102,7 +102,7 @@ def _null_pipeline(settings: Settings) -> tuple[Pipeline, str]:
     _ask_for_collection(clip.dim, clip.name)
     log.warning("ready without a model: %s", settings.models.clip)
     look_up = partial(_look_up, clip.name)
-    return Pipeline(settings, clip, None, look_up, _publish, count=_count_computed), "none"
+    return Pipeline(settings, clip, None, look_up, _publish, count=_count_computed), ""
 
 
 def _ask_for_collection(dim: int, clip_model: str) -> None:
