@@ -12,6 +12,7 @@ from typing import TypeVar
 from redis.exceptions import RedisError
 from rich.console import Console
 
+from producer.ingest.early_end import record_is_lost, redis_forgets, redis_is_away
 from producer.ingest.interrupts import Interrupts
 from producer.ingest.job_progress import JobProgress
 from producer.ingest.outcome import Outcome, resume_command
@@ -27,7 +28,7 @@ from producer.stack import Stack
 from producer.targets import require_models, target_here
 from producer.waiting import BROKER_SECONDS, raise_faults, restart_if_ended, wait_for, wait_through, with_retries
 from settings import Settings
-from settings.errors import ServiceMissing, WrongUse
+from settings.errors import WrongUse
 from tasks.app import app
 from tasks.broker import redis_client
 from tasks.ledger import JOB_VARIABLE, Counts, Ledger, new_job_id
@@ -124,10 +125,7 @@ class IngestRun:
                 self._insist(partial(self.window.enqueue, part))
                 self._finish_window()
         if self.progress.counts.finished < self.numbered and not self.interrupts.stopping:
-            raise ServiceMissing(
-                f"Redis counts {self.progress.counts.finished:,} of {self.numbered:,} files, for it forgets what it is "
-                f"told (is its maxmemory-policy noeviction?). What was stored is stored: {resume_command(self.root)}"
-            )
+            raise redis_forgets(self.root, self.progress.counts.finished, self.numbered)
 
     def _enqueue_all(self) -> None:
         for planned in plan(self._scan(), self.target, self._answer, self._insist):
@@ -193,10 +191,7 @@ class IngestRun:
 
     def _check_job(self) -> None:
         if self.progress.job_is_lost:
-            raise ServiceMissing(
-                "Redis has lost its data, and with it the record of this job. What was stored is stored; "
-                f"the rest is done by: {resume_command(self.root)}"
-            )
+            raise record_is_lost(self.root)
 
     def _health(self) -> str | None:
         if check := time.monotonic() - self._checked_faults > 0.5:
@@ -204,10 +199,7 @@ class IngestRun:
             restart_if_ended(self.stack, self.bar.say)
         if (away := self.progress.broker_away_since) is not None:
             if time.monotonic() - away > BROKER_SECONDS:
-                raise ServiceMissing(
-                    f"Redis is away for {BROKER_SECONDS:.0f} s. What was stored is stored; when it is back: "
-                    f"{resume_command(self.root)}"
-                )
+                raise redis_is_away(self.root, BROKER_SECONDS)
             return self.progress.what_it_waits_for()
         try:
             if again := self.progress.reconcile():

@@ -87,7 +87,7 @@ def living(client: redis.Redis) -> list[dict[str, Any]]:
             "captions": None if worker.has.blip is None else bool(worker.has.blip),
             "device": worker.device or None,
         }
-        for worker in workers(client).values()
+        for _, worker in sorted(workers(client).items())
     ]
 
 

@@ -61,7 +61,7 @@ def test_a_look_has_the_queues_and_the_jobs(client: redis.Redis, ledger: Ledger,
 def test_it_names_the_workers_that_live_also_those_that_are_loading(client: redis.Redis, view: JobView) -> None:
     announce(client, "storage@a")
     renew_worker(client, "gpu0@a")
-    assert view.read()["workers"] == ["gpu0@a", "storage@a"]
+    assert [worker["name"] for worker in view.read()["workers"]] == ["gpu0@a", "storage@a"]
 
 
 def test_the_rate_is_what_was_finished_since_the_first_look(ledger: Ledger, view: JobView) -> None:
