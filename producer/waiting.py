@@ -61,7 +61,7 @@ def wait_for(
 def wait_through(
     question: Question, wait: Callable[[], T], say: Callable[[str], None], leaving: Callable[[], bool]
 ) -> T:
-    """What `wait` returns for a question; while a worker says that a service is missing it is asked again.
+    """What `wait` returns for a question; while a worker says that a service is missing it is asked anew.
 
     For work that is under way: what a command at its beginning should tell at once, an ingest in its middle waits for.
     """
@@ -79,7 +79,7 @@ def wait_through(
         if leaving():
             raise KeyboardInterrupt
         with suppress(OperationalError, RedisError):
-            question.ask_again()
+            question.ask_anew()
 
 
 def with_retries(work: Callable[[], T], stack: Stack, say: Callable[[str], None]) -> T:
