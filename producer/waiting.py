@@ -58,9 +58,7 @@ def wait_for(
     return question.wait(10)
 
 
-def wait_through(
-    question: Question, wait: Callable[[], T], say: Callable[[str], None], leaving: Callable[[], bool]
-) -> T:
+def wait_through(question: Question, wait: Callable[[], T], say: Callable[[str], None]) -> T:
     """What `wait` returns for a question; while a worker says that a service is missing it is asked anew.
 
     For work that is under way: what a command at its beginning should tell at once, an ingest in its middle waits for.
@@ -76,8 +74,6 @@ def wait_through(
                 said = str(error)
                 say(f"{said} Waiting for it.")
         time.sleep(AWAY_STEP_SECONDS)
-        if leaving():
-            raise KeyboardInterrupt
         with suppress(OperationalError, RedisError):
             question.ask_anew()
 

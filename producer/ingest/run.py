@@ -158,12 +158,9 @@ class IngestRun:
             yield file
 
     def _answer(self, question: Question) -> bytes:
-        def leaving() -> bool:
-            return self.interrupts.leaving
-
-        wait = partial(wait_for, question, self.stack, ANSWER_SECONDS, "storage", leaving)
+        wait = partial(wait_for, question, self.stack, ANSWER_SECONDS, "storage", lambda: self.interrupts.leaving)
         is_under_way = self.window.under_way or self.progress.counts.finished
-        return bytes(wait_through(question, wait, self.bar.say, leaving) if is_under_way else wait())
+        return bytes(wait_through(question, wait, self.bar.say) if is_under_way else wait())
 
     def _insist(self, work: Callable[[], T]) -> T:
         return with_retries(work, self.stack, self.bar.say)

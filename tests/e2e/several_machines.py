@@ -60,6 +60,12 @@ class Machines:
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0, self.log(name)
 
+    def kill(self, name: str) -> None:
+        """Kill a worker in the middle of its work."""
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait()
+
     def producer(self, *arguments: str, module: str = "producer", **env: str) -> "subprocess.Popen[str]":
         """Start a command that asks Redis only, as on a machine without any worker."""
         own = {"DARKROOM__DATA__DIR": str(self.folder / "producer"), "DARKROOM__QDRANT__URL": "http://127.0.0.1:9"}

@@ -1,7 +1,5 @@
 """A search for duplicates with two storage workers on one Qdrant server."""
 
-import os
-import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,7 +100,7 @@ def test_a_search_whose_storage_worker_is_killed_is_begun_anew_by_the_other_one(
     first = owner(client)
     assert first is not None
     name = first.split()[0]
-    os.kill(int(client.hget("darkroom:ready", name)), signal.SIGKILL)  # type: ignore[arg-type]
+    machines.kill(name)
     second = until(lambda: owner(client) if owner(client) not in (None, first) else None, "the search to be taken over")
     assert second.split()[0] != name
     gate.open()
