@@ -27,7 +27,7 @@ from tests.conftest import ROOT
 from tests.test_docs import TEXTS, content, strings_of_the_code
 from tests.test_house import MOST_LINES
 from workers import flower_app
-from workers.gpu import pipeline, worker
+from workers.gpu import models, pipeline, worker
 from workers.gpu.publish import CONTENT_FACTS
 from workers.http_tasks import requests
 from workers.storage import near_duplicates
@@ -55,7 +55,7 @@ TOLD: dict[str, dict[str, float]] = {
         "compares every pair in tiles of {}.": near_duplicates.TILE,
         "cut off after {} numbers": near_duplicates.REDUCED_DIM,
         "open for {} milliseconds after its first file": pipeline.GATHER_SECONDS / MILLISECOND,
-        "and CLIP for {}.": pipeline.CLIP_GATHER_SECONDS / MILLISECOND,
+        "and CLIP for {}.": models.CLIP_GATHER_SECONDS / MILLISECOND,
     },
     "docs/cluster.md": {
         "A worker counts as living until it stops or has been silent for {} seconds.": WORKER_LEASE_SECONDS,
