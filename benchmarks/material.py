@@ -120,3 +120,19 @@ def _without_progress_bars() -> None:
 def tiny_pictures(folder: Path, count: int, seed: int = 0) -> list[Path]:
     """`count` JPEGs of 16 x 16 pixels and about 700 bytes: what is left of their cost is everything but the picture."""
     return photos(folder, count, 16, 16, seed)
+
+
+def large_pictures(folder: Path, kind: str, count: int, wide: int) -> None:
+    """`count` square pictures of `wide` pixels: a PNG with "alpha", a grey PNG of "16 bits", or a "WebP" with alpha."""
+    folder.mkdir(parents=True)
+    ramp = np.linspace(0, 255, wide, dtype=np.uint8)
+    grey = Image.fromarray(np.broadcast_to(ramp, (wide, wide)))
+    stream = io.BytesIO()
+    if kind == "16 bits":
+        Image.fromarray(np.asarray(grey).astype(np.uint16) * 257).save(stream, "PNG", compress_level=1)
+    else:
+        options = {"quality": 50, "method": 0} if kind == "WebP" else {"compress_level": 1}
+        picture = Image.merge("RGBA", (grey, grey, grey, grey))
+        picture.save(stream, "WEBP" if kind == "WebP" else "PNG", **options)
+    for number in range(count):
+        (folder / str(number)).write_bytes(stream.getvalue() + os.urandom(16))

@@ -1,9 +1,12 @@
-"""producer_rss_mb and redis_mb: what a job of a million files needs; rss_growth: whether anything grows with the files.
+"""producer_rss_mb and redis_mb: what a job of a million files needs; rss_growth: whether anything grows with the files;
+gpu_rss_mb: what a GPU worker needs for files and pictures that are as large as they may be.
 
 The million files have made-up names. The producer and Redis are the real ones, and so is the storage worker, which says
 for each that it is not known; in the place of the GPU workers stands a process that ticks every file in the ledger.
 """
 
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -11,10 +14,15 @@ from pathlib import Path
 
 from benchmarks.bench_stack import ROOT, Bench, kept_up
 from benchmarks.harness import Figure, measured
-from benchmarks.material import make_new, tiny_pictures
+from benchmarks.material import large_pictures, make_new, tiny_pictures
+from benchmarks.processes.ingest import resident_peak
 
 NULL = {"MODELS__CLIP": "null", "MODELS__CAPTIONS": "false"}
 FEW, MANY = 2000, 20_000
+LARGE_FILES, LARGE_FILE_BYTES, ROOM_BYTES = 500, 60_000_000, 1_000_000_000
+LARGE_PICTURES, WIDE = 50, 15_800
+# Kind of picture -> bytes of memory that a pixel takes while it is decoded.
+PIXEL_BYTES = {"alpha": 5, "16 bits": 3, "WebP": 17}
 MEGABYTE = 1e6
 
 
@@ -76,3 +84,45 @@ def grown(stack: Bench, scratch: Path, count: int) -> dict[str, int]:
         raise RuntimeError(f"{found['stored']} of {count} files were stored")
     workers = {name: stack.children()[name].memory_info().rss for name in ("gpu0", "storage")}
     return workers | {"producer": found["rss"]}
+
+
+def gpu_rss_mb(scratch: Path, quick: bool) -> list[Figure]:
+    """The most that a GPU worker takes beyond what it takes at rest: for large files, and for pictures of 250 MP.
+
+    The goals are the bounds that docs/performance.md states: gpu.read_bytes for files; for pictures what their kind
+    takes a pixel, times ingest.max_pixels, for all loaders together.
+    """
+    few = 4 if quick else LARGE_PICTURES
+    count, size = (40, 10_000_000) if quick else (LARGE_FILES, LARGE_FILE_BYTES)
+    room = 4 * size if quick else ROOM_BYTES
+    wide = 1000 if quick else WIDE
+    rows: list[list[str]] = [["what", "files", "at rest, MB", "at most, MB", "bound, MB"]]
+    files = scratch / "files"
+    files.mkdir(parents=True)
+    for number, path in enumerate(tiny_pictures(files, count)):
+        os.truncate(path, size + number)  # a hole behind the end of the JPEG: bytes to read, and no disk
+    most = [_most(scratch, files, count, f"files of {size // 1_000_000} MB", room, rows)]
+    for kind, bytes_a_pixel in PIXEL_BYTES.items():
+        folder = scratch / kind
+        large_pictures(folder, kind, few, wide)
+        pixels = max(wide * wide, 300_000_000)
+        most.append(_most(scratch, folder, few, f"{wide * wide // 1_000_000} MP, {kind}", pixels * bytes_a_pixel, rows))
+        shutil.rmtree(folder)
+    return [measured("gpu_rss_mb", [max(most)], "MB", at_most=True, detail={"table": rows})]
+
+
+def _most(scratch: Path, folder: Path, count: int, what: str, bound: int, rows: list[list[str]]) -> float:
+    """Ingest a folder with a worker of its own; adds a row, and returns the megabytes that it took at most."""
+    settings = NULL | {"GPU__READ_BYTES": str(ROOM_BYTES), "INGEST__LOAD_SECONDS": "600"}
+    with kept_up(scratch / f"stack-{len(rows)}", **settings) as stack:
+        warm = scratch / f"warm-{len(rows)}"
+        tiny_pictures(warm, 20)
+        stack.python("benchmarks.processes.ingest", str(warm))
+        worker = stack.children()["gpu0"].pid
+        before = resident_peak(worker)
+        found = stack.python("benchmarks.processes.ingest", str(folder))
+        most = resident_peak(worker)
+    if found["stored"] != count:
+        raise RuntimeError(f"{found['stored']} of {count} files were stored")
+    rows.append([what, str(count), *(f"{value / MEGABYTE:,.0f}" for value in (before, most, before + bound))])
+    return most / MEGABYTE

@@ -26,6 +26,7 @@ BENCHMARKS = {
     "plan_per_s": "benchmarks.throughput:plan_per_s",
     "producer_rss_mb": "benchmarks.memory:producer_rss_mb",
     "rss_growth": "benchmarks.memory:rss_growth",
+    "gpu_rss_mb": "benchmarks.memory:gpu_rss_mb",
     "scaleout_8": "benchmarks.throughput:scaleout_8",
     "search_p50_ms": "benchmarks.collection:search_p50_ms",
     "near_duplicates_20k_s": "benchmarks.collection:near_duplicates_20k_s",

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import BinaryIO
 
-from pictures.picture import Content, FileGone, LoadError
+from pictures.picture import Content, FileGone, LoadError, Reserve, no_limit
 from pictures.remote import SECOND
 
 MAX_OPEN = 4
@@ -23,7 +23,14 @@ class Archives:
         self._lock = threading.Lock()
         self._open: OrderedDict[tuple[str, Hashable], zipfile.ZipFile] = OrderedDict()
 
-    def read(self, archive: str, state: Hashable, open_archive: Callable[[], BinaryIO], name: str) -> Content:
+    def read(
+        self,
+        archive: str,
+        state: Hashable,
+        open_archive: Callable[[], BinaryIO],
+        name: str,
+        reserve: Reserve = no_limit,
+    ) -> Content:
         """Read the member `name` of an archive; the archive is opened again when its `state` has changed.
 
         Raises LoadError with the reason if it cannot be read.
@@ -42,6 +49,7 @@ class Archives:
             raise LoadError("read", f"{member.file_size:,} bytes are more than ingest.max_bytes = {self._max_bytes:,}")
         if member.flag_bits & 1:
             raise LoadError("read", "it is encrypted in the archive")
+        reserve(member.file_size)
         try:
             # zipfile never unpacks more bytes than the size in the archive's directory.
             with zip_file.open(member) as stream:

@@ -1,6 +1,8 @@
 """Colour: converts pictures of any mode and profile to 8-bit sRGB, after they were resized for the model."""
 
 import io
+import math
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -13,24 +15,66 @@ from pictures.picture import Pixels
 MAX_PROFILE_BYTES = 4_000_000
 # An eye does not see a difference of so many levels; sRGB profiles differ from each other by as much.
 _MAX_DIFFERENCE = 2
+# So many pixels are converted at a time: larger pictures take more memory, smaller strips more time.
+STRIP_PIXELS = 1 << 20
+REDUCING_GAP = 4
 _SRGB = ImageCms.createProfile("sRGB")
 
 
-def flatten(image: Image.Image) -> Image.Image:
+def flatten(image: Image.Image, min_size: tuple[int, int]) -> Image.Image:
     """The picture without transparency, 8 bits a channel, in mode L, RGB, CMYK or LAB; one of these is not changed.
 
-    Transparent parts become white; greys of more than 8 bits are scaled to 8.
+    Transparent parts become white; greys of more than 8 bits are scaled to 8. A large picture is converted in strips,
+    each of which is made smaller at once, so that no copy in full size is needed: to REDUCING_GAP times the size that
+    it has when its short edge is that of `min_size`, where a resize hardly differs from one of the full picture.
     """
+    if image.mode in ("L", "RGB", "CMYK", "LAB") and not image.has_transparency_data:
+        return image
+    maximum = _maximum(image)
+    if image.width * image.height <= STRIP_PIXELS:
+        return _flat(image, maximum)
+    width, height = image.size
+    side, short = max(min_size), min(image.size)
+    if short >= 2 * REDUCING_GAP * side:
+        # A multiple of what the models' processors round down to, so that whoever resizes it comes to the same size.
+        width, height = (REDUCING_GAP * (side * length // short) for length in image.size)
+    reduced = None
+    for top, bottom in _strips(height, image.width * image.height // height):
+        # What these rows are made from begins and ends between two rows of the picture, unless its size divides.
+        start, end = top * image.height / height, bottom * image.height / height
+        first = int(start)
+        strip = _flat(image.crop((0, first, image.width, min(math.ceil(end), image.height))), maximum)
+        box = (0, start - first, image.width, min(end - first, strip.height))
+        part = strip.resize((width, bottom - top), Image.Resampling.BOX, box)
+        reduced = reduced or Image.new(part.mode, (width, height))
+        reduced.paste(part, (0, top))
+    assert reduced is not None
+    return reduced
+
+
+def _strips(rows: int, pixels: int) -> Iterator[tuple[int, int]]:
+    """The first row and the one behind the last of each strip, of rows that stand for so many pixels each."""
+    step = max(1, STRIP_PIXELS // pixels)
+    return ((top, min(top + step, rows)) for top in range(0, rows, step))
+
+
+def _flat(image: Image.Image, maximum: float) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_eight_bits(np.asarray(image)))
+        return Image.fromarray(_eight_bits(np.asarray(image), maximum))
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         background = Image.new("RGBA", layer.size, "white")
         background.alpha_composite(layer)
         return background.convert("RGB")
-    if image.mode in ("L", "RGB", "CMYK", "LAB"):
-        return image
     return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _maximum(image: Image.Image) -> float:
+    """The largest value of a grey picture of more than 8 bits; 0 where it does not matter."""
+    if image.mode not in ("I", "F"):
+        return 0.0
+    strips = (image.crop((0, top, image.width, end)) for top, end in _strips(image.height, image.width))
+    return max(float(_numbers(np.asarray(strip)).max(initial=0)) for strip in strips)
 
 
 def to_srgb(pixels: Pixels, mode: str, profile: bytes | None) -> Pixels:
@@ -82,10 +126,13 @@ def _is_identity(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
     return bool(np.abs(after - np.asarray(before.convert("RGB"))).max() <= _MAX_DIFFERENCE)
 
 
-def _eight_bits(values: NDArray[np.generic]) -> Pixels:
+def _numbers(values: NDArray[np.generic]) -> NDArray[np.float32]:
+    return np.nan_to_num(values.astype(np.float32))
+
+
+def _eight_bits(values: NDArray[np.generic], maximum: float) -> Pixels:
     """Grey values of any depth as uint8: of 16 bits the upper byte, where Pillow would clip to white."""
-    numbers = np.nan_to_num(values.astype(np.float32))
-    maximum = float(numbers.max(initial=0))
+    numbers = _numbers(values)
     if values.dtype.kind == "u":
         # Unsigned values have 16 bits, so that a dark picture stays dark.
         numbers /= 257

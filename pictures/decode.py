@@ -11,7 +11,7 @@ from PIL import Image, PngImagePlugin
 from pictures.colour import flatten, to_srgb
 from pictures.formats import PILLOW_FORMATS, RAW_KINDS
 from pictures.metadata import description_of, exif_of, facts_of, orientation_of
-from pictures.picture import LoadError, OpenedPicture, Picture, check_size
+from pictures.picture import LoadError, OpenedPicture, Picture, Pixels, Reserve, check_size, no_limit
 from pictures.preprocessing import ModelInput, fit
 from pictures.raw import open_raw
 from pictures.signature import format_of, reason_of
@@ -45,49 +45,65 @@ _UPRIGHT = {
 _SIDEWAYS = (5, 6, 7, 8)
 
 
-def decode(data: bytes, max_pixels: int, clip: ModelInput, blip: ModelInput | None) -> Picture:
+def decode(
+    data: bytes, max_pixels: int, clip: ModelInput, blip: ModelInput | None, reserve: Reserve = no_limit
+) -> Picture:
     """Decode bytes for the models; raises LoadError with the reason if that fails.
 
-    JPEGs are scaled down while decoding (DCT scaling), but not below a size that a target would have to enlarge.
+    JPEGs are scaled down while decoding (DCT scaling), but not below a size that a target would have to enlarge. What
+    CLIP sees is the same with BLIP beside it: if BLIP needs a larger decode, the bytes are decoded once more.
+    `reserve` gets the number of pixels before memory is taken for them.
     """
-    targets = [target for target in (clip, blip) if target]
-    min_size = max(target.min_size[0] for target in targets), max(target.min_size[1] for target in targets)
-    with _decoder_errors(data), open_picture(data, max_pixels, min_size) as opened:
-        image = upright(opened)
-        profile = opened.image.info.get("icc_profile")
-        pixels = [to_srgb(fit(image, target), image.mode, profile) for target in targets]
+    with _decoder_errors(data):
+        with open_picture(data, max_pixels, clip.min_size, reserve) as opened:
+            for_clip = _fitted(opened, clip)
+            for_blip = _fitted(opened, blip) if blip and opened.is_enough_for(blip.min_size) else None
+        if blip and for_blip is None:
+            with open_picture(data, max_pixels, blip.min_size, reserve) as larger:
+                for_blip = _fitted(larger, blip)
         width, height = opened.width, opened.height
         if opened.orientation in _SIDEWAYS:
             width, height = height, width
-        return Picture(opened.format, width, height, pixels[0], pixels[1] if blip else None, opened.facts)
+        return Picture(opened.format, width, height, for_clip, for_blip, opened.facts)
+
+
+def _fitted(opened: OpenedPicture, target: ModelInput) -> Pixels:
+    image = upright(opened, target.min_size)
+    return to_srgb(fit(image, target), image.mode, opened.image.info.get("icc_profile"))
 
 
 def small_picture(data: bytes, max_pixels: int, size: int) -> Image.Image:
     """Decode bytes into an upright RGB picture of at most `size` pixels each way; raises LoadError as `decode` does."""
     with _decoder_errors(data), open_picture(data, max_pixels, (size, size)) as opened:
-        image = upright(opened)
+        image = upright(opened, (size, size))
         image.thumbnail((size, size))
         return Image.fromarray(to_srgb(np.asarray(image), image.mode, opened.image.info.get("icc_profile")))
 
 
 @contextmanager
-def open_picture(data: bytes, max_pixels: int, min_size: tuple[int, int]) -> Iterator[OpenedPicture]:
+def open_picture(
+    data: bytes, max_pixels: int, min_size: tuple[int, int], reserve: Reserve = no_limit
+) -> Iterator[OpenedPicture]:
     """Open bytes as a picture of at least `min_size` (width, height), or of its full size if that is smaller.
 
-    The content decides the format, never the name; for a RAW file the camera's preview is opened.
+    The content decides the format, never the name; for a RAW file the camera's preview is opened. `reserve` gets the
+    number of pixels before memory is taken for them.
     """
     format_name = format_of(data)
     if format_name is not None and format_name in RAW_KINDS:
-        opened = open_raw(data, format_name, max_pixels, min_size)
+        opened = open_raw(data, format_name, max_pixels, min_size, reserve)
     else:
-        opened = _open(data, max_pixels, min_size)
+        opened = _open(data, max_pixels, min_size, reserve)
     with opened.image:
         yield opened
 
 
-def upright(opened: OpenedPicture) -> Image.Image:
-    """The picture as a person sees it: upright, without transparency, in a mode that `to_srgb` takes."""
-    image = flatten(opened.image)
+def upright(opened: OpenedPicture, min_size: tuple[int, int]) -> Image.Image:
+    """The picture as a person sees it: upright, without transparency, in a mode that `to_srgb` takes.
+
+    It may be smaller than what was opened, but not near `min_size`.
+    """
+    image = flatten(opened.image, min_size)
     transposition = _UPRIGHT.get(opened.orientation)
     return image if transposition is None else image.transpose(transposition)
 
@@ -102,13 +118,15 @@ def _decoder_errors(data: bytes) -> Iterator[None]:
         raise LoadError("decode", reason_of(error, data, format_of(data))) from None
 
 
-def _open(data: bytes, max_pixels: int, min_size: tuple[int, int]) -> OpenedPicture:
+def _open(data: bytes, max_pixels: int, min_size: tuple[int, int], reserve: Reserve) -> OpenedPicture:
     image = Image.open(io.BytesIO(data), formats=_FORMATS)
     width, height = image.size
     check_size(width, height, max_pixels)
     format_name = "JPEG" if image.format == "MPO" else image.format or "unknown"
     if format_name == "JPEG":
         image.draft(None, min_size)
+    # A progressive JPEG is held in full size, whatever size is wanted of it.
+    reserve(width * height if image.info.get("progressive") else image.width * image.height)
     image.load()
     exif = exif_of(image)
     facts = facts_of(exif) | description_of(image)

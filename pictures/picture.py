@@ -1,5 +1,6 @@
 """The types of a picture on its way from the file to the models, and the errors of loading it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -45,6 +46,14 @@ def int64(number: int) -> int:
     return max(-(2**63), min(number, 2**63 - 1))
 
 
+# Gets the number of bytes or pixels that are needed next, before memory is taken for them; it may wait, or raise.
+Reserve: TypeAlias = Callable[[int], None]
+
+
+def no_limit(_size: int) -> None:
+    """The Reserve of a process that does not share its memory."""
+
+
 @dataclass
 class Content:
     """The bytes of a file, their hash, and when the file was modified, in nanoseconds as `int64` has it."""
@@ -68,6 +77,11 @@ class OpenedPicture:
     height: int
     orientation: int
     facts: dict[str, Any]
+
+    def is_enough_for(self, min_size: tuple[int, int]) -> bool:
+        """True if `image` has at least this size (width, height), or the full size of the original."""
+        size = self.image.size
+        return (size[0] >= min_size[0] and size[1] >= min_size[1]) or size == (self.width, self.height)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import ExifTags, Image
 
 from pictures.metadata import exif_of, facts_of, from_xmp, orientation_of
-from pictures.picture import LoadError, OpenedPicture, check_size
+from pictures.picture import LoadError, OpenedPicture, Reserve, check_size, no_limit
 from pictures.signature import CUT_OFF, ends_early
 
 if TYPE_CHECKING:
@@ -19,7 +19,9 @@ _ORIENTATION = {0: 1, 1: 2, 3: 3, 2: 4, 4: 5, 6: 6, 7: 7, 5: 8}
 _SIDEWAYS = (5, 6, 7, 8)
 
 
-def open_raw(data: bytes, format_name: str, max_pixels: int, min_size: tuple[int, int]) -> OpenedPicture:
+def open_raw(
+    data: bytes, format_name: str, max_pixels: int, min_size: tuple[int, int], reserve: Reserve = no_limit
+) -> OpenedPicture:
     """Open a RAW file; raises LoadError, or what LibRaw raises for damaged data.
 
     The largest preview is used if it is at least as large as `min_size`. Otherwise the sensor data are developed, at
@@ -37,6 +39,7 @@ def open_raw(data: bytes, format_name: str, max_pixels: int, min_size: tuple[int
         raw.open_buffer(io.BytesIO(data))
         sizes = raw.sizes
         check_size(sizes.raw_width, sizes.raw_height, max_pixels)
+        reserve(sizes.raw_width * sizes.raw_height)
         width, height = sizes.width, sizes.height
         orientation = _ORIENTATION.get(sizes.flip, 1)
         preview = _preview(raw, data, cut_off, max_pixels, min_size)

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from pictures.archives import Archives
 from pictures.paths import NotAllowed, paths_of
-from pictures.picture import Content, FileGone, LoadError, NotReachable, int64
+from pictures.picture import Content, FileGone, LoadError, NotReachable, Reserve, int64, no_limit
 from pictures.remote import RemoteFiles
 from pictures.uris import REMOTE, file_path, split
 from settings import Settings
@@ -58,7 +58,7 @@ def read(uri: str, max_bytes: int) -> Content:
     return read_at(os.fsdecode(path), max_bytes)
 
 
-def read_at(path: str | Path, max_bytes: int) -> Content:
+def read_at(path: str | Path, max_bytes: int, reserve: Reserve = no_limit) -> Content:
     """Read the file at a path once; raises LoadError with the reason if that fails."""
     descriptor, before = open_regular(path)
     try:
@@ -66,6 +66,7 @@ def read_at(path: str | Path, max_bytes: int) -> Content:
             raise LoadError("read", "the file is empty")
         if before.st_size > max_bytes:
             raise LoadError("read", f"{before.st_size:,} bytes are more than ingest.max_bytes = {max_bytes:,}")
+        reserve(before.st_size)
         try:
             data = os.read(descriptor, before.st_size + 1)
             while len(data) < before.st_size and (more := os.read(descriptor, before.st_size + 1 - len(data))):
@@ -98,10 +99,11 @@ class Sources:
         self._archives = Archives(self._max_bytes)
         self._remote = RemoteFiles(self._paths, self._max_bytes, settings.ingest.load_seconds)
 
-    def read(self, uri: str, root: str) -> Content:
-        """Read a file of a job with this root.
+    def read(self, uri: str, root: str, reserve: Reserve = no_limit) -> Content:
+        """Read a file of a job with this root; `reserve` gets its size before memory is taken for it.
 
-        Raises LoadError with the reason if that fails; NotReachable if another worker may succeed.
+        Raises LoadError with the reason if that fails, NotReachable if another worker may succeed, and what `reserve`
+        raises.
         """
         try:
             name, outer = split(uri)
@@ -110,17 +112,17 @@ class Sources:
         scheme = outer.partition("://")[0]
         if scheme in REMOTE:
             if name is None:
-                return self._remote.read(outer)
+                return self._remote.read(outer, reserve)
             version, open_archive = self._remote.open(outer)
-            return self._archives.read(outer, version, open_archive, name)
+            return self._archives.read(outer, version, open_archive, name, reserve)
         path = self._local(outer)
         try:
             if name is None:
-                return read_at(path, self._max_bytes)
+                return read_at(path, self._max_bytes, reserve)
             descriptor, status = open_regular(path)
             os.close(descriptor)
             state = (status.st_ino, status.st_size, status.st_mtime_ns)
-            return self._archives.read(outer, state, lambda: _stream(path), name)
+            return self._archives.read(outer, state, lambda: _stream(path), name, reserve)
         except FileGone:
             if name is None or not os.path.exists(path):
                 self._require_root(Path(path), root)

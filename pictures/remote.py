@@ -19,7 +19,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO, Literal, TypeVar, cast
 
 from pictures.paths import NotAllowed, Paths
-from pictures.picture import Content, FileGone, LoadError, NotReachable, int64
+from pictures.picture import Content, FileGone, LoadError, NotReachable, Reserve, int64, no_limit
 from pictures.uris import Place
 from settings.errors import ServiceMissing
 from settings.extras import install_hint
@@ -30,7 +30,6 @@ _PACKAGES = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs"), "http": ("aiohttp", "h
 _NO_ANSWER = {"OSError", "TimeoutError", "ClientError", "BotoCoreError", "HttpError"}
 _NO_PERMISSION = {"PermissionError", "NoCredentialsError", "PartialCredentialsError"}
 What = Literal["gone", "locked", "sent on", "away", "other"]
-
 
 T = TypeVar("T")
 TRIES = 4
@@ -158,7 +157,7 @@ class RemoteFiles:
         self._systems: dict[str, Any] = {}
         self._lock = threading.Lock()
 
-    def read(self, uri: str) -> Content:
+    def read(self, uri: str, reserve: Reserve = no_limit) -> Content:
         """Read a file once; raises LoadError with the reason, NotReachable if another machine may succeed."""
         place, info = self._info(uri)
         size = info["size"]
@@ -166,6 +165,7 @@ class RemoteFiles:
             raise LoadError("read", "the file is empty")
         if size is not None and size > self._max_bytes:
             raise LoadError("read", f"{size:,} bytes are more than ingest.max_bytes = {self._max_bytes:,}")
+        reserve(self._max_bytes if size is None else size)
         data = self._call(place, lambda: self._download(uri, place, size))
         if len(data) > self._max_bytes:
             raise LoadError("read", f"more than ingest.max_bytes = {self._max_bytes:,} bytes")

@@ -181,6 +181,7 @@ class Gpu(Section):
     loaders: Auto = "auto"
     in_flight: Auto = "auto"
     torch_threads: Auto = "auto"
+    read_bytes: Auto = "auto"
     hang_seconds: Seconds = 120
 
 

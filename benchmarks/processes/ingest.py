@@ -10,9 +10,9 @@ from rich.console import Console
 from producer import Darkroom
 
 
-def resident_peak() -> int:
-    """The most bytes of memory that this program had."""
-    status = Path("/proc/self/status")
+def resident_peak(pid: int | None = None) -> int:
+    """The most bytes of memory that this program had; on Linux also that of another process."""
+    status = Path(f"/proc/{pid or 'self'}/status")
     if status.exists():
         # getrusage counts in what it was before it became this program: a copy of the benchmark with its models.
         (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))

@@ -1,6 +1,7 @@
 """One message that this worker processes: the state of each of its files, and which of them failed."""
 
 import logging
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, InvalidStateError, wait
@@ -16,6 +17,7 @@ from redis.exceptions import RedisError
 from pictures.picture import Content, LoadError, NotReachable, Picture
 from tasks.ledger import Failure, Ledger
 from tasks.messages import FileItem, FilesMessage
+from workers.gpu.memory_budget import Lease, MemoryBudget, NoRoom
 from workers.logs import about_file
 
 log = logging.getLogger("darkroom.gpu")
@@ -45,14 +47,19 @@ class FileState:
 class Delivery:
     """The files of one message: `pending` may still be stored, `failures` will not.
 
-    `unreachable` are files that this machine cannot open, each with the reason. `completed` resolves when every pending
-    file is published or has failed. `is_loaded` becomes True once no file of it will be submitted to the models any
-    more. `context` is that of the thread that created the delivery: log lines written inside it name the job.
+    `unreachable` are files that this machine cannot open, each with the reason. `lease` is the memory that the bytes of
+    the files take; `unread` are files for which there was no room, of which the first needs `lacking` bytes.
+    `completed` resolves when every pending file is published or has failed. `is_loaded` becomes True once no file of it
+    will be submitted to the models any more. `context` is that of the thread that created the delivery: log lines
+    written inside it name the job.
     """
 
-    def __init__(self, message: FilesMessage, ledger: Ledger) -> None:
+    def __init__(self, message: FilesMessage, ledger: Ledger, budget: MemoryBudget | None = None) -> None:
         self.message = message
         self.ledger = ledger
+        self.lease = Lease(budget or MemoryBudget(sys.maxsize))
+        self.unread: list[FileItem] = []
+        self.lacking = 0
         self.pending: list[FileState] = []
         self.failures: list[Failure] = []
         self.unreachable: list[tuple[FileItem, str]] = []
@@ -89,9 +96,10 @@ class Delivery:
                 state.published.result()
 
     def merge(self, other: "Delivery") -> None:
-        """Add the failed and the unreachable files of another delivery to those of this one."""
+        """Add what became of the files of a part of this delivery; what that part has left unread is left."""
         self.failures += other.failures
         self.unreachable += other.unreachable
+        self.unread, self.lacking = other.unread, other.lacking
 
     def catch_errors(self, item: FileItem) -> "ErrorCatcher":
         """Inside this context an error fails only this file: it is recorded, and the file is not pending any more."""
@@ -127,8 +135,8 @@ class ErrorCatcher:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
         try:
-            # An unreachable ledger and a worker that stops are not the fault of the file.
-            if not isinstance(error, Exception) or isinstance(error, RedisError | CancelledError):
+            # An unreachable ledger, a worker that stops and memory that others have are not the fault of the file.
+            if not isinstance(error, Exception) or isinstance(error, RedisError | CancelledError | NoRoom):
                 return False
             self._delivery.record_failure(self._item, error)
             return True
@@ -153,6 +161,7 @@ class InFlight:
             # The futures refer to their callbacks, and these to the delivery: a reference cycle, which would keep the
             # pictures in memory until the garbage collector runs.
             delivery.pending = []
+            delivery.lease.give_back()
 
     def is_loading(self) -> bool:
         """True while some delivery may still submit pictures to the models."""

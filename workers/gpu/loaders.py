@@ -3,8 +3,9 @@
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from settings import Settings
 from tasks.ledger import Failure, Ledger
@@ -50,9 +51,13 @@ class LoaderPool:
         except RuntimeError as error:  # the pool is closed
             delivery.complete(error)
 
-    def time_limit(self, ledger: Ledger, item: FileItem) -> "TimeLimit":
-        """A context to read or decode one file in; when that hangs, the file fails and the process ends."""
-        return TimeLimit(self._watchdog, self._seconds, ledger, item)
+    def time_limit(self, name: str, record: Callable[[str], None] = lambda reason: None) -> "TimeLimit":
+        """A context to read or decode one file in; when that hangs, `record` gets the reason and the process ends."""
+        return TimeLimit(self._watchdog, self._seconds, name, record)
+
+    def time_limit_of(self, ledger: Ledger, item: FileItem) -> "TimeLimit":
+        """The same for a file of a job: when it hangs, it fails."""
+        return self.time_limit(item.uri, lambda reason: ledger.failed([Failure(item.number, item.uri, "load", reason)]))
 
     def close(self) -> None:
         """End the threads once they have done what was submitted."""
@@ -63,11 +68,11 @@ class LoaderPool:
 class TimeLimit:
     """The context of `LoaderPool.time_limit`; it also measures the time for the metrics."""
 
-    def __init__(self, watchdog: Watchdog, seconds: float, ledger: Ledger, item: FileItem) -> None:
+    def __init__(self, watchdog: Watchdog, seconds: float, name: str, record: Callable[[str], None]) -> None:
         self._watchdog = watchdog
         self._seconds = seconds
-        self._ledger = ledger
-        self._item = item
+        self._name = name
+        self._record = record
 
     def __enter__(self) -> None:
         self._number = self._watchdog.start(self._seconds, self._record_timeout)
@@ -77,7 +82,18 @@ class TimeLimit:
         loaded(time.perf_counter() - self._started)
         self._watchdog.stop(self._number)
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Inside this context, which lies inside this one, no time passes; afterwards it begins anew."""
+        self._watchdog.stop(self._number)
+        waited = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._started += time.perf_counter() - waited
+            self._number = self._watchdog.start(self._seconds, self._record_timeout)
+
     def _record_timeout(self) -> None:
         reason = f"loading it took longer than ingest.load_seconds = {self._seconds}"
-        log.error("%s: %s", self._item.uri, reason)
-        self._ledger.failed([Failure(self._item.number, self._item.uri, "load", reason)])
+        log.error("%s: %s", self._name, reason)
+        self._record(reason)

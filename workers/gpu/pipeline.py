@@ -8,19 +8,21 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pictures.decode import decode
-from pictures.picture import LoadError
+from pictures.picture import LoadError, Picture
 from pictures.reading import Sources
 from settings import Settings
 from tasks.ledger import Failure, Ledger
 from tasks.messages import FilesMessage, PointsMessage
+from workers.gpu.decoder import Decoder
 from workers.gpu.delivery import Delivery, FileState, InFlight, KnownContent, when_all
 from workers.gpu.device_failure import end_worker
 from workers.gpu.isolation import Isolation
 from workers.gpu.loaders import LoaderPool
+from workers.gpu.memory_budget import MemoryBudget, NoRoom
 from workers.gpu.models import Models
 from workers.gpu.publish import PointsPublisher
 from workers.gpu.reroute import Rerouter
+from workers.inference.memory import read_bytes
 from workers.microbatcher import MicroBatcher
 
 if TYPE_CHECKING:
@@ -71,6 +73,8 @@ class Pipeline:
             "hand-over", publisher.publish, PUBLISH_BATCH, gather_seconds=GATHER_SECONDS
         )
         self._loaders = LoaderPool(settings)
+        self._budget = MemoryBudget(read_bytes(settings))
+        self._decoder = Decoder(settings.ingest.max_pixels, clip.model_input, blip.model_input if blip else None)
         self._isolation = Isolation()
 
     def process(self, message: FilesMessage, ledger: Ledger, redelivered: bool = False) -> list[Failure]:
@@ -81,19 +85,22 @@ class Pipeline:
         listed as failed instead, but never before it was tried once alone. Raises CancelledError when the worker stops
         before the files are done; they may then be delivered again.
         """
-        delivery = Delivery(message, ledger)
+        delivery = Delivery(message, ledger, self._budget)
         if redelivered:
             self._process_one_by_one(delivery)
         else:
-            with self._in_flight.track(delivery):
-                self._loaders.submit(delivery, self._read_step)
-                delivery.wait_completed()
+            self._process_together(delivery)
         self.rerouter.reroute(delivery)
         return delivery.failures
+
+    def decode_query(self, data: bytes, name: str, captions: bool = False) -> Picture:
+        """Decode a picture of a question, within the limits of files; raises LoadError with the reason if it fails."""
+        return self._decoder.decode(data, captions, self._loaders.time_limit(name))
 
     def cancel(self, grace_seconds: float) -> None:
         """Start nothing more and cancel what waits; what the models compute gets `grace_seconds` to finish."""
         self._isolation.close()
+        self._budget.close()
         self._models.cancel_waiting()
         timer = threading.Timer(grace_seconds, self._in_flight.cancel)
         timer.daemon = True
@@ -105,6 +112,19 @@ class Pipeline:
         self._look_up_batcher.close()
         self._models.close()
         self._publish_batcher.close()
+
+    def _process_together(self, delivery: Delivery) -> None:
+        with self._in_flight.track(delivery):
+            self._loaders.submit(delivery, self._read_step)
+            delivery.wait_completed()
+        while delivery.unread:
+            rest = Delivery(replace(delivery.message, files=delivery.unread), delivery.ledger, self._budget)
+            # Here nobody waits for this thread, and what was read before has gone back.
+            rest.lease.prepay(delivery.lacking)
+            with self._in_flight.track(rest):
+                self._loaders.submit(rest, self._read_step)
+                rest.wait_completed()
+            delivery.merge(rest)
 
     def _read_step(self, delivery: Delivery) -> None:
         with self._isolation.shared():
@@ -140,7 +160,7 @@ class Pipeline:
         for item in message.files:
             if item.number in done:
                 continue
-            single = Delivery(replace(message, files=[item]), ledger)
+            single = Delivery(replace(message, files=[item]), ledger, self._budget)
             with self._in_flight.track(single), single.catch_errors(item):
                 if attempts[item.number] >= limit:
                     raise LoadError("load", f"its worker died while working on it, {limit + 1} times over")
@@ -150,6 +170,10 @@ class Pipeline:
     def _process_alone(self, delivery: Delivery, exclusive: Callable[[], AbstractContextManager[None]]) -> None:
         with exclusive():
             self._read(delivery)
+        while delivery.unread:
+            delivery.lease.prepay(delivery.lacking)
+            with exclusive():
+                self._read(delivery)
         delivery.wait_for([state.known for state in delivery.pending])
         with exclusive():
             self._start_models(delivery)
@@ -158,31 +182,37 @@ class Pipeline:
         delivery.wait_completed()
 
     def _read(self, delivery: Delivery) -> None:
-        for item in delivery.message.files:
-            with delivery.catch_errors(item), self._loaders.time_limit(delivery.ledger, item):
-                content = self._sources.read(item.uri, delivery.message.root)
-                delivery.pending.append(FileState(item, content, self._look_up_batcher.submit(content.sha256)))
+        """Read the files of a delivery; those for which there is no room stay `unread`."""
+        files, delivery.unread = delivery.message.files, []
+        for place, item in enumerate(files):
+            try:
+                with delivery.catch_errors(item), self._loaders.time_limit_of(delivery.ledger, item):
+                    content = self._sources.read(item.uri, delivery.message.root, delivery.lease.reserve)
+                    delivery.lease.settle(len(content.data))
+                    delivery.pending.append(FileState(item, content, self._look_up_batcher.submit(content.sha256)))
+            except NoRoom as error:
+                delivery.unread, delivery.lacking = files[place:], error.size
+                return
 
     def _start_models(self, delivery: Delivery) -> None:
         for state in delivery.pending:
             with delivery.catch_errors(state.item):
-                self._start_models_for(state, delivery.ledger)
+                self._start_models_for(state, delivery)
         delivery.is_loaded = True
 
-    def _start_models_for(self, state: FileState, ledger: Ledger) -> None:
+    def _start_models_for(self, state: FileState, delivery: Delivery) -> None:
         known = state.known.result()
         needs_caption = self.blip is not None and (known is None or known.payload.get("blip_model") != self.blip.name)
-        if known is not None and not needs_caption:
-            state.content.data = b""
-            return
-        with self._loaders.time_limit(ledger, state.item):
-            state.picture = decode(
-                state.content.data,
-                self.settings.ingest.max_pixels,
-                self.clip.model_input,
-                self.blip.model_input if self.blip is not None and needs_caption else None,
-            )
-        state.content.data, size = b"", len(state.content.data)
+        data, state.content.data = state.content.data, b""
+        size = len(data)
+        try:
+            if known is not None and not needs_caption:
+                return
+            limit = self._loaders.time_limit_of(delivery.ledger, state.item)
+            state.picture = self._decoder.decode(data, needs_caption, limit)
+        finally:
+            del data
+            delivery.lease.give_back(size)
         state.picture.facts["bytes"] = size
         if known is None:
             state.vector = self.clip_batcher.submit(state.picture.clip)

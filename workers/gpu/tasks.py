@@ -10,7 +10,6 @@ from celery.exceptions import Reject
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from pictures.decode import decode
 from pictures.picture import LoadError
 from pictures.uris import name_of
 from settings.errors import WrongUse
@@ -112,7 +111,7 @@ def embed_picture(data: bytes, name: str) -> dict[str, Any]:
     """
     models = pipeline()
     try:
-        picture = decode(data, models.settings.ingest.max_pixels, models.clip.model_input, None)
+        picture = models.decode_query(data, name)
     except LoadError as error:
         raise WrongUse(f"{name} cannot be searched by: {error.reason}.") from error
     vector = models.clip_batcher.submit(picture.clip).result()

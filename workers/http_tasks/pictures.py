@@ -95,16 +95,15 @@ def _run_model(
     submit: "Callable[[Picture], Future[T]]",
 ) -> tuple[list[T | None], list[dict[str, Any]]]:
     """The result of a model for each picture, None for one that cannot be decoded, and the reasons for these."""
-    from pictures.decode import decode
     from pictures.picture import LoadError
 
     futures: list[Future[T] | None] = []
     errors: list[dict[str, Any]] = []
-    blip = models.blip.model_input if models.blip is not None else None
     for index, source in enumerate(images or uris or []):
         try:
             data = source if images else _sources().read(source, NO_ROOT).data
-            futures.append(submit(decode(data, models.settings.ingest.max_pixels, models.clip.model_input, blip)))
+            name = f"picture {index} of a request"
+            futures.append(submit(models.decode_query(data, name, captions=models.blip is not None)))
         except LoadError as error:
             futures.append(None)
             errors.append({"index": index, "reason": error.reason})
