@@ -33,6 +33,8 @@ class Writing:
     stopping: threading.Event
     error: list[BaseException] = field(default_factory=list)
 
+    collection: str = "pictures"
+
     def start(self) -> threading.Thread:
         """Begin to write; what it raises is kept."""
         thread = threading.Thread(target=self._write)
@@ -44,7 +46,7 @@ class Writing:
         vectors = np.stack([point.vector for point in points]).astype("<f4").tobytes()
         payloads = [point.payload for point in points]
         message = PointsMessage(
-            Target("pictures", MODEL), "job", DIM, list(range(FILES)), vectors, payloads, [False] * FILES
+            Target(self.collection, MODEL), "job", DIM, list(range(FILES)), vectors, payloads, [False] * FILES
         )
         try:
             store_points(**message.to_wire())
@@ -101,3 +103,14 @@ def test_a_batch_that_is_written_at_once_leaves_the_fault_of_another_one_alone(
     writing.start().join(60)
     assert writing.ledger.counts() == Counts(stored=FILES)
     assert faults(client) == {"storage": "something else"}
+
+
+def test_a_batch_for_another_collection_is_never_written_and_fails_by_name(writing: Writing) -> None:
+    writing.collection = "cats"
+    writing.start().join(60)
+    assert writing.ledger.counts() == Counts(failed=FILES)
+    reasons = {failure.reason.partition(" ")[2] for failure in writing.ledger.failures()}
+    assert reasons == {
+        "keeps the collection 'pictures', and this is for 'cats': set qdrant.collection to the same name for both."
+    }
+    assert writing.error == []
