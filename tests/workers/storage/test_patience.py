@@ -106,3 +106,14 @@ def test_a_batch_that_is_written_at_once_leaves_the_fault_of_another_one_alone(
     writing.start().join(60)
     assert writing.ledger.counts() == Counts(stored=FILES)
     assert faults(client) == {"storage": "something else"}
+
+
+def test_a_batch_for_another_collection_is_never_written_and_fails_by_name(writing: Writing) -> None:
+    writing.collection = "cats"
+    writing.start().join(60)
+    assert writing.ledger.counts() == Counts(failed=FILES)
+    reasons = {failure.reason.partition(" ")[2] for failure in writing.ledger.failures()}
+    assert reasons == {
+        "keeps the collection 'pictures', and this is for 'cats': set qdrant.collection to the same name for both."
+    }
+    assert writing.error == []
