@@ -137,9 +137,11 @@ def with_retries(
         except REDIS_ERRORS as error:
             if not may_pass(error):
                 raise
-            reason = refusal(error) or "does not answer"
+            refused = refusal(error)
             if time.monotonic() - start > BROKER_SECONDS:
-                raise ServiceMissing(f"Redis {reason}, for {BROKER_SECONDS:.0f} s ({error}).") from error
+                what = f"{refused}, and that" if refused else "is away"
+                raise ServiceMissing(f"Redis {what} for {BROKER_SECONDS:.0f} s ({error}).") from error
+        reason = refused or "does not answer"
         if reason != said:
             said = reason
             say(f"Redis {reason}; waiting for it.")

@@ -46,7 +46,7 @@ class Writing:
         )
         try:
             store_points(**message.to_wire())
-        except Reject as error:
+        except (Reject, redis.ResponseError) as error:
             self.error.append(error)
 
 
