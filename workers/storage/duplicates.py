@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from settings.errors import DarkroomError
-from tasks.app import app
 from tasks.queues import DUPLICATES
-from tasks.rpc import reply
+from tasks.rpc import answers
 from workers.storage.catalog import Catalog, Point
 from workers.storage.near_duplicates import Groups, near_groups
 from workers.storage.shared_search import RENEW_SECONDS, Group, Run, SharedSearch
@@ -96,7 +95,7 @@ class DuplicateSearch:
 FIELDS = ["uri", "sha256", "caption", "bytes", "format", "width", "height", "taken_at", "camera"]
 
 
-@app.task(name=DUPLICATES, ignore_result=False, acks_late=False)
+@answers(DUPLICATES)
 def duplicates(token: str, near: float | None, where: dict[str, Any] | None, offset: int = 0) -> dict[str, Any]:
     """The progress of the search `token`, which its first request starts; then its groups, page by page.
 
@@ -105,7 +104,7 @@ def duplicates(token: str, near: float | None, where: dict[str, Any] | None, off
     ...facts}, and "next": the next page, None at the end. Each request may reach another storage worker: there is one
     search for all of them. If its worker dies another one begins it anew.
     """
-    return reply(lambda: _answer(token, near, where, offset))
+    return _answer(token, near, where, offset)
 
 
 def _answer(token: str, near: float | None, where: dict[str, Any] | None, number: int) -> dict[str, Any]:

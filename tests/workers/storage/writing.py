@@ -13,7 +13,7 @@ from celery.exceptions import Reject
 import workers.storage.points
 import workers.storage.state
 from tasks.ledger import Ledger
-from tasks.messages import PointsMessage
+from tasks.messages import PointsMessage, Target
 from tests.workers.storage.pictures import DIM, MODEL, picture
 from workers.storage.points import store_points
 from workers.storage.server.catalog import ServerCatalog
@@ -40,7 +40,9 @@ class Writing:
         points = [picture(number) for number in range(FILES)]
         vectors = np.stack([point.vector for point in points]).astype("<f4").tobytes()
         payloads = [point.payload for point in points]
-        message = PointsMessage("job", MODEL, DIM, list(range(FILES)), vectors, payloads, [False] * FILES)
+        message = PointsMessage(
+            Target("pictures", MODEL), "job", DIM, list(range(FILES)), vectors, payloads, [False] * FILES
+        )
         try:
             store_points(**message.to_wire())
         except Reject as error:

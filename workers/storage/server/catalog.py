@@ -175,9 +175,8 @@ class ServerCatalog:
             self._call(lambda client: client.delete_collection(self._name))
         self._cached_info, self._has_indexes = None, False
 
-    def maintain(self) -> bool:
+    def maintain(self) -> None:
         """See Catalog. A server does its own maintenance."""
-        return False
 
     def close(self) -> None:
         """See Catalog."""
