@@ -96,7 +96,9 @@ def _wait_until_answered(
         time.sleep(POLL_SECONDS)
 
 
-def wait_through(question: Question, wait: Callable[[], T], say: Callable[[str], None]) -> T:
+def wait_through(
+    question: Question, wait: Callable[[], T], say: Callable[[str], None], leaving: Callable[[], bool]
+) -> T:
     """What `wait` returns for a question; while a worker says that a service is missing it is asked anew.
 
     For work that is under way: what a command at its beginning should tell at once, an ingest in its middle waits for.
@@ -112,7 +114,10 @@ def wait_through(question: Question, wait: Callable[[], T], say: Callable[[str],
                 said = str(error)
                 say(f"{said} Waiting for it.")
         time.sleep(AWAY_STEP_SECONDS)
+        if leaving():
+            raise KeyboardInterrupt
         with suppress(OperationalError, RedisError):
+            # Not `ask_again`: to the workers this one has had its answer.
             question.ask_anew()
 
 

@@ -156,11 +156,13 @@ class IngestRun:
             yield file
 
     def _answer(self, question: Question) -> bytes:
-        wait = partial(wait_for, question, self.stack, ANSWER_SECONDS, "storage", lambda: self.interrupts.leaving)
+        leaving = partial(getattr, self.interrupts, "leaving")
+        wait = partial(wait_for, question, self.stack, ANSWER_SECONDS, "storage", leaving)
         if not (self.window.under_way or self.progress.counts.finished):
             return bytes(wait())
         # A job that is under way also waits for a storage worker that is started anew, or that waits itself.
-        return bytes(wait_through(question, partial(wait, absent_seconds=ANSWER_SECONDS), self.bar.say))
+        patient = partial(wait, absent_seconds=ANSWER_SECONDS)
+        return bytes(wait_through(question, patient, self.bar.say, leaving))
 
     def _insist(self, work: Callable[[], T]) -> T:
         return with_retries(work, self.stack, self.bar.say, self._moved)

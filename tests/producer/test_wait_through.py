@@ -36,7 +36,7 @@ def answers(client: redis.Redis, *given: Exception | int) -> Callable[[], int]:
 def test_what_a_worker_lacks_is_said_once_and_the_question_asked_again(question: Question, client: redis.Redis) -> None:
     said: list[str] = []
     full, away = ServiceMissing("Qdrant's disk is full."), ServiceMissing("Qdrant does not answer.")
-    assert wait_through(question, answers(client, full, full, away, 7), said.append) == 7
+    assert wait_through(question, answers(client, full, full, away, 7), said.append, lambda: False) == 7
     assert said == ["Qdrant's disk is full. Waiting for it.", "Qdrant does not answer. Waiting for it."]
     assert client.llen(QUERIES) == 0
 
@@ -44,4 +44,9 @@ def test_what_a_worker_lacks_is_said_once_and_the_question_asked_again(question:
 @pytest.mark.parametrize("error", [NobodyAnswers("No storage worker answered."), WrongUse("Another model.")])
 def test_what_does_not_pass_ends_the_wait(question: Question, client: redis.Redis, error: Exception) -> None:
     with pytest.raises(type(error)):
-        wait_through(question, answers(client, error), print)
+        wait_through(question, answers(client, error), print, lambda: False)
+
+
+def test_ctrl_c_ends_the_wait(question: Question, client: redis.Redis) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        wait_through(question, answers(client, ServiceMissing("Qdrant does not answer.")), print, lambda: True)
