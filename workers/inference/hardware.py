@@ -5,10 +5,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from settings import Settings
+from settings.errors import ServiceMissing
+from workers.inference.machine import cores as cores
+from workers.inference.machine import memory as memory
 
 if TYPE_CHECKING:
     import torch
 
+VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES"
 # On a CPU, for each forward pass: with more pictures the data leaves the caches (CLIP) or takes much memory (BLIP).
 CPU_BATCH_CLIP, CPU_BATCH_BLIP = 16, 8
 GPU_BATCH_CLIP, GPU_BATCH_BLIP = 128, 32
@@ -16,21 +20,37 @@ GPU_BATCH_CLIP, GPU_BATCH_BLIP = 128, 32
 MAX_PARTS = 4
 # Far more than a BLIP base in float32 needs for one picture: several times 7 MB, the widest layer of its vision tower.
 BLIP_PICTURE_BYTES = 100 << 20
+OUT_OF_MEMORY = ("DefaultCPUAllocator", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "std::bad_alloc")
 
 
-def pick_device() -> "torch.device":
+def pick_device(pinned: str | None = None) -> "torch.device":
     """The first visible CUDA device, else the CPU.
 
-    The supervisor sets CUDA_VISIBLE_DEVICES, so the first visible device is the only one.
+    The supervisor sets CUDA_VISIBLE_DEVICES, so the first visible device is the only one. A worker that is pinned to a
+    device by that variable, or by `pinned`, computes there or not at all: raises ServiceMissing if torch cannot use it.
     """
     import torch
 
-    return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    visible = os.environ.get(VISIBLE_DEVICES, "") if pinned is None else pinned
+    if torch.cuda.is_available():
+        return torch.device("cuda", 0)
+    if not visible or visible.startswith("-"):
+        return torch.device("cpu")
+    try:
+        torch.cuda.init()
+        reason = "it sees none"
+    except (AssertionError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+    raise unusable(f"the device {visible}", torch.__version__, reason)
 
 
-def cores() -> int:
-    """The number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def unusable(devices: str, version: str, reason: str) -> ServiceMissing:
+    """The error for devices that are there and that torch cannot use."""
+    torch = f"torch {version}".strip()
+    return ServiceMissing(
+        f"{torch} cannot use {devices} ({reason.removesuffix('.')}): install a torch for this machine's driver, "
+        'or set gpu.devices to "cpu".'
+    )
 
 
 def parallel_batches(settings: Settings, device_type: str) -> tuple[int, int]:
@@ -43,18 +63,6 @@ def parallel_batches(settings: Settings, device_type: str) -> tuple[int, int]:
         return 1, threads
     parts = min(threads, MAX_PARTS)
     return parts, threads // parts
-
-
-def memory(device_type: str) -> int:
-    """The bytes of memory of the device; for a CPU those of the machine."""
-    if device_type == "cuda":
-        import torch
-
-        total: int = torch.cuda.mem_get_info()[1]
-        return total
-    if hasattr(os, "sysconf"):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return 8 << 30
 
 
 def batch_sizes(settings: Settings, device_type: str) -> tuple[int, int]:
@@ -91,6 +99,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     torch = sys.modules.get("torch")
     if torch is None:  # so no model is loaded
         return isinstance(error, MemoryError)
-    # torch has no error class for a CPU that is out of memory.
-    on_cpu = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
-    return on_cpu or isinstance(error, torch.cuda.OutOfMemoryError | MemoryError)
+    # torch has no error class for a CPU that is out of memory, nor for the libraries below it on a GPU.
+    by_text = isinstance(error, RuntimeError) and any(text in str(error) for text in OUT_OF_MEMORY)
+    return by_text or isinstance(error, torch.cuda.OutOfMemoryError | MemoryError)

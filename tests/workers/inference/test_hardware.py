@@ -1,9 +1,12 @@
 """What a process computes on, and sizes that settings win."""
 
+import re
+
 import pytest
 import torch
 
 from settings import Settings, load_settings
+from settings.errors import ServiceMissing
 from workers.inference import hardware
 
 
@@ -58,6 +61,29 @@ def test_each_core_has_a_forward_pass_of_its_own_while_cores_are_few(
     assert hardware.parallel_batches(with_gpu(torch_threads=torch_threads), "cuda")[0] == 1
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="here torch can use its device")
+@pytest.mark.parametrize("visible", ["0", "GPU-4f2a", "MIG-91c0"])
+def test_a_worker_that_is_pinned_to_a_device_never_computes_on_the_cpu(
+    visible: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    with pytest.raises(
+        ServiceMissing, match=rf"^torch {re.escape(torch.__version__)} cannot use the device {visible} \("
+    ):
+        hardware.pick_device()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="here torch can use its device")
+@pytest.mark.parametrize("visible", ["", "-1", None])
+def test_a_worker_that_is_pinned_to_none_computes_on_the_cpu(
+    visible: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert hardware.pick_device() == torch.device("cpu")
+
+
 def test_the_machine_says_how_much_memory_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     assert hardware.memory("cpu") > 100 << 20
@@ -75,4 +101,5 @@ def test_torch_without_memory_on_a_cpu_is_out_of_memory() -> None:
         torch.empty(1 << 60, dtype=torch.uint8)
     assert hardware.is_out_of_memory(caught.value)
     assert hardware.is_out_of_memory(torch.cuda.OutOfMemoryError())
+    assert hardware.is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"))
     assert not hardware.is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
