@@ -132,32 +132,6 @@ def test_a_folder_that_is_no_checkpoint_is_told(tmp_path: Path, monkeypatch: pyt
     )
 
 
-def test_how_full_redis_is_and_who_else_uses_its_database_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_process: str, client: redis.Redis
-) -> None:
-    text = f'[broker]\nurl = "{redis_process}"\n[models]\nclip = "null"\ncaptions = false\n'
-    with app.connection_for_write() as ours:
-        app.amqp.queues.new_missing(FILES)(ours.default_channel).declare()
-    said = lines(check(tmp_path, monkeypatch, text))["broker"]
-    assert "MB used, no maxmemory, noeviction" in said
-    assert "another Celery application" not in said
-    with Connection(redis_process.replace("unix://", "redis+socket://")) as theirs:
-        theirs.SimpleQueue("mail").put("a message of somebody else")
-    client.hset("unacked", "tag", "message")
-    client.config_set("maxmemory", "3mb")
-    try:
-        said = lines(check(tmp_path, monkeypatch, text))["broker"]
-    finally:
-        client.config_set("maxmemory", "0")
-    assert "MB of 3 MB used" in said
-    assert "another Celery application uses this database (mail, unacked): its messages are left alone." in said
-
-
-def test_a_database_that_is_no_number_is_wrong_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(WrongUse, match="must name a database by its number"):
-        own_settings(tmp_path, monkeypatch, '[broker]\nurl = "redis://h/queue"\n')
-
-
 def torn_clip(folder: Path) -> Path:
     """A CLIP whose file lacks a weight."""
     shutil.copytree(ROOT / "models" / "shapes-clip", folder)
@@ -198,3 +172,29 @@ def test_a_model_that_runs_in_the_layers_of_the_library_is_a_note(
     assert "shapes-clip@" in device
     assert ": the layers of transformers are used, which are slower, because ours give a cosine of " in device
     assert "writes captions" in device
+
+
+def test_how_full_redis_is_and_who_else_uses_its_database_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_process: str, client: redis.Redis
+) -> None:
+    text = f'[broker]\nurl = "{redis_process}"\n[models]\nclip = "null"\ncaptions = false\n'
+    with app.connection_for_write() as ours:
+        app.amqp.queues.new_missing(FILES)(ours.default_channel).declare()
+    said = lines(check(tmp_path, monkeypatch, text))["broker"]
+    assert "MB used, no maxmemory, noeviction" in said
+    assert "another Celery application" not in said
+    with Connection(redis_process.replace("unix://", "redis+socket://")) as theirs:
+        theirs.SimpleQueue("mail").put("a message of somebody else")
+    client.hset("unacked", "tag", "message")
+    client.config_set("maxmemory", "3mb")
+    try:
+        said = lines(check(tmp_path, monkeypatch, text))["broker"]
+    finally:
+        client.config_set("maxmemory", "0")
+    assert "MB of 3 MB used" in said
+    assert "another Celery application uses this database (mail, unacked): its messages are left alone." in said
+
+
+def test_a_database_that_is_no_number_is_wrong_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(WrongUse, match="must name a database by its number"):
+        own_settings(tmp_path, monkeypatch, '[broker]\nurl = "redis://h/queue"\n')
