@@ -161,13 +161,17 @@ class Models(Section):
     max_caption_tokens: Count = 30
 
 
+# MIG-<uuid> is a slice of a GPU; older drivers write MIG-GPU-<uuid>/1/0.
+DEVICES = r"(auto|all|cpu|(\d+|(GPU|MIG)-[\w/-]+)(,(\d+|(GPU|MIG)-[\w/-]+))*)"
+
+
 class Gpu(Section):
     """[gpu]: the worker that runs the models, on a GPU or on the CPU."""
 
     devices: str = Field(
         "auto",
-        pattern=r"^(auto|cpu|\d+(,\d+)*)$",
-        description='"auto", "cpu" or the numbers of CUDA devices such as "0,1"',
+        pattern=rf"^{DEVICES}$",
+        description='"auto", "all", "cpu" or CUDA devices by number or UUID, such as "0,1" or "GPU-4f2a"',
     )
     batch_clip: Auto = "auto"
     batch_blip: Auto = "auto"
@@ -177,11 +181,15 @@ class Gpu(Section):
     loaders: Auto = "auto"
     in_flight: Auto = "auto"
     torch_threads: Auto = "auto"
+    hang_seconds: Seconds = 120
 
 
 class Ingest(Section):
-    """[ingest]: how much is under way at a time, and what is too much for one picture."""
+    """[ingest]: what is left out, how much is under way at a time, and what is too much for one picture."""
 
+    exclude: list[Annotated[str, Field(min_length=1)]] = Field(
+        [], description='a list of patterns as .gitignore has them, such as ["exports/", "*.tif", "!.hidden"]'
+    )
     window: Count = 1000
     files_per_task: Count = 1
     max_attempts: Count = 3

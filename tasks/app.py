@@ -10,7 +10,7 @@ from kombu.transport import TRANSPORT_ALIASES
 
 from settings import Settings, load_settings
 from tasks.broker import celery_options, keepalive_options, sentinel_options
-from tasks.queues import INTERNAL, ROUTES
+from tasks.queues import CONTROL, EVENTS, FILES, INTERNAL, ROUTES
 
 _WITHOUT_EVENTS = {task: {"send_events": False} for task in INTERNAL}
 
@@ -56,14 +56,14 @@ def make_app(settings: Settings) -> Celery:
         },
         result_backend_transport_options={"retry_policy": {"timeout": 10.0}, **sentinel_options(settings)},
         redis_socket_timeout=60,
-        # Not kombu's names: another Celery application on this database would get our broadcasts, and we its.
-        control_exchange="darkroom.control",
-        event_exchange="darkroom.events",
+        # Not Celery's names: another Celery application on this database would get our broadcasts, and we its.
+        control_exchange=CONTROL,
+        event_exchange=EVENTS,
         task_serializer="msgpack",
         result_serializer="msgpack",
         accept_content=["msgpack", "json"],
         result_accept_content=["msgpack", "json"],
-        task_default_queue="files",
+        task_default_queue=FILES,
         task_routes=ROUTES,
         task_acks_late=True,
         task_acks_on_failure_or_timeout=True,

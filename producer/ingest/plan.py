@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
-from producer.ingest.scan import FileRef
-from settings import Settings
-from tasks.checkpoint import checkpoint_name
+from producer.ingest.sources.scan import FileRef
+from tasks.messages import Target
 from tasks.queues import PLAN
 from tasks.rpc import Question
 
@@ -33,7 +32,7 @@ class Planned:
 
 def plan(
     files: Iterable[FileRef],
-    settings: Settings,
+    target: Target,
     answer: Callable[[Question], bytes],
     insist: Callable[[Callable[[], Question]], Question] = lambda ask: ask(),
 ) -> Iterator[Planned]:
@@ -42,16 +41,15 @@ def plan(
     `answer` waits for the storage worker, `insist` for a Redis that takes the question.
     Raises WrongUse when the collection holds another model's embeddings.
     """
-    clip_model = checkpoint_name(settings.models.clip)
-    blip_model = checkpoint_name(settings.models.blip) if settings.models.captions else None
     stream = (Numbered(number, file) for number, file in enumerate(files))
     pending: tuple[list[Numbered], Question] | None = None
     while chunk := list(islice(stream, CHUNK)):
         ask = partial(
             Question,
             PLAN,
-            clip_model=clip_model,
-            blip_model=blip_model,
+            target,
+            clip_model=target.clip,
+            blip_model=target.blip or None,
             uris=[entry.file.uri for entry in chunk],
             sizes=[entry.file.bytes for entry in chunk],
             mtimes=[entry.file.mtime for entry in chunk],

@@ -15,7 +15,7 @@ from kombu.messaging import Consumer
 
 from tasks.app import app
 from tasks.envelope import Envelope
-from tasks.messages import FileItem, FilesMessage
+from tasks.messages import FileItem, FilesMessage, Target
 from tasks.queues import EMBED_TEXTS, FILES, PLAN, POINTS, PROCESS_FILES, STORE_POINTS, UNACKED, UNACKED_INDEX
 from tasks.transport.scripts import RENEW
 from tests.until import until
@@ -26,7 +26,9 @@ PREFETCH_COUNT = 5
 def push(client: redis.Redis, count: int) -> None:
     envelope = Envelope(PROCESS_FILES, FILES, parent="job")
     for number in range(count):
-        wire = FilesMessage("job", "file:///r", [FileItem(number, f"file:///r/{number}.jpg")]).to_wire()
+        wire = FilesMessage(
+            Target("pictures"), "job", "file:///r", [FileItem(number, f"file:///r/{number}.jpg")]
+        ).to_wire()
         client.lpush(FILES, envelope.message(wire, f"{number}.jpg", [number]))
 
 

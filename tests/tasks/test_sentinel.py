@@ -10,6 +10,7 @@ import redis
 from settings.errors import ServiceMissing, WrongUse
 from tasks.app import make_app
 from tasks.broker import redis_client
+from tasks.queues import FILES
 from tests.conftest import redis_server
 from tests.e2e.conftest import free_port
 from tests.tasks.tiny_worker import ECHO
@@ -50,7 +51,7 @@ def test_producer_and_worker_meet_at_the_redis_that_a_sentinel_names(sentinel: s
     workers = Workers(sentinel, tmp_path)
     try:
         workers.start("behind-a-sentinel")
-        answer = make_app(own).send_task(ECHO, args=["found"], ignore_result=False, queue="files")
+        answer = make_app(own).send_task(ECHO, args=["found"], ignore_result=False, queue=FILES)
         assert answer.get(timeout=60) == {"value": "found"}
     finally:
         workers.end()

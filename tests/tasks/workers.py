@@ -9,7 +9,7 @@ from pathlib import Path
 
 from settings import Settings, load_settings
 from tasks.broker import redis_client
-from tasks.registry import READY
+from tasks.registry import ready
 from tests.conftest import ROOT
 from tests.until import until
 
@@ -44,7 +44,7 @@ class Workers:
             )
         self._started.append(worker)
         client = redis_client(on_broker(self._url))
-        until(lambda: client.hget(READY, name) == str(worker.pid).encode(), f"worker {name} to be ready")
+        until(lambda: ready(client).get(name) == worker.pid, f"worker {name} to be ready")
         client.close()
         return worker
 

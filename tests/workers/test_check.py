@@ -1,12 +1,14 @@
 """`python -m workers check`: one line a thing, and an exit code."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
+import torch
 from click.testing import CliRunner, Result
 from kombu.connection import Connection
 
@@ -100,6 +102,20 @@ def test_a_redis_that_could_lose_work_is_told(
     answer = json.loads(result.stdout)
     assert answer["ok"] is False
     assert "drops data when it is full (allkeys-lru)" in answer["checks"][0]["says"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="here torch can use its device")
+def test_a_device_that_torch_cannot_use_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    smi = tmp_path / "nvidia-smi"
+    smi.write_text("#!/bin/sh\necho 'GPU 0: NVIDIA H100 (UUID: GPU-0000)'\n")
+    smi.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    result = check(tmp_path, monkeypatch, MODELS)
+    assert result.exit_code == 3
+    assert lines(result)["device"].startswith(f"bad torch {torch.__version__} cannot use the device 0 (")
+    result = check(tmp_path, monkeypatch, f'{MODELS}[gpu]\ndevices = "cpu"\n')
+    assert result.exit_code == 0
+    assert lines(result)["device"].startswith("ok gpu0 on CPU, ")
 
 
 def test_a_folder_that_is_no_checkpoint_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
