@@ -20,6 +20,7 @@ import redis
 
 from settings import Settings
 from settings.sections import Data
+from tasks.registry import ready
 from tasks.stack_paths import stack_paths
 from workers.supervisor.redis_server import redis_spec
 
@@ -83,11 +84,11 @@ class Bench:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             try:
-                pid = self.redis().hget("darkroom:ready", name)
+                pid = ready(self.redis()).get(name)
             except redis.RedisError:
                 pid = None
             if pid is not None:
-                return int(pid)
+                return pid
             time.sleep(0.05)
         raise TimeoutError(
             f"no worker {name} after {START_SECONDS:g} s: see the logs in {self.env['DARKROOM__DATA__DIR']}"
