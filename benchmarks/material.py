@@ -135,4 +135,4 @@ def large_pictures(folder: Path, kind: str, count: int, wide: int) -> None:
         picture = Image.merge("RGBA", (grey, grey, grey, grey))
         picture.save(stream, "WEBP" if kind == "WebP" else "PNG", **options)
     for number in range(count):
-        (folder / str(number)).write_bytes(stream.getvalue() + os.urandom(16))
+        (folder / f"{number}.{'webp' if kind == 'WebP' else 'png'}").write_bytes(stream.getvalue() + os.urandom(16))

@@ -89,8 +89,8 @@ def grown(stack: Bench, scratch: Path, count: int) -> dict[str, int]:
 def gpu_rss_mb(scratch: Path, quick: bool) -> list[Figure]:
     """The most that a GPU worker takes beyond what it takes at rest: for large files, and for pictures of 250 MP.
 
-    The goals are the bounds that docs/performance.md states: gpu.read_bytes for files; for pictures what their kind
-    takes a pixel, times ingest.max_pixels, for all loaders together.
+    The bounds are those that docs/performance.md states: gpu.read_bytes for files; for pictures what their kind takes a
+    pixel, times ingest.max_pixels, for all loaders together.
     """
     few = 4 if quick else LARGE_PICTURES
     count, size = (40, 10_000_000) if quick else (LARGE_FILES, LARGE_FILE_BYTES)

@@ -27,7 +27,6 @@ OWN = {
     "workers.gpu": "GPU worker",
     "workers.inference": "GPU worker",
     "workers.storage": "storage worker",
-    "workers.http_tasks.pictures": "GPU worker",
     "workers.http_tasks.directory": "ingest worker",
     "workers.supervisor.commands": "supervisor",
     "workers.supervisor.flower": "Flower",
