@@ -9,7 +9,7 @@ from benchmarks.bench_stack import Bench, kept_up, private_redis
 from benchmarks.harness import REPEATS, Figure, measured
 from benchmarks.material import make_new, tiny_pictures
 from producer.ingest.plan import Numbered
-from producer.ingest.scan import FileRef
+from producer.ingest.sources.scan import FileRef
 from producer.ingest.window import Window
 from tasks.ledger import Ledger
 from tasks.messages import Target

@@ -1,4 +1,4 @@
-"""Uses the local stack, and brings it up where none runs; on a cluster it only sees that Redis answers."""
+"""Uses the local stack, and brings it up where none runs; where broker.url names a Redis, that one must answer."""
 
 import importlib.util
 import subprocess
@@ -7,14 +7,12 @@ from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from settings import Settings
 from settings.child_commands import child_command, child_environment
 from settings.errors import ServiceMissing, WrongUse
 from settings.extras import install_hint
-from tasks.broker import explain, redis_url
+from tasks.broker import redis_client, require
 from tasks.locks import FileLock, acquire, is_held, is_used, read_note
 from tasks.queues import COLLECTION_NAME
 from tasks.registry import (
@@ -46,30 +44,25 @@ def require_packages(settings: Settings) -> None:
         extras = sorted({wanted[package] for package in missing})
         raise ServiceMissing(
             f"The local stack needs packages that are not installed ({', '.join(missing)}): "
-            f"run {install_hint(*extras)}, or set broker.url and qdrant.url to use a cluster."
+            f"run {install_hint(*extras)}, or set broker.url to use the workers of other machines."
         )
 
 
 class Stack:
     """What carries the work of this command; get one by `attached`.
 
-    `is_local` is False where both Redis and Qdrant are named in the settings, so that nothing runs on this machine.
+    `is_local` is False where broker.url names a Redis: then its workers do the work, and a command starts none.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.is_local = "embedded" in (settings.broker.url, settings.qdrant.url)
+        self.is_local = settings.broker.url == "embedded"
         self.local: StackPaths = stack_paths(settings)
         self.log = self.local.logs / "stack.log"
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
         # No retries: whoever waits for the stack also watches whether it still lives.
-        self._redis = redis.Redis.from_url(
-            redis_url(settings),
-            socket_timeout=ANSWER_SECONDS,
-            socket_connect_timeout=ANSWER_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis = redis_client(settings, ANSWER_SECONDS)
 
     def faults(self) -> dict[str, str]:
         """What keeps parts of the stack from working, by part; a stack that has ended is a fault of all its workers."""
@@ -87,10 +80,17 @@ class Stack:
         except redis.RedisError:
             return False
 
+    def lives(self, who: str) -> bool:
+        """True when a worker of this kind lives, also while it loads its models, and while Redis does not answer."""
+        try:
+            return any(worker.name.startswith(who) for worker in workers(self._redis).values())
+        except redis.RedisError:
+            return True
+
     def workers(self) -> list[Worker]:
         """The workers of this collection that live; none while Redis is away."""
         try:
-            return workers(self._redis)
+            return list(workers(self._redis).values())
         except redis.RedisError:
             return []
 
@@ -111,10 +111,7 @@ class Stack:
 
     def require_broker(self) -> None:
         """Raise ServiceMissing unless the Redis that broker.url names answers; WrongUse for a missing certificate."""
-        try:
-            self._redis.ping()
-        except (redis.RedisError, OSError) as error:
-            raise explain(self._settings, error) from error
+        require(self._settings, self._redis)
 
     def come_up(self) -> None:
         """Wait until the stack is ready; start it if none runs. Raises ServiceMissing with the reason if that fails."""

@@ -42,7 +42,7 @@ def require_models(target: Target, stack: Stack) -> None:
 
     Where none says so there is nothing to raise: GPU workers may come up later.
     """
-    others = [(worker, target.mismatch(worker.name, worker.has)) for worker in stack.workers() if worker.has.clip]
+    others = [(worker, target.mismatch(worker.node, worker.has)) for worker in stack.workers() if worker.has.clip]
     if others and all(reason for _, reason in others):
         # Of the GPU workers, if there are any: whoever reads it looks for the models there.
         raise WrongUse(next((reason for worker, reason in others if worker.name.startswith("gpu")), others[0][1]))

@@ -14,5 +14,9 @@ def worker_name(name: str) -> str:
 
 def node_name(name: str) -> str:
     """The name with the host, as Celery and Flower know this process: gpu0@host."""
-    worker = worker_name(name)
+    return node_of(worker_name(name))
+
+
+def node_of(worker: str) -> str:
+    """The name of a worker of this host with the host."""
     return worker if "@" in worker else f"{worker}@{socket.gethostname()}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from settings.errors import DarkroomError
+from tasks.outcomes import check_numbers
 
 SCHEMA = 2
 
@@ -102,6 +103,7 @@ class FilesMessage:
         """Read a message; raises UnknownSchema for one of another release."""
         check_schema(wire)
         files = [FileItem(int(number), uri) for number, uri in wire["files"]]
+        check_numbers(item.number for item in files)
         return cls(Target.from_wire(wire["target"]), wire["job"], wire["root"], files, list(wire.get("tried", [])))
 
 
@@ -145,6 +147,7 @@ class PointsMessage:
         check_schema(wire)
         fields = {key: value for key, value in wire.items() if key != "schema"}
         message = cls(**{**fields, "target": Target.from_wire(wire["target"])})
+        check_numbers(message.numbers)
         if len(message.vectors) != 4 * message.dim * len(message.numbers):
             raise ValueError(
                 f"{len(message.vectors)} bytes are not {len(message.numbers)} vectors of {message.dim} float32"

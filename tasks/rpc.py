@@ -20,7 +20,7 @@ from settings.errors import DarkroomError, ServiceMissing, WrongUse
 from tasks.app import app
 from tasks.messages import SCHEMA, Target, check_schema
 from tasks.queues import COLLECTION_NAME, PREFIX, ROUTES
-from tasks.registry import PROCESS, Worker, lives, node_name
+from tasks.registry import PROCESS, Worker, lives, this_process
 
 log = logging.getLogger("darkroom.rpc")
 
@@ -34,7 +34,7 @@ MAX_SHOWN_CHARACTERS = 1024
 REMEMBERED_SECONDS = 600
 MAX_ERROR_CHARACTERS = 300
 
-_this_worker = Worker(node_name("worker"), Target(COLLECTION_NAME), process=PROCESS)
+_this_worker = this_process("worker")
 
 # KEYS: a queue; ARGV: the id of a task, 1 to remove it. How many messages about the task wait there.
 _WAITING = """
@@ -82,7 +82,7 @@ def answers(task: str, once: bool = False) -> Callable[[F], F]:
 def _arguments(wire: dict[str, Any]) -> dict[str, Any]:
     """The arguments of a question; raises WrongUse for one that is for a worker with other things."""
     check_schema(wire)
-    if reason := Target.from_wire(wire["target"]).mismatch(_this_worker.name, _this_worker.has):
+    if reason := Target.from_wire(wire["target"]).mismatch(_this_worker.node, _this_worker.has):
         raise WrongUse(reason)
     return {name: value for name, value in wire.items() if name not in ("schema", "target")}
 
@@ -90,7 +90,7 @@ def _arguments(wire: dict[str, Any]) -> dict[str, Any]:
 def _is_first(question: str) -> bool:
     """True unless another delivery of this question is being answered, or was."""
     client, key = app.backend.client, f"{PREFIX}:asked:{question}"
-    own = f"{_this_worker.name} {PROCESS}"
+    own = f"{_this_worker.node} {PROCESS}"
     if client.set(key, own, nx=True, ex=REMEMBERED_SECONDS):
         return True
     holder = cast(bytes | None, client.get(key))
@@ -110,7 +110,7 @@ def reply(answer: Callable[[], Any]) -> dict[str, Any]:
     except Exception as error:
         # Whatever a library raises: the caller may lack that library, and a traceback helps nobody there.
         log.exception("a question could not be answered")
-        name = _this_worker.name
+        name = _this_worker.node
         said = " ".join(f"{type(error).__name__}: {error}".split())[:MAX_ERROR_CHARACTERS]
         return {
             "error": f"The worker {name} could not answer ({said}): see its log, {name.partition('@')[0]}.log in logs "

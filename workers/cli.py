@@ -1,6 +1,7 @@
 """The commands of the machines: the local stack, and the workers of a cluster."""
 
 import os
+import re
 from pathlib import Path
 
 import click
@@ -8,6 +9,7 @@ import click
 from settings import load_settings
 from settings.errors import ServiceMissing
 from settings.process_name import node_name
+from settings.sections import DEVICES
 from tasks.stack_paths import stack_paths
 from workers.logs import JSON, VARIABLE
 
@@ -192,6 +194,6 @@ def _log_as(name: str) -> None:
 
 
 def _checked_devices(value: str | None) -> str | None:
-    if value is None or value in ("auto", "all", "cpu") or all(part.isdecimal() for part in value.split(",")):
+    if value is None or re.fullmatch(DEVICES, value):
         return value
-    raise click.BadParameter('use "auto", "all", "cpu" or the numbers of CUDA devices such as "0,1".')
+    raise click.BadParameter('use "auto", "all", "cpu" or the numbers or UUIDs of CUDA devices such as "0,1".')

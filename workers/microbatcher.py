@@ -3,6 +3,7 @@
 import queue
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Generic, TypeVar
@@ -15,6 +16,18 @@ Result = TypeVar("Result")
 # nearly as much as a full one.
 GATHER_SHARE = 0.03
 MAX_GATHER_SECONDS = 1.0
+# After so long a smaller limit is doubled again: what else took the memory of the device may have ended.
+GROW_SECONDS = 300.0
+
+
+def forget_locals(error: BaseException | None) -> None:
+    """Clear the variables of all frames that an error has gone through; the lines of its traceback stay.
+
+    An error keeps its frames, and the frames of a failed forward pass keep all that it has computed.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 class MicroBatcher(Generic[Item, Result]):
@@ -22,8 +35,8 @@ class MicroBatcher(Generic[Item, Result]):
 
     `process` takes a list and returns a list of the same length and order; an exception in place of a result fails only
     that item. When `process` raises, the items are processed one by one, so that only the item at fault fails. When it
-    raises an error for which `too_large` is true (out of memory), the batch is halved until it fits, and that size is
-    kept.
+    raises an error for which `too_large` is true (out of memory), the batch is halved until it fits, after `free` has
+    given back what memory it can. That size is kept for what comes, and doubled again from time to time.
 
     A batch that is not full stays open for `gather_seconds` after its first item. That is for work whose cost hardly
     depends on the size of the batch, such as a request to another process: without it most batches would have one or
@@ -37,6 +50,7 @@ class MicroBatcher(Generic[Item, Result]):
         process: Callable[[list[Item]], Sequence[Result | BaseException]],
         max_batch: int,
         too_large: Callable[[BaseException], bool] = lambda error: False,
+        free: Callable[[], None] = lambda: None,
         gather_seconds: float = 0,
         expects: Callable[[], bool] = lambda: True,
     ) -> None:
@@ -44,10 +58,13 @@ class MicroBatcher(Generic[Item, Result]):
             raise ValueError("max_batch must be at least 1")
         self.name = name
         self.max_batch = max_batch
+        self._largest = max_batch
+        self._shrunk = 0.0
         self.batches = 0
         self.items = 0
         self._process = process
         self._too_large = too_large
+        self._free = free
         self._gather_seconds = gather_seconds
         self._expects = expects
         self._last_seconds = 0.0
@@ -114,30 +131,50 @@ class MicroBatcher(Generic[Item, Result]):
             remaining -= step
 
     def _process_batch(self, batch: list[tuple[Item, Future[Result]]]) -> None:
-        if not batch:
-            return
+        if self.max_batch < self._largest and time.monotonic() - self._shrunk > GROW_SECONDS:
+            self._set_limit(2 * self.max_batch)
+        size = self.max_batch
+        while batch:
+            part = batch[:size]
+            # Outside of any `except`: what a failed pass has computed must be gone before the next one begins.
+            error = self._try(part)
+            if error is None or len(part) == 1:
+                batch = batch[len(part) :]
+            elif self._too_large(error):
+                size = len(part) // 2
+                self._set_limit(size)
+            else:
+                for entry in part:
+                    self._try([entry])
+                batch = batch[len(part) :]
+
+    def _set_limit(self, size: int) -> None:
+        self.max_batch = min(size, self._largest)
+        self._shrunk = time.monotonic()
+
+    def _try(self, batch: list[tuple[Item, Future[Result]]]) -> BaseException | None:
+        """Process these items as one batch; returns the error that it failed with, which is that of a single item."""
         started = time.perf_counter()
         try:
             results = self._process([item for item, _ in batch])
             if len(results) != len(batch):
                 raise RuntimeError(f"{self.name} returned {len(results)} results for {len(batch)} items")
-        except BaseException as error:
-            if len(batch) == 1:
-                batch[0][1].set_exception(error)
-                return
-            size = 1
-            if self._too_large(error):
-                size = max(1, len(batch) // 2)
-                self.max_batch = min(self.max_batch, size)
-            for start in range(0, len(batch), size):
-                self._process_batch(batch[start : start + size])
-            return
-        self.batches += 1
-        self.items += len(batch)
-        self._last_seconds = time.perf_counter() - started
-        batch_done(self.name, len(batch), self._last_seconds)
-        for (_, future), result in zip(batch, results, strict=True):
-            if isinstance(result, BaseException):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
+        except BaseException as failed:
+            error = failed
+        else:
+            self.batches += 1
+            self.items += len(batch)
+            self._last_seconds = time.perf_counter() - started
+            batch_done(self.name, len(batch), self._last_seconds)
+            for (_, future), result in zip(batch, results, strict=True):
+                if isinstance(result, BaseException):
+                    future.set_exception(result)
+                else:
+                    future.set_result(result)
+            return None
+        forget_locals(error)
+        if self._too_large(error):
+            self._free()
+        if len(batch) == 1:
+            batch[0][1].set_exception(error)
+        return error

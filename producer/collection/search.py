@@ -10,7 +10,7 @@ from typing import Any
 
 from pictures.uris import uri_of
 from producer.collection.where import parse_conditions
-from producer.ingest.named_folder import absolute
+from producer.ingest.sources.named_folder import absolute
 from producer.records import Picture, Records
 from producer.stack import Stack
 from producer.waiting import collection_facts, wait_for

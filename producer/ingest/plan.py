@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
-from producer.ingest.scan import FileRef
+from producer.ingest.sources.scan import FileRef
 from tasks.messages import Target
 from tasks.queues import PLAN
 from tasks.rpc import Question
@@ -29,15 +30,22 @@ class Planned:
     unchanged: list[int]
 
 
-def plan(files: Iterable[FileRef], target: Target, answer: Callable[[Question], bytes]) -> Iterator[Planned]:
+def plan(
+    files: Iterable[FileRef],
+    target: Target,
+    answer: Callable[[Question], bytes],
+    insist: Callable[[Callable[[], Question]], Question] = lambda ask: ask(),
+) -> Iterator[Planned]:
     """Number the files and sort them, a chunk at a time; while one chunk is used the next one is asked about.
 
-    `answer` waits for the storage worker. Raises WrongUse when the collection holds another model's embeddings.
+    `answer` waits for the storage worker, `insist` for a Redis that takes the question.
+    Raises WrongUse when the collection holds another model's embeddings.
     """
     stream = (Numbered(number, file) for number, file in enumerate(files))
     pending: tuple[list[Numbered], Question] | None = None
     while chunk := list(islice(stream, CHUNK)):
-        question = Question(
+        ask = partial(
+            Question,
             PLAN,
             target,
             clip_model=target.clip,
@@ -46,6 +54,7 @@ def plan(files: Iterable[FileRef], target: Target, answer: Callable[[Question], 
             sizes=[entry.file.bytes for entry in chunk],
             mtimes=[entry.file.mtime for entry in chunk],
         )
+        question = insist(ask)
         if pending is not None:
             yield _sorted_out(pending[0], answer(pending[1]))
         pending = chunk, question

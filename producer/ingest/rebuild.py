@@ -8,7 +8,7 @@ from rich.text import Text
 
 from producer.collection.search import EMBED_SECONDS
 from producer.formatting import command, shown
-from producer.ingest.roots import OtherRoot, root_uri
+from producer.ingest.sources.roots import OtherRoot, root_uri
 from producer.stack import Stack
 from producer.targets import target_here
 from producer.waiting import wait_for

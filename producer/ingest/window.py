@@ -28,8 +28,8 @@ class Window:
 
     @property
     def room(self) -> int:
-        """How many more files may be enqueued now."""
-        return max(0, self.size - len(self.under_way))
+        """How many more files may be enqueued now, in one command: a full Redis takes all of them or none."""
+        return min(max(0, self.size - len(self.under_way)), PUBLISH_BATCH * self._per_task)
 
     def enqueue(self, files: Sequence[Numbered]) -> None:
         """Publish files and keep them in mind until the ledger has them."""

@@ -80,14 +80,14 @@ def living(client: redis.Redis) -> list[dict[str, Any]]:
     """What each living worker of this collection has: its name, collection, models and device."""
     return [
         {
-            "name": worker.name,
+            "name": worker.node,
             "collection": worker.has.collection,
             "clip_model": worker.has.clip,
             "blip_model": worker.has.blip or None,
             "captions": None if worker.has.blip is None else bool(worker.has.blip),
             "device": worker.device or None,
         }
-        for worker in workers(client)
+        for _, worker in sorted(workers(client).items())
     ]
 
 

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 import redis
 
+from tasks.queues import UNACKED
 from tests.e2e.several_machines import Machines, ended, machines_on, pictures
+from tests.until import until
+from workers.exit_codes import DEVICE_FAILED
 
 pytestmark = pytest.mark.e2e
 
@@ -72,3 +75,28 @@ def test_a_file_goes_to_the_worker_that_sees_its_disk_and_fails_by_name_when_non
     rows = machines.json("errors", alone["job"])["errors"]
     reason = f"not reachable from worker gpu0@blind: {unmounted} is an empty folder: is it mounted? (paths.map)"
     assert [row["reason"] for row in rows] == [reason] * 3
+
+
+@pytest.mark.parametrize("redelivered", [False, True])
+def test_a_worker_whose_model_hangs_ends_and_another_one_does_its_files(
+    machines: Machines, tmp_path: Path, redelivered: bool
+) -> None:
+    pictures(tmp_path / "pictures", FILES, seed=7)
+    machines.storage()
+    hangs = {"DARKROOM__MODELS__CLIP": "null:100000000", "DARKROOM__GPU__HANG_SECONDS": "1"}
+    hangs["DARKROOM__BROKER__VISIBILITY_TIMEOUT"] = "6"
+    machines.gpu("gpu0@hanging", **hangs)
+    producer = machines.producer("ingest", str(tmp_path / "pictures"))
+    until(lambda: machines.client.hlen(UNACKED) > 10, "the worker that hangs to hold files")
+    if redelivered:
+        # Its files come again as those of a worker that died, and the next one tries them one by one.
+        machines.kill("gpu0@hanging")
+        machines.gpu("gpu0@hanging", **hangs)
+    assert machines.wait("gpu0@hanging") == DEVICE_FAILED
+    said = machines.log("gpu0@hanging").splitlines()[-1]
+    assert said.startswith("error: The device hangs: null has not computed ")
+    machines.gpu("gpu0@sound")
+    done = ended(producer)
+    assert (done["exit"], done["stored"], done["failed"]) == (0, FILES, 0)
+    machines.stop("storage")
+    assert len(machines.points()) == FILES

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from kombu.entity import Queue
 
 from producer.ingest.plan import Numbered
-from producer.ingest.scan import FileRef
+from producer.ingest.sources.scan import FileRef
 from tasks.app import app
 from tasks.messages import FilesMessage, Target
 from tasks.queues import FILES

@@ -1,16 +1,26 @@
 """The sentence of a job that stands still: what it waits for, and what to start."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from producer.ingest.job_progress import STUCK_SECONDS, JobProgress
 from producer.ingest.window import Window
+from tasks.app import app
 from tasks.ledger import Ledger
-from tasks.queues import POINTS, UNACKED
-from tasks.registry import announce, report_fault
+from tasks.queues import FILES, POINTS, UNACKED
+from tasks.registry import announce, node_name, ready, renew_worker, report_fault
+from tests.conftest import ROOT
 from tests.producer.clock import Clock
 from tests.producer.files import ROOT_URI, TARGET, take_all
+from tests.tasks.tiny_worker import SLOW
+from tests.until import until
+from tests.workers.interactive_worker import PLACES_FOR_FILES
 
 
 def test_a_job_that_moves_waits_for_nothing(progress: JobProgress, clock: Clock) -> None:
@@ -29,6 +39,14 @@ def test_on_the_local_stack_a_gpu_worker_that_is_not_up_yet_loads_its_models(
     client: redis.Redis, ledger: Ledger, window: Window, clock: Clock
 ) -> None:
     progress = JobProgress(client, ledger, window, local=True)
+    clock.passes(STUCK_SECONDS + 1)
+    assert progress.what_it_waits_for() == "the GPU worker is loading its models"
+
+
+def test_on_a_cluster_a_gpu_worker_that_lives_and_is_not_ready_loads_its_models(
+    progress: JobProgress, client: redis.Redis, clock: Clock
+) -> None:
+    renew_worker(client, "gpu0@a")
     clock.passes(STUCK_SECONDS + 1)
     assert progress.what_it_waits_for() == "the GPU worker is loading its models"
 
@@ -63,6 +81,28 @@ def test_with_all_workers_up_it_says_where_the_files_are(
     assert said.startswith(
         "nothing finished for 25 s (10 queued, 2 in work, 0 to be written): slow models may take that long"
     )
+
+
+def test_the_worker_that_holds_the_files_is_named(
+    progress: JobProgress, client: redis.Redis, redis_process: str, clock: Clock, tmp_path: Path
+) -> None:
+    env = {**os.environ, "DARKROOM__BROKER__URL": redis_process, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "tests.workers.interactive_worker", "gpu0"]
+    with (tmp_path / "log").open("wb") as log:
+        worker = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
+    try:
+        until(lambda: ready(client).get("gpu0") == worker.pid, "the worker to be ready")
+        announce(client, "storage")
+        take_all()
+        for _ in range(PLACES_FOR_FILES):
+            app.send_task(SLOW, kwargs={"name": "long", "seconds": 600.0}, queue=FILES)
+        until(lambda: client.llen("begun:long") == PLACES_FOR_FILES, "the worker to hold what it can")
+        clock.passes(STUCK_SECONDS + 5)
+        held = f"(0 queued, 2 in work, 0 to be written; {node_name('gpu0')} holds 2)"
+        until(lambda: held in str(progress.what_it_waits_for()), "the worker to answer")
+    finally:
+        worker.kill()
+        worker.wait()
 
 
 def test_a_storage_worker_that_takes_nothing_is_named(progress: JobProgress, client: redis.Redis, clock: Clock) -> None:

@@ -13,7 +13,7 @@ from tasks.app import app
 from tasks.broker import redis_client
 from tasks.messages import Target
 from tasks.queues import FILES, POINTS
-from tasks.registry import PROCESS, Worker, announce, node_name, renew_worker
+from tasks.registry import announce, this_process
 from tasks.rpc import answer_as, answers
 
 SLOW = "tests.slow"
@@ -67,12 +67,11 @@ if __name__ == "__main__":
     from celery.signals import worker_ready
 
     name = sys.argv[1]
-    worker = Worker(node_name(name), Target("pictures", "a-clip", "a-blip"), process=PROCESS)
-    answer_as(worker)
+    has = Target("pictures", "a-clip", "a-blip")
+    answer_as(this_process(name, has))
 
     def ready(**_: Any) -> None:
-        announce(redis_client(load_settings()), name)
-        renew_worker(redis_client(load_settings()), worker)
+        announce(redis_client(load_settings()), name, has)
 
     worker_ready.connect(ready, weak=False)
     app.worker_main(

@@ -1,5 +1,7 @@
 """The MicroBatcher: whatever is ready in one batch, and every item answered for itself."""
 
+import subprocess
+import sys
 import threading
 import weakref
 from concurrent.futures import CancelledError
@@ -8,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import ROOT
 from tests.until import until
 from workers.microbatcher import MicroBatcher
 
@@ -85,6 +88,63 @@ def test_a_batch_too_large_for_the_device_is_halved_until_it_fits_and_the_size_i
     assert [future.result(5) for future in [first, *rest]] == list(range(70))
     assert batcher.max_batch <= 5
     assert max(sizes) <= 5
+    batcher.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit the memory of a process")
+@pytest.mark.parametrize("parts", [1, 2])
+def test_batches_of_real_tensors_that_do_not_fit_lose_no_picture(parts: int) -> None:
+    child = [sys.executable, "-m", "tests.workers.little_memory", str(parts)]
+    done = subprocess.run(child, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.stdout.split() == ["160", "0", "32"], done.stdout + done.stderr
+
+
+def test_the_rest_of_a_batch_is_cut_by_the_size_that_fits() -> None:
+    sizes: list[int] = []
+    freed: list[int] = []
+
+    begun, go_on = threading.Event(), threading.Event()
+
+    def process(batch: list[int]) -> list[int]:
+        sizes.append(len(batch))
+        begun.set()
+        go_on.wait(5)
+        if len(batch) > 3:
+            raise MemoryError
+        return batch
+
+    batcher = MicroBatcher(
+        "small", process, 16, lambda error: isinstance(error, MemoryError), lambda: freed.append(len(sizes))
+    )
+    first = batcher.submit(0)
+    assert begun.wait(5)
+    rest = [batcher.submit(number) for number in range(1, 17)]
+    go_on.set()
+    assert [future.result(5) for future in [first, *rest]] == list(range(17))
+    assert sizes == [1, 16, 8, 4, *8 * [2]]
+    assert freed == [2, 3, 4]
+    batcher.close()
+
+
+def test_a_limit_that_has_shrunk_grows_again_up_to_the_first_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def process(batch: list[int]) -> list[int]:
+        if len(batch) > room:
+            raise MemoryError
+        return batch
+
+    room = 1
+    batcher = MicroBatcher("neighbour", process, 8, lambda error: isinstance(error, MemoryError), gather_seconds=0.2)
+    for future in [batcher.submit(number) for number in range(8)]:
+        future.result(5)
+    assert batcher.max_batch == 1
+    room = 100
+    monkeypatch.setattr("workers.microbatcher.GROW_SECONDS", -1.0)
+    limits = []
+    for _ in range(5):
+        batcher.submit(0).result(5)
+        until(lambda: batcher._waiting.empty(), "the batch to end")
+        limits.append(batcher.max_batch)
+    assert limits == [2, 4, 8, 8, 8]
     batcher.close()
 
 

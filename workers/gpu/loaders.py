@@ -2,70 +2,25 @@
 
 import logging
 import os
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 
 from settings import Settings
 from tasks.ledger import Failure, Ledger
 from tasks.messages import FileItem
+from workers.exit_codes import LOAD_TIMEOUT
 from workers.gpu.delivery import Delivery
+from workers.gpu.watchdog import Watchdog
 from workers.inference.hardware import loaders
 from workers.metrics import loaded
 
 log = logging.getLogger("darkroom.gpu")
 
-CHECK_SECONDS = 0.5
-
 
 def exit_process() -> None:
     """End this process at once; the supervisor starts another one, and Redis delivers its messages again."""
-    os._exit(70)
-
-
-class Watchdog:
-    """Watches work that may hang.
-
-    When some of it runs for longer than `seconds`, its own `on_timeout` is called, which records the file at fault, and
-    then `exit_process`. The other files in flight are delivered again; the file at fault is not.
-    """
-
-    def __init__(self, seconds: float, exit_process: Callable[[], None] = exit_process) -> None:
-        self.seconds = seconds
-        self._exit_process = exit_process
-        self._closed = threading.Event()
-        self._numbers = count()
-        self._watched: dict[int, tuple[float, Callable[[], None]]] = {}
-        threading.Thread(target=self._run, name="watchdog", daemon=True).start()
-
-    def start(self, on_timeout: Callable[[], None]) -> int:
-        """Watch work that begins now; returns its number for `stop`."""
-        number = next(self._numbers)
-        self._watched[number] = time.monotonic() + self.seconds, on_timeout
-        return number
-
-    def stop(self, number: int) -> None:
-        """Stop watching work that has ended."""
-        self._watched.pop(number, None)
-
-    def close(self) -> None:
-        """Watch no more."""
-        self._closed.set()
-
-    def _run(self) -> None:
-        while not self._closed.wait(min(CHECK_SECONDS, self.seconds / 2)):
-            now = time.monotonic()
-            overdue = [on_timeout for deadline, on_timeout in list(self._watched.values()) if deadline < now]
-            for on_timeout in overdue:
-                try:
-                    on_timeout()
-                except Exception:  # the process must end even when the failure cannot be recorded
-                    log.exception("a file that hangs could not be noted")
-            if overdue:
-                self._exit_process()
-                return
+    os._exit(LOAD_TIMEOUT)
 
 
 class LoaderPool:
@@ -77,7 +32,8 @@ class LoaderPool:
 
     def __init__(self, settings: Settings) -> None:
         self._pool = ThreadPoolExecutor(loaders(settings), thread_name_prefix="loader")
-        self._watchdog = Watchdog(settings.ingest.load_seconds)
+        self._seconds = settings.ingest.load_seconds
+        self._watchdog = Watchdog(exit_process)
 
     def submit(self, delivery: Delivery, step: Callable[[Delivery], None]) -> None:
         """Run a step of a delivery when a thread is free; what the step raises ends the delivery."""
@@ -96,7 +52,7 @@ class LoaderPool:
 
     def time_limit(self, ledger: Ledger, item: FileItem) -> "TimeLimit":
         """A context to read or decode one file in; when that hangs, the file fails and the process ends."""
-        return TimeLimit(self._watchdog, ledger, item)
+        return TimeLimit(self._watchdog, self._seconds, ledger, item)
 
     def close(self) -> None:
         """End the threads once they have done what was submitted."""
@@ -107,13 +63,14 @@ class LoaderPool:
 class TimeLimit:
     """The context of `LoaderPool.time_limit`; it also measures the time for the metrics."""
 
-    def __init__(self, watchdog: Watchdog, ledger: Ledger, item: FileItem) -> None:
+    def __init__(self, watchdog: Watchdog, seconds: float, ledger: Ledger, item: FileItem) -> None:
         self._watchdog = watchdog
+        self._seconds = seconds
         self._ledger = ledger
         self._item = item
 
     def __enter__(self) -> None:
-        self._number = self._watchdog.start(self._record_timeout)
+        self._number = self._watchdog.start(self._seconds, self._record_timeout)
         self._started = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:
@@ -121,6 +78,6 @@ class TimeLimit:
         self._watchdog.stop(self._number)
 
     def _record_timeout(self) -> None:
-        reason = f"loading it took longer than ingest.load_seconds = {self._watchdog.seconds}"
+        reason = f"loading it took longer than ingest.load_seconds = {self._seconds}"
         log.error("%s: %s", self._item.uri, reason)
         self._ledger.failed([Failure(self._item.number, self._item.uri, "load", reason)])

@@ -8,21 +8,19 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pictures.decode import decode
-from pictures.picture import LoadError, Pixels
+from pictures.picture import LoadError
 from pictures.reading import Sources
 from settings import Settings
 from tasks.ledger import Failure, Ledger
 from tasks.messages import FilesMessage, PointsMessage
 from workers.gpu.delivery import Delivery, FileState, InFlight, KnownContent, when_all
+from workers.gpu.device_failure import end_worker
 from workers.gpu.isolation import Isolation
 from workers.gpu.loaders import LoaderPool
+from workers.gpu.models import Models
 from workers.gpu.publish import PointsPublisher
 from workers.gpu.reroute import Rerouter
-from workers.inference.hardware import batch_sizes, is_out_of_memory
 from workers.microbatcher import MicroBatcher
 
 if TYPE_CHECKING:
@@ -33,9 +31,8 @@ if TYPE_CHECKING:
 
 PUBLISH_BATCH = 128
 LOOK_UP_BATCH = 128
-# A look-up or a publication is one message for any number of files; a first batch of one caption costs a CPU seconds.
+# A look-up or a publication is one message for any number of files.
 GATHER_SECONDS = 0.03
-CLIP_GATHER_SECONDS = 0.005
 
 
 class Pipeline:
@@ -43,7 +40,8 @@ class Pipeline:
 
     `look_up` maps a list of sha256 to what is known for each; `publish` sends one PointsMessage and returns when the
     broker has it; `count` notes how many files of a job a model embedded and captioned. Each is called from one thread.
-    `rerouter` decides about files that this machine cannot reach; unless it is replaced, they fail.
+    `rerouter` decides about files that this machine cannot reach; unless it is replaced, they fail. `on_device_failed`
+    gets a sentence when the models do not compute any more; the files that wait for them are cancelled.
 
     The thread that ends a step starts the next one, so the thread of the Celery task sleeps until all files are done.
     """
@@ -57,6 +55,7 @@ class Pipeline:
         publish: Callable[[PointsMessage], None],
         device_type: str = "cpu",
         count: Callable[[str, int, int], None] = lambda job, embedded, captioned: None,
+        on_device_failed: Callable[[str], None] = end_worker,
     ) -> None:
         self.settings = settings
         self.clip = clip
@@ -64,21 +63,8 @@ class Pipeline:
         self.rerouter = Rerouter("this machine", list, lambda message, worker: None)
         self._sources = Sources(settings)
         self._in_flight = InFlight()
-        batch_clip, batch_blip = batch_sizes(settings, device_type)
-        is_loading = self._in_flight.is_loading
-        self.clip_batcher: MicroBatcher[Pixels, NDArray[np.float32]] = MicroBatcher(
-            "clip",
-            lambda batch: list(clip.embed_pictures(batch)),
-            batch_clip,
-            is_out_of_memory,
-            CLIP_GATHER_SECONDS,
-            is_loading,
-        )
-        self.blip_batcher: MicroBatcher[Pixels, str] | None = None
-        if blip is not None:
-            self.blip_batcher = MicroBatcher(
-                "blip", blip.caption, batch_blip, is_out_of_memory, GATHER_SECONDS, is_loading
-            )
+        self._models = Models(settings, clip, blip, device_type, self._in_flight.is_loading, on_device_failed)
+        self.clip_batcher, self.blip_batcher = self._models.clip, self._models.blip
         self._look_up_batcher = MicroBatcher("look-up", look_up, LOOK_UP_BATCH, gather_seconds=GATHER_SECONDS)
         publisher = PointsPublisher(clip.name, clip.dim, blip.name if blip else None, publish, count)
         self._publish_batcher: MicroBatcher[tuple[FilesMessage, FileState], None] = MicroBatcher(
@@ -108,9 +94,7 @@ class Pipeline:
     def cancel(self, grace_seconds: float) -> None:
         """Start nothing more and cancel what waits; what the models compute gets `grace_seconds` to finish."""
         self._isolation.close()
-        for batcher in (self.clip_batcher, self.blip_batcher):
-            if batcher is not None:
-                batcher.cancel_waiting()
+        self._models.cancel_waiting()
         timer = threading.Timer(grace_seconds, self._in_flight.cancel)
         timer.daemon = True
         timer.start()
@@ -118,9 +102,9 @@ class Pipeline:
     def close(self) -> None:
         """End all threads once they have done what was submitted."""
         self._loaders.close()
-        for batcher in (self._look_up_batcher, self.clip_batcher, self.blip_batcher, self._publish_batcher):
-            if batcher is not None:
-                batcher.close()
+        self._look_up_batcher.close()
+        self._models.close()
+        self._publish_batcher.close()
 
     def _read_step(self, delivery: Delivery) -> None:
         with self._isolation.shared():

@@ -55,9 +55,9 @@ class Rerouter:
 
     def _send_on(self, message: FilesMessage, items: list[FileItem], tried: list[str]) -> bool:
         untried = sorted(
-            worker.name
+            worker.node
             for worker in self._list_workers()
-            if worker.name not in tried and not message.target.mismatch(worker.name, worker.has)
+            if worker.node not in tried and not message.target.mismatch(worker.node, worker.has)
         )
         if untried:
             self._publish(replace(message, files=items, tried=tried), random.choice(untried))
@@ -75,7 +75,7 @@ class Rerouter:
 
 def gpu_workers(client: redis.Redis) -> list[Worker]:
     """All GPU workers that live, by their leases: one that pauses for some seconds is among them."""
-    return [worker for worker in workers(client) if worker.name.startswith("gpu")]
+    return [worker for worker in workers(client).values() if worker.name.startswith("gpu")]
 
 
 def worker_publisher(app: Celery) -> Callable[[FilesMessage, str], None]:

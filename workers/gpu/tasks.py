@@ -14,6 +14,7 @@ from pictures.decode import decode
 from pictures.picture import LoadError
 from pictures.uris import name_of
 from settings.errors import WrongUse
+from settings.redis_errors import may_pass
 from tasks.app import app
 from tasks.envelope import files_header
 from tasks.ledger import Failure, Ledger
@@ -25,6 +26,8 @@ from workers.metrics import files_ended, retried
 
 log = logging.getLogger("darkroom.gpu")
 
+# A message that Redis does not let this worker finish comes again at once, so this keeps the loop slow.
+REFUSED_SECONDS = 2.0
 # A failed task names at most so many of its files.
 MAX_NAMED_FILES = 5
 
@@ -66,7 +69,11 @@ def process_files(self: Task, **wire: Any) -> None:
         else:
             failures = pipeline().process(message, ledger, redelivered)
     except (RedisError, OperationalError) as error:
+        if not may_pass(error):
+            log.exception("a message of job %s", message.job)
+            raise
         # The ledger does not know the outcome of these files, so they are delivered again.
+        stopping.wait(REFUSED_SECONDS)
         raise Reject(str(error), requeue=True) from error
     except CancelledError:
         _requeue(wire, redelivered, message.job)

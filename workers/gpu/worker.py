@@ -10,12 +10,13 @@ import numpy as np
 from celery.signals import worker_shutting_down
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
-from tenacity import RetryCallState, before_sleep_log, retry, retry_if_exception_type, wait_exponential
+from tenacity import RetryCallState, before_sleep_log, retry, retry_if_exception, wait_exponential
 
 import workers.gpu.tasks
 import workers.http_tasks.pictures  # noqa: F401, these two imports register the tasks that this worker takes
 from settings import Settings, load_settings
 from settings.errors import DarkroomError, WrongUse
+from settings.redis_errors import REDIS_ERRORS, may_pass
 from tasks.app import app
 from tasks.checkpoint import PREPROCESSING, null_model
 from tasks.envelope import files_header
@@ -27,10 +28,12 @@ from tasks.rpc import ask
 from workers.consume import consume
 from workers.gpu import state
 from workers.gpu.delivery import KnownContent
+from workers.gpu.device_failure import raise_if_device_failed
 from workers.gpu.pipeline import Pipeline
 from workers.gpu.reroute import Rerouter, gpu_workers, worker_publisher
 from workers.inference.hardware import batch_sizes, in_flight, parallel_batches, pick_device
 from workers.metrics import retried
+from workers.presence import sign_in
 
 log = logging.getLogger("darkroom.gpu")
 
@@ -41,7 +44,11 @@ GRACE_SECONDS = 6.0
 
 
 def run(name: str) -> None:
-    """Load the models, then consume until SIGTERM; raises WrongUse or ServiceMissing when a model cannot be loaded."""
+    """Load the models, then consume until SIGTERM; raises WrongUse or ServiceMissing when a model cannot be loaded.
+
+    Raises DeviceFailed when the worker has stopped because its device does not compute.
+    """
+    sign_in(name)
     # Loaded before the first message is taken, so that a worker that consumes can also compute.
     pipeline, device = _build_pipeline()
     pipeline.rerouter = Rerouter(node_name(name), partial(gpu_workers, state.client()), worker_publisher(app))
@@ -51,6 +58,7 @@ def run(name: str) -> None:
     threads = max(2, files_in_flight // settings.ingest.files_per_task)
     queues = [files_of_worker(node_name(name)), FILES]
     consume(name, queues, threads, interactive=EMBED, has=_has(pipeline), device=device)
+    raise_if_device_failed()
 
 
 def _has(pipeline: Pipeline) -> Target:
@@ -74,7 +82,7 @@ def _build_pipeline() -> tuple[Pipeline, str]:
     torch.set_num_threads(threads)
     batch_clip, batch_blip = batch_sizes(settings, device.type)
     clip = Clip(settings.models.clip, device, settings.gpu.dtype, batch_clip, parts)
-    app.send_task(ENSURE, kwargs={"target": Target(COLLECTION_NAME, clip.name).to_wire(), "dim": clip.dim})
+    _ask_for_collection(clip.dim, clip.name)
     blip = None
     if settings.models.captions:
         tokens = settings.models.max_caption_tokens
@@ -91,10 +99,15 @@ def _null_pipeline(settings: Settings) -> tuple[Pipeline, str]:
     if settings.models.captions:
         raise WrongUse(f'models.clip = "{settings.models.clip}" writes no captions: set models.captions = false.')
     clip = NullClip(settings.models.clip)
-    app.send_task(ENSURE, kwargs={"target": Target(COLLECTION_NAME, clip.name).to_wire(), "dim": clip.dim})
+    _ask_for_collection(clip.dim, clip.name)
     log.warning("ready without a model: %s", settings.models.clip)
     look_up = partial(_look_up, clip.name)
     return Pipeline(settings, clip, None, look_up, _publish, count=_count_computed), ""
+
+
+def _ask_for_collection(dim: int, clip_model: str) -> None:
+    with suppress(*REDIS_ERRORS):  # the first batch asks again
+        app.send_task(ENSURE, kwargs={"target": Target(COLLECTION_NAME, clip_model).to_wire(), "dim": dim})
 
 
 def _look_up(clip_model: str, shas: list[str]) -> list[KnownContent | None]:
@@ -114,7 +127,7 @@ def _log_retry(retry_state: RetryCallState) -> None:
 
 @retry(
     # While the broker is away this waits: the files stay unacknowledged, so nothing is lost and nothing fails.
-    retry=retry_if_exception_type((OperationalError, RedisError, OSError)),
+    retry=retry_if_exception(may_pass),
     wait=wait_exponential(0.2, max=5),
     before_sleep=_log_retry,
 )

@@ -1,7 +1,7 @@
 """Several forward passes at the same time on a CPU."""
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import pairwise
 from typing import TypeVar
 
@@ -24,10 +24,14 @@ class ParallelBatches:
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="stream") if count > 1 else None
 
     def __call__(self, process: Callable[[Sequence[Item]], Iterable[Result]], items: Sequence[Item]) -> list[Result]:
-        """The results of `process` in the order of the items; raises the error of the first part that fails."""
+        """The results of `process` in the order of the items.
+
+        Raises the error of the first part that failed, once all parts have ended: the next batch has the device alone.
+        """
         parts = min(self.count, len(items))
         if self._pool is None or parts < 2:
             return list(process(items))
         bounds = [len(items) * part // parts for part in range(parts + 1)]
         futures = [self._pool.submit(process, items[start:end]) for start, end in pairwise(bounds)]
+        wait(futures)
         return [result for future in futures for result in future.result()]

@@ -13,11 +13,13 @@ import workers.storage.move
 import workers.storage.points
 import workers.storage.queries  # noqa: F401
 from settings import Settings, load_settings
-from settings.errors import WrongUse
+from settings.errors import DarkroomError, WrongUse
 from tasks.checkpoint import target_of
 from tasks.messages import Target
 from tasks.queues import POINTS, QUERIES
 from workers.consume import consume
+from workers.presence import sign_in
+from workers.storage.owner import owned
 from workers.storage.state import WORKER_NAME, catalog, idle_seconds, initialize, stopping
 
 log = logging.getLogger("darkroom.storage")
@@ -27,17 +29,22 @@ IDLE_SECONDS = 5.0
 
 
 def run() -> None:
-    """Open the catalog, then consume until SIGTERM; raises ServiceMissing if Qdrant does not answer or is in use."""
+    """Open the catalog, then consume until SIGTERM.
+
+    Raises ServiceMissing if Qdrant does not answer or is in use, or if another embedded catalog serves the collection.
+    """
     settings = load_settings()
+    sign_in(WORKER_NAME)
     initialize(settings)
-    maintenance = threading.Thread(target=_maintain_when_idle, name="maintain", daemon=True)
-    maintenance.start()
-    try:
-        consume(WORKER_NAME, [POINTS], THREADS, interactive=QUERIES, has=_has(settings))
-    finally:
-        stopping.set()
-        maintenance.join()
-        catalog().close()
+    with owned(settings, WORKER_NAME):
+        maintenance = threading.Thread(target=_maintain_when_idle, name="maintain", daemon=True)
+        maintenance.start()
+        try:
+            consume(WORKER_NAME, [POINTS], THREADS, interactive=QUERIES, has=_has(settings))
+        finally:
+            stopping.set()
+            maintenance.join()
+            catalog().close()
 
 
 def _has(settings: Settings) -> Target:
@@ -54,10 +61,10 @@ def _has(settings: Settings) -> Target:
 def _maintain_when_idle() -> None:
     while not stopping.wait(1.0):
         try:
-            while not stopping.is_set() and idle_seconds() >= IDLE_SECONDS and catalog().maintain():
-                pass
-        except Exception:  # maintenance only makes searches faster; a later idle moment tries again
-            log.exception("maintenance of the catalog failed")
+            if idle_seconds() >= IDLE_SECONDS:
+                catalog().maintain()
+        except DarkroomError as error:  # it only makes the next start faster; a later idle moment tries again
+            log.warning("%s", error)
             stopping.wait(60)
 
 

@@ -12,7 +12,7 @@ import redis
 
 import producer.ingest.plan
 from producer.ingest.plan import Planned, plan
-from producer.ingest.scan import FileRef
+from producer.ingest.sources.scan import FileRef
 from settings import Settings, load_settings
 from settings.errors import WrongUse
 from tasks.app import app

@@ -13,7 +13,7 @@ from tasks.app import app
 from tasks.envelope import files_header
 from tasks.ledger import Ledger
 from tasks.queues import FILES, POINTS, STORE_POINTS, UNACKED, files_of_worker
-from tasks.registry import Worker, renew_worker
+from tasks.registry import renew_worker
 from tests.producer.files import ROOT_URI, TARGET, numbered, take_all
 
 
@@ -68,7 +68,7 @@ def test_a_file_is_not_lost_while_any_message_holds_it(client: redis.Redis, reco
     if place == "in a worker":
         client.hset(UNACKED, "tag", b"[" + raw + b', "files", "files"]')
     elif place == "in the queue of one worker":
-        renew_worker(client, Worker("gpu0@host", TARGET))
+        renew_worker(client, "gpu0@host", has=TARGET)
         client.lpush(files_of_worker("gpu0@host"), raw)
     else:
         app.send_task(STORE_POINTS, kwargs={"vectors": bytes(100_000)}, headers=files_header("job", [2, 4, 5]))

@@ -20,6 +20,7 @@ from producer.jobs.view import QUEUES, JobView
 from settings.errors import WrongUse
 from tasks.ledger import Failure, Ledger
 from tasks.queues import POINTS, role
+from tasks.registry import announce, renew_worker
 from tests.conftest import ROOT
 
 
@@ -55,6 +56,12 @@ def test_a_look_has_the_queues_and_the_jobs(client: redis.Redis, ledger: Ledger,
     assert found["queues"] == {role(queue): 2 if queue == POINTS else 0 for queue in QUEUES}
     (job,) = found["jobs"]
     assert (job["job"], job["state"], job["stored"], job["failed"]) == (ledger.job, "running", 4, 1)
+
+
+def test_it_names_the_workers_that_live_also_those_that_are_loading(client: redis.Redis, view: JobView) -> None:
+    announce(client, "storage@a")
+    renew_worker(client, "gpu0@a")
+    assert [worker["name"] for worker in view.read()["workers"]] == ["gpu0@a", "storage@a"]
 
 
 def test_the_rate_is_what_was_finished_since_the_first_look(ledger: Ledger, view: JobView) -> None:

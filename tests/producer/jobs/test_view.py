@@ -12,7 +12,7 @@ from settings.errors import WrongUse
 from tasks.ledger import Failure, Ledger
 from tasks.messages import SCHEMA, Target
 from tasks.queues import FILES, POINTS
-from tasks.registry import Worker, renew_worker, report_fault
+from tasks.registry import renew_worker, report_fault
 
 COLLECTION = {"name": "pictures", "clip_model": "shapes-clip@1a2b3c4d", "points": 12345}
 
@@ -123,16 +123,16 @@ def test_the_overview_tells_the_collection_the_queues_the_faults_and_the_latest_
 
 
 def test_the_overview_tells_what_each_living_worker_has_and_what_another_release_has_left(client: redis.Redis) -> None:
-    renew_worker(client, Worker("storage@a", Target("pictures")))
-    renew_worker(client, Worker("gpu0@a", Target("pictures", "a-clip", "a-blip"), "cuda:0"))
-    renew_worker(client, Worker("gpu1@a", Target("pictures", "a-clip", ""), "cpu"))
+    renew_worker(client, "storage@a")
+    renew_worker(client, "gpu0@a", has=Target("pictures", "a-clip", "a-blip"), device="cuda:0")
+    renew_worker(client, "gpu1@a", has=Target("pictures", "a-clip", ""), device="cpu")
     old = f"darkroom.v{SCHEMA - 1}.pictures"
     client.lpush(f"{old}.points", "message", "message")
     client.lpush(f"{old}.files.gpu0@a", "message")
     client.hset(f"{old}.unacked", "tag", "message")
     # Of another collection, and no queue.
     client.lpush(f"darkroom.v{SCHEMA - 1}.cats.files", "message")
-    client.set(f"{old}:living:gpu0@a", "{}")
+    client.hset(f"{old}:workers", "gpu0@a", "1 {}")
     found = overview(client, COLLECTION)
     assert found.other_releases == {f"{old}.files.gpu0@a": 1, f"{old}.points": 2, f"{old}.unacked": 1}
     console = a_console()

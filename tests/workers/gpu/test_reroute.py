@@ -10,7 +10,14 @@ from workers.gpu.reroute import Rerouter
 
 ITEM = FileItem(7, "file:///photos/a.jpg")
 TARGET = Target("pictures", "a-clip", "")
-WORKERS = {name: Worker(name, TARGET) for name in ("gpu0@a", "gpu0@b", "gpu0@c")}
+
+
+def a_worker(name: str, has: Target) -> Worker:
+    """A worker that takes messages."""
+    return Worker(name, name, 1, True, has)
+
+
+WORKERS = {name: a_worker(name, TARGET) for name in ("gpu0@a", "gpu0@b", "gpu0@c")}
 OTHER = Target("pictures", "another-clip", "")
 REASON = "/photos is not there"
 
@@ -59,7 +66,7 @@ def test_nothing_happens_to_files_that_were_reached(client: redis.Redis) -> None
 
 def test_files_for_other_models_go_to_a_worker_that_has_them(client: redis.Redis) -> None:
     sent: list[tuple[FilesMessage, str]] = []
-    others = [Worker("gpu0@a", OTHER), Worker("gpu0@b", OTHER), Worker("gpu0@c", TARGET)]
+    others = [a_worker("gpu0@a", OTHER), a_worker("gpu0@b", OTHER), a_worker("gpu0@c", TARGET)]
     message = FilesMessage(TARGET, "job", "file:///photos", [ITEM])
     rerouter = Rerouter("gpu0@a", lambda: others, lambda *message: sent.append(message))
     assert rerouter.refuse(message, Ledger(client, "job"), "why") == []
@@ -68,7 +75,7 @@ def test_files_for_other_models_go_to_a_worker_that_has_them(client: redis.Redis
 
 def test_files_for_models_that_nobody_has_fail_with_the_reason_that_names_both(client: redis.Redis) -> None:
     ledger = Ledger(client, "job")
-    others = [Worker("gpu0@a", OTHER), Worker("gpu0@b", OTHER)]
+    others = [a_worker("gpu0@a", OTHER), a_worker("gpu0@b", OTHER)]
     reason = TARGET.mismatch("gpu0@a", OTHER)
     assert "another-clip" in reason
     assert "a-clip" in reason

@@ -35,6 +35,24 @@ def test_what_a_part_raises_is_raised() -> None:
         ParallelBatches(2)(work, [1, 2, 3, 4])
 
 
+def test_the_other_parts_have_ended_when_the_error_of_one_is_raised() -> None:
+    ended: list[int] = []
+    failed = threading.Event()
+
+    def work(part: Sequence[int]) -> Sequence[int]:
+        if 1 in part:
+            failed.set()
+            raise MemoryError
+        assert failed.wait(20)
+        threading.Event().wait(0.1)  # long enough for an error that does not wait to be raised before this part ends
+        ended.extend(part)
+        return part
+
+    with pytest.raises(MemoryError):
+        ParallelBatches(2)(work, [1, 2])
+    assert ended == [2]
+
+
 def test_there_is_at_least_one() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         ParallelBatches(0)

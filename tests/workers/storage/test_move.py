@@ -24,6 +24,7 @@ from workers.storage import state as process
 from workers.storage.catalog import Catalog
 from workers.storage.embedded.catalog import EdgeCatalog
 from workers.storage.server.catalog import ServerCatalog
+from workers.storage.server.connection import Connection
 
 URL = "http://store:6333"
 COUNT = 600
@@ -50,7 +51,7 @@ def filled(source: EdgeCatalog) -> EdgeCatalog:
 def target(monkeypatch: pytest.MonkeyPatch) -> Catalog:
     """The collection on the server, which does not exist yet."""
     client: Any = OneAtATime(QdrantClient(":memory:"))
-    catalog = ServerCatalog(client, "pictures", URL)
+    catalog = ServerCatalog(Connection(URL, client), "pictures")
     monkeypatch.setattr(worker_move, "_targets", {URL: catalog})
     return catalog
 

@@ -6,18 +6,23 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from settings import load_settings
+from settings.errors import ServiceMissing
 from tasks.locks import acquire
 from tasks.queues import EMBED, POINTS, UNACKED
 from tasks.registry import FAULTS, STOP_NOW, faults
 from tasks.stack_paths import StackPaths, stack_paths
 from tests.own_settings import own_settings
 from tests.until import files_below, is_alive, until
-from tests.workers.supervisor.tiny_stack import tiny_stack
+from tests.workers.supervisor.tiny_stack import tiny, tiny_stack
+from workers.supervisor.stack import LocalStack, StackSpec
 from workers.supervisor.supervisor import GRACE_SECONDS
 
 
@@ -155,6 +160,32 @@ def test_a_second_stack_on_the_same_data_is_refused_in_one_sentence(local: Stack
     assert run.stderr.count("\n") == 1
 
 
+def test_a_stack_is_its_data_directory_whatever_the_environment(
+    local: StackPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tiny_stack(local) as stack:
+        stack.wait_ready("storage")
+        for variable in ("XDG_RUNTIME_DIR", "TMPDIR"):
+            (tmp_path / variable).mkdir()
+            monkeypatch.setenv(variable, str(tmp_path / variable))
+        tempfile.tempdir = None
+        assert stack_paths(load_settings()) == local
+        run = subprocess.run([sys.executable, "-m", "workers", "serve"], capture_output=True, text=True)
+    assert run.returncode == 3
+    assert run.stderr.startswith(f"error: The data directory {local.data} is in use by another stack (process ")
+
+
+def test_a_stack_that_is_seen_from_another_temporary_folder_gets_no_second_redis(local: StackPaths) -> None:
+    elsewhere = replace(local, runtime=local.runtime.with_name("as-in-a-container"))
+    with tiny_stack(local) as stack:
+        stack.wait_ready("storage")
+        with pytest.raises(ServiceMissing, match="is in use by another stack"):
+            LocalStack(
+                load_settings(), elsewhere, StackSpec(None, tiny("storage", elsewhere), []), while_used=False
+            ).run()
+    shutil.rmtree(elsewhere.runtime)
+
+
 def test_the_data_directory_may_be_deep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deep = tmp_path / ("d" * 120) / ("e f'\"é" * 15)
     local = stack_paths(own_settings(tmp_path, monkeypatch, f"[data]\ndir = {json.dumps(str(deep))}"))
@@ -182,7 +213,7 @@ def test_a_stack_that_nobody_can_find_any_more_ends(local: StackPaths) -> None:
         shutil.rmtree(local.runtime)
         assert stack.process.wait(timeout=60) != 0
         _, said = stack.end()
-    assert f"The folder {local.runtime} was removed while the stack ran: start it again." in said
+    assert f"The folder {local.runtime} or {local.stack_lock} was removed while the stack ran: start it again." in said
     assert not [pid for pid in children if is_alive(pid)]
 
 
