@@ -112,7 +112,7 @@ def test_messages_of_another_release_wait_for_its_workers_and_are_told_of(machin
     until(lambda: machines.client.keys("darkroom.v*.pictures.files"), "the files to be enqueued")
     (queue,) = (str(key, "ascii") for key in machines.client.scan_iter("darkroom.v*.pictures.files"))
     until(lambda: machines.client.llen(queue) == 5, "all files to be enqueued")
-    # One embedded catalog at a time.
+    # An embedded collection has one owner, whatever its release.
     machines.stop("storage@new")
     machines.storage("storage@own")
     machines.gpu("gpu0@own")

@@ -123,7 +123,7 @@ def test_the_overview_tells_the_collection_the_queues_the_faults_and_the_latest_
 
 
 def test_the_overview_tells_what_each_living_worker_has_and_what_another_release_has_left(client: redis.Redis) -> None:
-    renew_worker(client, "storage@a", has=Target("pictures"))
+    renew_worker(client, "storage@a")
     renew_worker(client, "gpu0@a", has=Target("pictures", "a-clip", "a-blip"), device="cuda:0")
     renew_worker(client, "gpu1@a", has=Target("pictures", "a-clip", ""), device="cpu")
     old = f"darkroom.v{SCHEMA - 1}.pictures"
@@ -132,7 +132,7 @@ def test_the_overview_tells_what_each_living_worker_has_and_what_another_release
     client.hset(f"{old}.unacked", "tag", "message")
     # Of another collection, and no queue.
     client.lpush(f"darkroom.v{SCHEMA - 1}.cats.files", "message")
-    client.set(f"{old}:living:gpu0@a", "{}")
+    client.hset(f"{old}:workers", "gpu0@a", "1 {}")
     found = overview(client, COLLECTION)
     assert found.other_releases == {f"{old}.files.gpu0@a": 1, f"{old}.points": 2, f"{old}.unacked": 1}
     console = a_console()
