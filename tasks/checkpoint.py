@@ -10,7 +10,7 @@ from settings.errors import WrongUse
 from tasks.messages import Target
 
 # Raise it when a change gives the models other pixels for the same file: stored embeddings are then not reused.
-PREPROCESSING = "2"
+PREPROCESSING = "3"
 _SAMPLE_BYTES = 1 << 20
 _NULL = re.compile(r"null(?::(\d+(?:\.\d+)?)(?::([1-9]\d{0,3}))?)?")
 _NULL_DIM = 48
