@@ -3,11 +3,11 @@
 FROM python:3.12.11-slim-bookworm
 
 RUN useradd --create-home --uid 1000 darkroom \
-    && mkdir -p /data /models \
-    && chown darkroom:darkroom /data /models
+    && mkdir -p /data /models /out \
+    && chown darkroom:darkroom /data /models /out
 WORKDIR /app
 
-# The exact versions of requirements.lock, and of them only what the three extras want.
+# The versions of requirements.lock, and of them only what the extras want: all but the private Redis and what tests need.
 COPY requirements.lock pyproject.toml README.md LICENSE ./
 COPY settings.toml ./
 COPY darkroom darkroom
@@ -16,7 +16,7 @@ COPY pictures pictures
 COPY tasks tasks
 COPY producer producer
 COPY workers workers
-RUN pip install --no-cache-dir --constraint requirements.lock ".[gpu,storage,stack]"
+RUN pip install --no-cache-dir --constraint requirements.lock ".[gpu,storage,stack,pictures,export,map,watch,s3,gs,http]"
 COPY models/shapes-clip models/shapes-clip
 COPY models/shapes-blip models/shapes-blip
 

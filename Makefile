@@ -4,8 +4,9 @@
 # make lint    check the code: ruff, mypy
 # make bench   run the benchmarks
 # make chaos   kill processes in the middle of ingests, feed them deadly files, kill writers of the catalog, and count what
-#              is lost (20 rounds, DARKROOM_CHAOS_ROUNDS=n for others)
-# make cluster three hosts in network namespaces, and a cable that is cut in the middle of a job (Linux, root)
+#              is lost (20 rounds; make chaos ROUNDS=100 for others)
+# make cluster a job in a shared world: wrong clocks, a paused worker, another Celery application, a second owner, a full Redis,
+#              and a cable that is cut between hosts in network namespaces (that one: Linux, root)
 # make commands-page   write docs/commands.md anew from the commands themselves
 # make lock    write requirements.lock anew from pyproject.toml, keeping the versions that still fit
 # make clean   remove caches, build results and the demo's data (make distclean: .venv as well)
@@ -64,7 +65,7 @@ bench: setup
 	@$(BIN)/python -m benchmarks
 
 chaos: setup
-	@$(BIN)/python -m tests.chaos --rounds $${DARKROOM_CHAOS_ROUNDS:-20}
+	@$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),20)
 
 cluster: setup
 	@$(BIN)/python -m tests.cluster

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from benchmarks import results
 from benchmarks.harness import Figure
-from benchmarks.registry import BENCHMARKS, find
+from benchmarks.registry import BENCHMARKS, LARGE, find
 from settings.errors import DarkroomError
 
 
@@ -26,14 +26,15 @@ from settings.errors import DarkroomError
     help="Take the JPEGs of this folder (they are copied) in the place of pictures made on the spot.",
 )
 def main(names: tuple[str, ...], quick: bool, only_table: bool, images: Path | None) -> None:
-    """Run the benchmarks of these names, one after the other; all of them by default.
+    """Run the benchmarks of these names, one after the other; by default all but the large ones (edge_700k).
 
     \b
     Example: python -m benchmarks null_files_per_s search_p50_ms
     """
-    unknown = [name for name in names if name not in BENCHMARKS]
+    known = BENCHMARKS | LARGE
+    unknown = [name for name in names if name not in known]
     if unknown:
-        raise click.UsageError(f"There is no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}.")
+        raise click.UsageError(f"There is no benchmark {unknown[0]!r}; there are {', '.join(known)}.")
     if only_table:
         click.echo(results.markdown(results.read()))
         return

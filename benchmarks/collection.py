@@ -2,9 +2,7 @@
 
 import subprocess
 import sys
-import threading
 import time
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from numpy.typing import NDArray
 from benchmarks.bench_stack import ROOT, Bench, kept_up
 from benchmarks.harness import Figure
 from benchmarks.material import tiny_pictures
-from workers.storage.catalog import Catalog, Point
+from workers.storage.catalog import Catalog, Point, point_id
 from workers.storage.duplicates import DuplicateSearch
 from workers.storage.embedded.catalog import EdgeCatalog
 from workers.storage.near_duplicates import Groups
@@ -82,19 +80,16 @@ def near_duplicates_20k_s(scratch: Path, quick: bool) -> list[Figure]:
     catalog = EdgeCatalog(scratch, "duplicates")
     try:
         _fill(catalog, vectors)
-        seconds, search = [], None
+        seconds, groups = [], []
         for _ in range(1 if quick else REPEATS):
-            search = DuplicateSearch(catalog, THRESHOLD, None, threading.Event())
             begin = time.perf_counter()
-            search.run()
+            groups = DuplicateSearch(catalog, THRESHOLD, None, lambda: False).find()
             seconds.append(time.perf_counter() - begin)
     finally:
         catalog.close()
-    if search is None or search.groups is None:
-        raise RuntimeError(f"the search for duplicates ended without groups: {search and search.failure}")
-    found = {uri for group in search.groups for uri, _ in group}
+    found = {id_ for group in groups for id_, _ in group}
     begin = time.perf_counter()
-    expected = {_uri(number) for group in _compared_all(vectors) for number in group}
+    expected = {point_id(_uri(number)) for group in _compared_all(vectors) for number in group}
     brute = time.perf_counter() - begin
     return [
         Figure(
@@ -109,7 +104,7 @@ def near_duplicates_20k_s(scratch: Path, quick: bool) -> list[Figure]:
                 "points": len(vectors),
                 "dim": DIM,
                 "threshold": THRESHOLD,
-                "groups": len(search.groups),
+                "groups": len(groups),
                 "recall": len(found & expected) / len(expected),
                 "wrong": len(found - expected),
                 "brute_force_s": round(brute, 2),
@@ -138,7 +133,7 @@ def _fill(catalog: Catalog, vectors: NDArray[np.float32]) -> None:
     for start in range(0, len(vectors), BATCH):
         catalog.upsert(
             [
-                Point(str(uuid.uuid5(uuid.NAMESPACE_URL, _uri(number))), vectors[number], {"uri": _uri(number)})
+                Point(point_id(_uri(number)), vectors[number], {"uri": _uri(number)})
                 for number in range(start, min(start + BATCH, len(vectors)))
             ]
         )

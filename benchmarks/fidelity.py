@@ -21,7 +21,7 @@ from benchmarks.harness import Figure
 from pictures.decode import decode
 from pictures.preprocessing import ModelInput
 from workers.inference.pixels import PixelFeed
-from workers.inference.towers import trim_clip
+from workers.inference.towers import trimmed_clip
 
 MEDIAN, WORST = 0.99, 0.98
 WIDTH, HEIGHT = 1800, 1350
@@ -74,11 +74,10 @@ def cosines(count: int) -> Cosines:
     """Embed `count` pictures both ways."""
     processor = CLIPImageProcessorPil()
     mean_and_std: Any = (tuple(processor.image_mean), tuple(processor.image_std))
-    target = ModelInput(224, 224, 224, True, int(processor.resample), *mean_and_std)
+    target = ModelInput(224, 224, 224, int(processor.resample), *mean_and_std)
     feed = PixelFeed(torch.device("cpu"), target)
     torch.manual_seed(0)
-    model = CLIPModel(CLIPConfig()).eval()
-    trim_clip(model.vision_model)
+    model = trimmed_clip(CLIPModel(CLIPConfig()).eval())
 
     def embedded(pixels: torch.Tensor) -> torch.Tensor:
         pooled = model.vision_model(pixel_values=pixels).pooler_output

@@ -3,7 +3,6 @@
 Processor time and not the clock's, so that it adds up: two cores embed 2,000 / (the sum) pictures a second.
 """
 
-import copy
 import io
 import time
 from collections.abc import Callable
@@ -22,13 +21,13 @@ from pictures.preprocessing import ModelInput
 from pictures.reading import read
 from workers.inference.greedy import GreedyDecoder
 from workers.inference.hardware import CPU_BATCH_BLIP, CPU_BATCH_CLIP
-from workers.inference.towers import trim_blip, trim_clip
+from workers.inference.towers import trimmed_blip, trimmed_clip
 
 SIZES = {"12 MP": MP_12, "2 MP": MP_2, "0.3 MP": MP_03}
 GREY = (0.5, 0.5, 0.5)
 BICUBIC = int(Image.Resampling.BICUBIC)
-CLIP = ModelInput(224, 224, 224, True, BICUBIC, GREY, GREY)
-BLIP = ModelInput(384, 384, 0, False, BICUBIC, GREY, GREY)
+CLIP = ModelInput(224, 224, 224, BICUBIC, GREY, GREY)
+BLIP = ModelInput(384, 384, (384, 384), BICUBIC, GREY, GREY)
 
 
 def stages(scratch: Path, quick: bool) -> list[Figure]:
@@ -61,9 +60,8 @@ Step = Callable[[str, Callable[[], object], int], list[float]]
 
 
 def _clip(checkpoint: Path, step: Step) -> list[float]:
-    whole = CLIPModel.from_pretrained(checkpoint).eval().vision_model
-    trimmed = copy.deepcopy(whole)
-    trim_clip(trimmed)
+    model = CLIPModel.from_pretrained(checkpoint).eval()
+    whole, trimmed = model.vision_model, trimmed_clip(model).vision_model
     pixels = torch.randn(CPU_BATCH_CLIP, 3, CLIP.height, CLIP.width)
     step("CLIP ViT-B/32 as Hugging Face runs it", lambda: whole(pixel_values=pixels), len(pixels))
     return step("CLIP ViT-B/32 as we run it", lambda: trimmed(pixel_values=pixels), len(pixels))
@@ -74,9 +72,9 @@ def _blip(checkpoint: Path, step: Step) -> None:
     one = torch.randn(1, 3, BLIP.height, BLIP.width)
     step("BLIP base, vision tower as Hugging Face runs it", lambda: model.vision_model(pixel_values=one), 1)
     step("BLIP base, generate 20 words, one picture", lambda: _generate(model, one), 1)
-    trim_blip(model.vision_model)
-    step("BLIP base, vision tower as we run it", lambda: model.vision_model(pixel_values=one), 1)
-    seen = model.vision_model(pixel_values=one).last_hidden_state.repeat(CPU_BATCH_BLIP, 1, 1)
+    trimmed = trimmed_blip(model.vision_model)
+    step("BLIP base, vision tower as we run it", lambda: trimmed(pixel_values=one), 1)
+    seen = trimmed(pixel_values=one).last_hidden_state.repeat(CPU_BATCH_BLIP, 1, 1)
     greedy = GreedyDecoder(model.text_decoder)
     step("BLIP base, 1 word as we run it", lambda: greedy(seen, 1), CPU_BATCH_BLIP)
     step("BLIP base, 20 words as we run it", lambda: greedy(seen, 20), CPU_BATCH_BLIP)

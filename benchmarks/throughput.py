@@ -9,12 +9,14 @@ from benchmarks.bench_stack import Bench, kept_up, private_redis
 from benchmarks.harness import REPEATS, Figure, measured
 from benchmarks.material import make_new, tiny_pictures
 from producer.ingest.plan import Numbered
-from producer.ingest.scan import FileRef
+from producer.ingest.sources.scan import FileRef
 from producer.ingest.window import Window
 from tasks.ledger import Ledger
+from tasks.messages import Target
 from tasks.queues import FILES
 
 ROOT_URI = "file:///srv/photos"
+TARGET = Target("pictures", "shapes-clip@00000000", "shapes-blip@00000000")
 # The window publishes what one chunk of the plan leaves to do.
 CHUNK = 2000
 
@@ -53,7 +55,7 @@ def _enqueue(name: str, scratch: Path, count: int, files_per_task: int, goal: fl
     rates = []
     with private_redis(scratch) as client:
         for turn in range(REPEATS):
-            window = Window(Ledger(client, f"bench-{turn}"), ROOT_URI, count, files_per_task)
+            window = Window(Ledger(client, f"bench-{turn}"), TARGET, ROOT_URI, count, files_per_task)
             begin = time.perf_counter()
             for start in range(0, count, CHUNK):
                 window.enqueue(files[start : start + CHUNK])

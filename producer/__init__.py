@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from producer.client import Darkroom
     from producer.collection.duplicates import Duplicates
     from producer.collection.export import Exported
+    from producer.collection.forget import Forgotten
     from producer.collection.move import Moved
     from producer.collection.prune import Pruned
     from producer.collection.search import SearchResult
@@ -35,6 +36,7 @@ _HOMES = {
     "Duplicates": "producer.collection.duplicates",
     "Exported": "producer.collection.export",
     "FailedFile": "producer.records",
+    "Forgotten": "producer.collection.forget",
     "Job": "producer.records",
     "Map": "producer.pages.map",
     "Moved": "producer.collection.move",
@@ -57,6 +59,7 @@ __all__ = [
     "Duplicates",
     "Exported",
     "FailedFile",
+    "Forgotten",
     "Job",
     "Map",
     "Moved",

@@ -4,7 +4,7 @@ import os
 
 import click
 
-from producer.commands.collection import export, map_, move, prune, stats
+from producer.commands.collection import export, forget, map_, move, prune, stats
 from producer.commands.duplicates import duplicates
 from producer.commands.ingest import ingest, retry, watch
 from producer.commands.jobs import errors, jobs, report, status
@@ -35,6 +35,7 @@ for command in (
     report,
     export,
     prune,
+    forget,
     watch,
     map_,
     move,

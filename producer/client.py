@@ -11,16 +11,17 @@ from rich.console import Console
 
 from producer.collection.duplicates import Duplicates, duplicates
 from producer.collection.export import Exported, check_export, export
+from producer.collection.forget import Forgotten, forget, target_of
 from producer.collection.move import Moved, check_target, move
 from producer.collection.prune import Pruned, folder_to_sweep, prune
 from producer.collection.scroll import points
 from producer.collection.search import SearchResult, search, similar_query, text_query
 from producer.collection.stats import Stats, stats
-from producer.collection.watch import Tell, check_watched, watch_folder
+from producer.collection.watching.watch import Tell, check_watched, watch_folder
 from producer.collection.where import parse_conditions
 from producer.ingest.outcome import Outcome
 from producer.ingest.start import ingest, retry, source_of
-from producer.jobs.report import Report, report
+from producer.jobs.report import REPORT_FILE, Report, report
 from producer.jobs.view import JobView, Overview, failed_files, job_list, job_status, overview
 from producer.output_file import check_output
 from producer.pages.map import POINTS, Map, check_map, collection_map
@@ -29,7 +30,6 @@ from producer.stack import Stack, attached
 from producer.waiting import collection_facts
 from settings import load_settings
 from settings.errors import WrongUse
-from tasks.app import app
 from tasks.broker import redis_client
 
 Conditions = str | Sequence[str]
@@ -177,6 +177,15 @@ class Darkroom:
         with self._stack() as stack:
             return prune(root, dry_run, force, stack)
 
+    def forget(self, source: str | Path, *, excluded: bool = False, dry_run: bool = False) -> Forgotten:
+        """Remove from the collection what lies at or below a place; pictures on disk are never touched.
+
+        With `excluded` only what an ingest of that place leaves out by now.
+        """
+        target = target_of(str(source))
+        with self._stack() as stack:
+            return forget(target, excluded, dry_run, self.settings, stack)
+
     def move(self, url: str) -> Moved:
         """Copy the embedded collection to the Qdrant server at `url`; nothing is removed here."""
         check_target(url, self.settings)
@@ -217,7 +226,7 @@ class Darkroom:
     def report(self, job: str, csv: str | None = None) -> Report:
         """What became of every file of a job; with `csv` a row a file is written there, "-" for the standard output."""
         if csv not in (None, "-"):
-            check_output(Path(str(csv)))
+            check_output(Path(str(csv)), REPORT_FILE)
         with self._stack() as stack:
             return report(job, csv, self.settings, stack)
 
@@ -225,7 +234,7 @@ class Darkroom:
     def view(self, job: str | None = None) -> Iterator[JobView]:
         """How everything is, or one job, to be read again and again while the context is open."""
         with self._stack():
-            view = JobView(redis_client(self.settings), app, job)
+            view = JobView(redis_client(self.settings), job)
             try:
                 yield view
             finally:

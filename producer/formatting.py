@@ -41,6 +41,11 @@ def command(*words: str) -> str:
     return shlex.join([*program, *named, *words])
 
 
+def counted(count: int, what: str) -> str:
+    """A number of things in words: `1 file`, `1,200 files`."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
 def facts_line(row: Mapping[str, Any]) -> str:
     """Size, format, day, camera and bytes, as far as they are known: `400 x 300 · JPEG · 2024-05-31 · X100 · 2 MB`."""
     size = f"{row['width']} x {row['height']}" if row.get("width") and row.get("height") else None

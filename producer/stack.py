@@ -1,4 +1,4 @@
-"""Uses the local stack, and brings it up where none runs; on a cluster it only sees that Redis answers."""
+"""Uses the local stack, and brings it up where none runs; where broker.url names a Redis, that one must answer."""
 
 import importlib.util
 import subprocess
@@ -7,16 +7,24 @@ from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from settings import Settings
 from settings.child_commands import child_command, child_environment
-from settings.errors import ServiceMissing
+from settings.errors import ServiceMissing, WrongUse
 from settings.extras import install_hint
-from tasks.broker import explain, redis_url
+from tasks.broker import redis_client, require
 from tasks.locks import FileLock, acquire, is_held, is_used, read_note
-from tasks.registry import STOP_NOW, faults, ready, stack_key
+from tasks.queues import COLLECTION_NAME
+from tasks.registry import (
+    STOP_NOW,
+    Worker,
+    collection_of_stack,
+    faults,
+    foreign_workers,
+    ready,
+    stack_key,
+    workers,
+)
 from tasks.stack_paths import StackPaths, error_line, rotate, stack_paths
 
 ANSWER_SECONDS = 3.0
@@ -36,30 +44,25 @@ def require_packages(settings: Settings) -> None:
         extras = sorted({wanted[package] for package in missing})
         raise ServiceMissing(
             f"The local stack needs packages that are not installed ({', '.join(missing)}): "
-            f"run {install_hint(*extras)}, or set broker.url and qdrant.url to use a cluster."
+            f"run {install_hint(*extras)}, or set broker.url to use the workers of other machines."
         )
 
 
 class Stack:
     """What carries the work of this command; get one by `attached`.
 
-    `is_local` is False where both Redis and Qdrant are named in the settings, so that nothing runs on this machine.
+    `is_local` is False where broker.url names a Redis: then its workers do the work, and a command starts none.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.is_local = "embedded" in (settings.broker.url, settings.qdrant.url)
+        self.is_local = settings.broker.url == "embedded"
         self.local: StackPaths = stack_paths(settings)
         self.log = self.local.logs / "stack.log"
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
         # No retries: whoever waits for the stack also watches whether it still lives.
-        self._redis = redis.Redis.from_url(
-            redis_url(settings),
-            socket_timeout=ANSWER_SECONDS,
-            socket_connect_timeout=ANSWER_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis = redis_client(settings, ANSWER_SECONDS)
 
     def faults(self) -> dict[str, str]:
         """What keeps parts of the stack from working, by part; a stack that has ended is a fault of all its workers."""
@@ -77,6 +80,27 @@ class Stack:
         except redis.RedisError:
             return False
 
+    def lives(self, who: str) -> bool:
+        """True when a worker of this kind lives, also while it loads its models, and while Redis does not answer."""
+        try:
+            return any(worker.name.startswith(who) for worker in workers(self._redis).values())
+        except redis.RedisError:
+            return True
+
+    def workers(self) -> list[Worker]:
+        """The workers of this collection that live; none while Redis is away."""
+        try:
+            return list(workers(self._redis).values())
+        except redis.RedisError:
+            return []
+
+    def foreign_workers(self) -> list[str]:
+        """A phrase for each worker that lives for another collection or is of another release, such as "gpu0@a ..."."""
+        try:
+            return foreign_workers(self._redis)
+        except redis.RedisError:
+            return []
+
     def leave_now(self) -> None:
         """Ask the stack to end with its last user, and to leave what is still in the queues for the next time."""
         if self.is_local:
@@ -87,10 +111,7 @@ class Stack:
 
     def require_broker(self) -> None:
         """Raise ServiceMissing unless the Redis that broker.url names answers; WrongUse for a missing certificate."""
-        try:
-            self._redis.ping()
-        except (redis.RedisError, OSError) as error:
-            raise explain(self._settings, error) from error
+        require(self._settings, self._redis)
 
     def come_up(self) -> None:
         """Wait until the stack is ready; start it if none runs. Raises ServiceMissing with the reason if that fails."""
@@ -153,6 +174,7 @@ class Stack:
             return False
         try:
             if self._redis.get(stack_key(self.local.runtime.name)) != holder.encode():
+                self._refuse_other_collection(holder)
                 return False
             if STORAGE in ready(self._redis):
                 return True
@@ -162,6 +184,14 @@ class Stack:
         if sentence:
             raise ServiceMissing(sentence)
         return False
+
+    def _refuse_other_collection(self, holder: str) -> None:
+        held = collection_of_stack(self._redis, self.local.runtime.name, holder.encode())
+        if held is not None and held != COLLECTION_NAME:
+            raise WrongUse(
+                f"The stack that runs on {self.local.data} keeps the collection {held!r}, not {COLLECTION_NAME!r}: set "
+                f"qdrant.collection to that name, or stop it first (process {holder})."
+            )
 
     def _spawn(self) -> None:
         require_packages(self._settings)

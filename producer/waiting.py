@@ -9,8 +9,11 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from producer.stack import Stack
+from producer.targets import require_collection
 from settings.errors import ServiceMissing
+from settings.redis_errors import REDIS_ERRORS, may_pass, refusal
 from tasks.queues import COLLECTION
+from tasks.registry import RENEW_SECONDS
 from tasks.rpc import Question
 
 T = TypeVar("T")
@@ -20,18 +23,51 @@ ASK_AGAIN_SECONDS = 10.0
 BROKER_SECONDS = 120.0
 AWAY_STEP_SECONDS = 1.0
 STORAGE_SECONDS = 15.0
+# A Redis that has lost its data hears of its workers again within half of this time.
+ABSENT_SECONDS = 2 * RENEW_SECONDS
+# A worker that starts anew is not there for a moment.
+FOREIGN_SECONDS = 3.0
+
+
+class NobodyAnswers(ServiceMissing):
+    """No worker that could answer lives, or the one that lives does not."""
 
 
 def wait_for(
-    question: Question, stack: Stack, seconds: float, who: str, leaving: Callable[[], bool] | None = None
+    question: Question,
+    stack: Stack,
+    seconds: float,
+    who: str,
+    leaving: Callable[[], bool] | None = None,
+    absent_seconds: float | None = None,
 ) -> Any:
     """The answer to a question.
 
     Raises ServiceMissing with the worker's own sentence when the worker that should answer cannot come up, and with
-    what to start when nobody answered for `seconds`. A question that may have died with a worker or with Redis is asked
-    again, and a local stack that has ended is started again.
+    what to start when no such worker lived for `absent_seconds` (ABSENT_SECONDS by default), or none answered for
+    `seconds`: one that loads its models is waited for; WrongUse when those who are there keep another collection. A
+    question that may have died with a worker or with Redis is asked again, and a local stack that has ended is started
+    again. One that is given up is withdrawn.
     """
-    start = checked = last_asked = time.monotonic()
+    absent_seconds = ABSENT_SECONDS if absent_seconds is None else absent_seconds
+    try:
+        _wait_until_answered(question, stack, seconds, who, leaving, absent_seconds)
+    except BaseException:
+        with suppress(OperationalError, RedisError):
+            question.withdraw()
+        raise
+    return question.wait(10)
+
+
+def _wait_until_answered(
+    question: Question,
+    stack: Stack,
+    seconds: float,
+    who: str,
+    leaving: Callable[[], bool] | None,
+    absent_seconds: float,
+) -> None:
+    start = checked = last_asked = seen = time.monotonic()
     while not _is_answered(question):
         now = time.monotonic()
         if leaving is not None and leaving():
@@ -41,37 +77,80 @@ def wait_for(
             if stack.has_ended():
                 stack.restart()
             raise_faults(stack, who)
+            if stack.is_local or stack.lives(who):
+                seen = now
+            elif now - seen > absent_seconds:
+                raise NobodyAnswers(_nobody(who))
+            # What is under way already waits for its workers.
+            if leaving is None and now - start > FOREIGN_SECONDS:
+                require_collection(stack, who)
         if now - last_asked > ASK_AGAIN_SECONDS:
             last_asked = now
             with suppress(OperationalError, RedisError):
                 question.ask_again()
         if now - start > seconds:
-            raise ServiceMissing(
+            raise NobodyAnswers(
                 f"No {who} worker answered in {seconds:g} s: start one with `python -m workers {who}`, "
                 "or see the logs of the one that runs."
             )
         time.sleep(POLL_SECONDS)
-    return question.wait(10)
 
 
-def with_retries(work: Callable[[], T], stack: Stack, say: Callable[[str], None]) -> T:
-    """Do something with Redis, however often it takes while Redis is away; `work` must bear to be repeated.
+def wait_through(
+    question: Question, wait: Callable[[], T], say: Callable[[str], None], leaving: Callable[[], bool]
+) -> T:
+    """What `wait` returns for a question; while a worker says that a service is missing it is asked again.
 
-    Raises ServiceMissing when Redis is away for BROKER_SECONDS.
+    For work that is under way: what a command at its beginning should tell at once, an ingest in its middle waits for.
     """
-    start = time.monotonic()
-    announced = False
+    said = ""
+    while True:
+        try:
+            return wait()
+        except NobodyAnswers:
+            raise
+        except ServiceMissing as error:
+            if said != str(error):
+                said = str(error)
+                say(f"{said} Waiting for it.")
+        time.sleep(AWAY_STEP_SECONDS)
+        if leaving():
+            raise KeyboardInterrupt
+        with suppress(OperationalError, RedisError):
+            question.ask_again()
+
+
+def _nobody(who: str) -> str:
+    kind = "GPU" if who == "gpu" else who
+    all_kinds = ", or all that one machine can run with `python -m workers up`" if who == "storage" else ""
+    return f"No {kind} worker is up at this Redis: start one with `python -m workers {who}`{all_kinds}."
+
+
+def with_retries(
+    work: Callable[[], T], stack: Stack, say: Callable[[str], None], moved: Callable[[], object] = lambda: None
+) -> T:
+    """Do something with Redis, however often it takes while Redis is away or refuses; `work` must bear to be repeated.
+
+    `moved` tells how far the work of others is: what they finish makes room in a full Redis. Raises ServiceMissing when
+    nothing has changed for BROKER_SECONDS, and at once what Redis raises about a fault in what it was asked.
+    """
+    start, said, last = time.monotonic(), "", moved()
     while True:
         try:
             return work()
-        except (OperationalError, RedisError, OSError) as error:
+        except REDIS_ERRORS as error:
+            if not may_pass(error):
+                raise
+            reason = refusal(error) or "does not answer"
             if time.monotonic() - start > BROKER_SECONDS:
-                raise ServiceMissing(f"Redis is away for {BROKER_SECONDS:.0f} s ({error}).") from error
-        if not announced:
-            announced = True
-            say("Redis does not answer; waiting for it.")
+                raise ServiceMissing(f"Redis {reason}, for {BROKER_SECONDS:.0f} s ({error}).") from error
+        if reason != said:
+            said = reason
+            say(f"Redis {reason}; waiting for it.")
         restart_if_ended(stack, say)
         time.sleep(AWAY_STEP_SECONDS)
+        if (now := moved()) != last:
+            start, last = time.monotonic(), now
 
 
 def restart_if_ended(stack: Stack, say: Callable[[str], None]) -> None:

@@ -5,6 +5,9 @@ import sys
 
 from settings.loading import ROOT, is_checkout
 
+# Set by a supervisor: among how many GPU workers the cores and the memory of this machine are shared.
+GPU_WORKERS = "DARKROOM_GPU_WORKERS"
+
 
 def child_command(module: str, *arguments: str) -> tuple[str, ...]:
     """`python -m MODULE ARGUMENTS`, and with -P: Python then takes no module from the working directory."""

@@ -9,6 +9,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from settings.errors import DarkroomError, ServiceMissing
+from settings.redis_errors import may_pass, refusal
 
 
 def to_stderr(sentence: str) -> None:
@@ -28,7 +29,13 @@ def run(cli: click.Command, name: str, tell: Callable[[str], None] = to_stderr) 
         tell(f"error: {error}")
         sys.exit(error.exit_code)
     except (RedisError, OperationalError) as error:
-        tell(f"error: Redis went away ({error}): the same command goes on when it is back.")
+        if (reason := refusal(error)) is not None:
+            tell(f"error: Redis {reason}: the same command goes on when it is well again.")
+        elif may_pass(error):
+            tell(f"error: Redis went away ({error}): the same command goes on when it is back.")
+        else:
+            tell(f"error: Redis answers with an error ({error}).")
+            sys.exit(DarkroomError.exit_code)
         sys.exit(ServiceMissing.exit_code)
     except (KeyboardInterrupt, click.Abort):
         tell("interrupted")

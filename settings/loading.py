@@ -23,6 +23,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from settings.broker_url import BadBrokerUrl
 from settings.errors import WrongUse
 from settings.sections import Broker, Data, Flower, Gpu, Ingest, Metrics, Models, Paths, Qdrant, Section
 
@@ -179,6 +180,8 @@ def _sentence(error: ValidationError, file: Path | None) -> str:
     variable = next((v for v in os.environ if v.upper() == f"{PREFIX}{section}__{rest[0]}".upper()), None)
     allowed = _section(section).model_fields[rest[0]].description
     origin = f"{variable} ({name})" if variable and os.environ[variable] else f"{file}: {name}"
+    if isinstance(reason := first.get("ctx", {}).get("error"), BadBrokerUrl):
+        return f"{origin} {reason}."
     value = "" if name in SECRETS else f", not {_shown(first['input'])}"
     return f"{origin} must be {allowed}{value}."
 

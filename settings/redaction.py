@@ -1,7 +1,8 @@
 """The secrets of the settings, and texts in which none of them stands."""
 
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+from settings.broker_url import parse_broker_url
 from settings.loading import Settings
 
 HIDDEN = "***"
@@ -14,6 +15,9 @@ def secrets_of(settings: Settings) -> list[str]:
         parts = urlsplit(url)
         password = parts.netloc.rpartition("@")[0].partition(":")[2]
         found |= {password, unquote(password), *parse_qs(parts.query).get("password", [])}
+    if settings.broker.url != "embedded":
+        password = parse_broker_url(settings.broker.url).password
+        found |= {password, quote(password, safe="")}  # as Celery writes it in a URL
     if settings.qdrant.api_key:
         found.add(settings.qdrant.api_key.get_secret_value())
     if settings.flower.basic_auth:

@@ -21,22 +21,32 @@ from pydantic import (
     field_validator,
 )
 
+from settings.broker_url import ALLOWED, parse_broker_url
+
 
 def _redacted(url: str) -> str:
     """The URL with every password in it, in front of the host or in the query, replaced by ***."""
-    without_login = re.sub(r"//([^:/@]*):.*@", r"//\1:***@", url)
-    return re.sub(r"(?i)(password=)[^&]*", r"\1***", without_login)
+    address, mark, query = re.sub(r"//([^:/@]*):.*@", r"//\1:***@", url).partition("?")
+    options = (option.partition("=") for option in query.split("&"))
+    # However its name is spelt: pass%77ord is the same.
+    shown = (name + sign + ("***" if "password" in unquote(name).lower() else value) for name, sign, value in options)
+    return address + mark + "&".join(shown)
 
 
 def _address(*schemes: str) -> AfterValidator:
     def check(url: str) -> str:
         parts = urlsplit(url)
-        place = parts.path if parts.scheme == "unix" else parts.hostname
-        if url != "embedded" and (parts.scheme not in schemes or not place or parts.port == 0):
+        if url != "embedded" and (parts.scheme not in schemes or not parts.hostname or parts.port == 0):
             raise ValueError
         return url
 
     return AfterValidator(check)
+
+
+def _broker(url: str) -> str:
+    if url != "embedded":
+        parse_broker_url(url)
+    return url
 
 
 def _root(text: str) -> str:
@@ -101,11 +111,7 @@ class Service(Section):
 class Broker(Service):
     """[broker]: the Redis that carries the work."""
 
-    url: Annotated[str, _address("redis", "rediss", "unix")] = Field(
-        "embedded",
-        repr=False,
-        description='"embedded" or a URL such as redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/redis.sock',
-    )
+    url: Annotated[str, AfterValidator(_broker)] = Field("embedded", repr=False, description=ALLOWED)
     visibility_timeout: Seconds = 60
     ca: File = ""
     cert: File = ""
@@ -155,13 +161,17 @@ class Models(Section):
     max_caption_tokens: Count = 30
 
 
+# MIG-<uuid> is a slice of a GPU; older drivers write MIG-GPU-<uuid>/1/0.
+DEVICES = r"(auto|all|cpu|(\d+|(GPU|MIG)-[\w/-]+)(,(\d+|(GPU|MIG)-[\w/-]+))*)"
+
+
 class Gpu(Section):
     """[gpu]: the worker that runs the models, on a GPU or on the CPU."""
 
     devices: str = Field(
         "auto",
-        pattern=r"^(auto|cpu|\d+(,\d+)*)$",
-        description='"auto", "cpu" or the numbers of CUDA devices such as "0,1"',
+        pattern=rf"^{DEVICES}$",
+        description='"auto", "all", "cpu" or CUDA devices by number or UUID, such as "0,1" or "GPU-4f2a"',
     )
     batch_clip: Auto = "auto"
     batch_blip: Auto = "auto"
@@ -176,8 +186,11 @@ class Gpu(Section):
 
 
 class Ingest(Section):
-    """[ingest]: how much is under way at a time, and what is too much for one picture."""
+    """[ingest]: what is left out, how much is under way at a time, and what is too much for one picture."""
 
+    exclude: list[Annotated[str, Field(min_length=1)]] = Field(
+        [], description='a list of patterns as .gitignore has them, such as ["exports/", "*.tif", "!.hidden"]'
+    )
     window: Count = 1000
     files_per_task: Count = 1
     max_attempts: Count = 3

@@ -2,24 +2,30 @@
 
 import importlib
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 from celery import Celery
 from celery.loaders.app import AppLoader
 from kombu.transport import TRANSPORT_ALIASES
 
 from settings import Settings, load_settings
-from tasks.broker import keepalive_options, redis_url
-from tasks.queues import INTERNAL, ROUTES
+from tasks.broker import celery_options, keepalive_options, sentinel_options
+from tasks.queues import CONTROL, EVENTS, FILES, INTERNAL, ROUTES
 
 _WITHOUT_EVENTS = {task: {"send_events": False} for task in INTERNAL}
 
 # By the schemes of the URLs, because kombu ignores `broker_transport` for a Unix socket (redis+socket://).
 TRANSPORT_ALIASES.update(redis="tasks.transport:Transport", rediss="tasks.transport:Transport")
+TRANSPORT_ALIASES["sentinel"] = "tasks.transport:SentinelTransport"
 
 
 class Loader(AppLoader):
     """Celery's own loader, without its look into the working directory, where modules of others may lie."""
+
+    override_backends: ClassVar[dict[str, str]] = {
+        **dict.fromkeys(("redis", "rediss"), "tasks.transport.results:RedisBackend"),
+        "sentinel": "tasks.transport.results:SentinelBackend",
+    }
 
     def import_from_cwd(self, module: str, imp: Any = None, package: str | None = None) -> ModuleType:
         """Import a module, and never from the working directory."""
@@ -28,40 +34,36 @@ class Loader(AppLoader):
 
 def make_app(settings: Settings) -> Celery:
     """A Celery app for these settings: msgpack only, late acknowledgements, short leases."""
-    url = redis_url(settings)
-    celery_url = url.replace("unix://", "redis+socket://", 1)
-    if url.startswith("rediss://") and "ssl_cert_reqs=" not in url:
-        # redis-py checks certificates by default, kombu does not, and Celery's result backend requires the option.
-        celery_url += f"{'&' if '?' in url else '?'}ssl_cert_reqs=required"
     # No fixups: the only one puts the working directory on the path, wherever the environment names settings of Django.
-    app = Celery("darkroom", broker=celery_url, backend=celery_url, loader="tasks.app:Loader", fixups=[])
+    app = Celery("darkroom", loader="tasks.app:Loader", fixups=[])
     app.conf.update(
+        celery_options(settings),
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        # An error with which Redis answers must not end a worker.
+        broker_channel_error_retry=True,
         broker_transport_options={
             "visibility_timeout": settings.broker.visibility_timeout,
             # With the defaults, kombu looks for lost messages only every 100 s.
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,
-            "unacked_mutex_expire": 15,
             "priority_steps": [0],
             "queue_order_strategy": "priority",
             "socket_timeout": 30,
             "socket_keepalive": True,
             "socket_keepalive_options": keepalive_options(),
+            **sentinel_options(settings),
         },
-        result_backend_transport_options={"retry_policy": {"timeout": 10.0}},
+        result_backend_transport_options={"retry_policy": {"timeout": 10.0}, **sentinel_options(settings)},
         redis_socket_timeout=60,
-        # redis-py refuses this option for a Unix socket.
-        redis_socket_keepalive=not url.startswith("unix://"),
-        # Not kombu's names: another Celery application on this database would get our broadcasts, and we its.
-        control_exchange="darkroom.control",
-        event_exchange="darkroom.events",
+        # Not Celery's names: another Celery application on this database would get our broadcasts, and we its.
+        control_exchange=CONTROL,
+        event_exchange=EVENTS,
         task_serializer="msgpack",
         result_serializer="msgpack",
         accept_content=["msgpack", "json"],
         result_accept_content=["msgpack", "json"],
-        task_default_queue="files",
+        task_default_queue=FILES,
         task_routes=ROUTES,
         task_acks_late=True,
         task_acks_on_failure_or_timeout=True,

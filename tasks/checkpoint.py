@@ -1,11 +1,13 @@
-"""The key of reuse: the name of a checkpoint in collections, and the version of the preprocessing."""
+"""The key of reuse: the names of checkpoints in collections and messages, and the version of the preprocessing."""
 
 import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from settings import Settings
 from settings.errors import WrongUse
+from tasks.messages import Target
 
 # Raise it when a change gives the models other pixels for the same file: stored embeddings are then not reused.
 PREPROCESSING = "2"
@@ -59,3 +61,10 @@ def checkpoint_name(model: str) -> str:
                     weights.seek(offset)
                     digest.update(weights.read(_SAMPLE_BYTES))
     return f"{folder.resolve().name}@{digest.hexdigest()[:8]}"
+
+
+def target_of(settings: Settings) -> Target:
+    """The collection and the checkpoints that these settings name; raises WrongUse for a folder that does not exist."""
+    models = settings.models
+    blip = checkpoint_name(models.blip) if models.captions else ""
+    return Target(settings.qdrant.collection, checkpoint_name(models.clip), blip)

@@ -9,13 +9,15 @@ stored by a later delivery is stored.
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, cast
 
 import redis
 
+from tasks.broker.full import write
+from tasks.ledger_scripts import ATTEMPT, COUNT, COUNTS, FAIL, NOTE, OPEN, PARTS, SKIP, STORE
 from tasks.outcomes import (
     CHUNK,
-    FAIL,
     OUTCOMES,
     Counts,
     Failure,
@@ -27,8 +29,6 @@ from tasks.outcomes import (
 
 __all__ = ["JOBS", "JOB_VARIABLE", "KEEP_SECONDS", "OUTCOMES", "Counts", "Failure", "Ledger", "jobs", "new_job_id"]
 
-# What a job has in Redis, beside its attempts and the codes of its failures.
-PARTS = ("meta", "uris", "reasons", *OUTCOMES)
 # A file stands in at most one of these.
 ENDS = ("stored", "failed", "skipped")
 GAP_BYTES = 1024
@@ -36,18 +36,6 @@ JOBS = "darkroom:jobs"
 KEEP_SECONDS = 30 * 24 * 3600
 # A program that starts a producer sets the id of its job by this variable.
 JOB_VARIABLE = "DARKROOM_JOB"
-
-# One command for thousands of bits: building a command for each took longer than all else about a stored file.
-# KEYS: stored, failed, uris, reused; ARGV: number, 1 where it was reused, number, ...
-_STORE = """
-for i = 1, #ARGV, 2 do
-  redis.call('SETBIT', KEYS[1], ARGV[i], 1)
-  redis.call('SETBIT', KEYS[2], ARGV[i], 0)
-  redis.call('HDEL', KEYS[3], ARGV[i])
-  if ARGV[i + 1] == '1' then redis.call('SETBIT', KEYS[4], ARGV[i], 1) end
-end
-"""
-_SET = "for i = 1, #ARGV do redis.call('SETBIT', KEYS[1], ARGV[i], 1) end"
 
 
 def new_job_id() -> str:
@@ -70,25 +58,18 @@ class Ledger:
     def open(self, root: str, **facts: str | int | float) -> bool:
         """Begin the job and put it on the list of jobs; False where another producer has begun one of this name."""
         now = time.time()
+        beginning = {"root": root, "started": now, "state": "running", **facts}
         # Asked again by the same producer, after an answer that was lost, it is still its own job.
-        if not self.client.hsetnx(self.key("meta"), "owner", self._owner) and self._owner != self._owner_noted():
+        if not self._run(OPEN, self.job, self._owner, now, *chain(*beginning.items()), keys=[JOBS]):
             return False
-        beginning: dict[Any, Any] = {"root": root, "started": now, "state": "running", **facts}
-        pipe = self.client.pipeline()
-        pipe.hset(self.key("meta"), mapping=beginning)
-        pipe.zadd(JOBS, {self.job: now})
-        pipe.zremrangebyscore(JOBS, 0, now - KEEP_SECONDS)
-        self._keep(pipe)
-        pipe.execute()
+        old = cast(list[bytes], self.client.zrangebyscore(JOBS, 0, now - KEEP_SECONDS))
+        if forgotten := set(old) - set(_known(self.client, old)):
+            self.client.zrem(JOBS, *forgotten)
         return True
 
-    def _owner_noted(self) -> str:
-        noted = cast(bytes | None, self.client.hget(self.key("meta"), "owner"))
-        return noted.decode() if noted else ""
-
     def note(self, **facts: str | int | float) -> None:
-        """Write facts about the job as a whole, such as its total or its state."""
-        self.client.hset(self.key("meta"), mapping=dict[Any, Any](facts))
+        """Write facts about the job as a whole, such as its total or its state; nothing about one that is forgotten."""
+        self._run(NOTE, *chain(*facts.items()))
 
     def meta(self) -> dict[str, str]:
         """All facts about the job; empty for a job that does not exist."""
@@ -101,7 +82,7 @@ class Ledger:
 
     def hold(self, seconds: int) -> None:
         """Note that the producer of the job lives, for the next `seconds`."""
-        self.client.set(self.key("producer"), 1, ex=seconds)
+        write(self.client, "SET", self.key("producer"), 1, "EX", seconds)
 
     def release(self) -> None:
         """Note that the producer of the job has ended."""
@@ -115,42 +96,27 @@ class Ledger:
         """Count files as stored, after their write is confirmed."""
         arguments = [value for pair in zip(numbers, map(int, reused), strict=True) for value in pair]
         if arguments:
-            keys = [self.key(part) for part in ("stored", "failed", "uris", "reused")]
-            pipe = self.client.pipeline(transaction=True)
-            self.client.register_script(_STORE)(keys=keys, args=arguments, client=pipe)
-            self._keep(pipe)
-            pipe.execute()
+            self._run(STORE, *arguments)
 
     def failed(self, failures: Iterable[Failure]) -> None:
         """Tick files that failed, with their reasons; a file that is stored stays stored."""
-        arguments = fail_arguments(failures, KEEP_SECONDS)
-        if arguments:
-            pipe = self.client.pipeline(transaction=True)
-            keys = [self.key(part) for part in ("stored", "failed", "uris", "reasons", "codes:")]
-            self.client.register_script(FAIL)(keys=keys, args=arguments, client=pipe)
-            self._keep(pipe)
-            pipe.execute()
+        if arguments := fail_arguments(failures):
+            self._run(FAIL, *arguments)
 
     def computed(self, embedded: int, captioned: int) -> None:
         """Count files that a model embedded and captioned; a file that was computed twice counts twice."""
-        for name, files in (("embedded", embedded), ("captioned", captioned)):
-            if files:
-                self.client.hincrby(self.key("meta"), name, files)
+        counts = {name: files for name, files in (("embedded", embedded), ("captioned", captioned)) if files}
+        if counts:
+            self._run(COUNT, *chain(*counts.items()))
 
     def skipped(self, numbers: Sequence[int]) -> None:
         """Count files as skipped: the collection holds them unchanged."""
         if numbers:
-            pipe = self.client.pipeline(transaction=False)
-            self.client.register_script(_SET)(keys=[self.key("skipped")], args=list(numbers), client=pipe)
-            self._keep(pipe)
-            pipe.execute()
+            self._run(SKIP, *numbers)
 
     def counts(self) -> Counts:
         """The number of files with each outcome so far."""
-        pipe = self.client.pipeline(transaction=True)
-        for outcome in OUTCOMES:
-            pipe.bitcount(self.key(outcome))
-        return Counts(*pipe.execute())
+        return Counts(*self._run(COUNTS))
 
     def bitmap(self, outcome: str) -> bytes:
         """The files with one of OUTCOMES: a bit a file, by number, the most significant bit of a byte first."""
@@ -159,8 +125,8 @@ class Ledger:
     def forget(self) -> None:
         """Remove the job and everything about it."""
         last = self.client.strlen(self.key("failed")) * 8
-        pipe = self.client.pipeline()
-        pipe.delete(*(self.key(part) for part in (*PARTS, "attempts")))
+        pipe = self.client.pipeline(transaction=False)
+        pipe.delete(*(self.key(part) for part in PARTS))
         for chunk in range(-(-last // CHUNK)):
             pipe.delete(self.key(f"codes:{chunk}"))
         pipe.zrem(JOBS, self.job)
@@ -204,17 +170,15 @@ class Ledger:
 
     def count_attempt(self, number: int) -> int:
         """Note that a redelivered file is tried once more; returns how often it was tried, this time included."""
-        attempts = self.client.hincrby(self.key("attempts"), str(number), 1)
-        self.client.expire(self.key("attempts"), KEEP_SECONDS)
-        return attempts
+        return int(self._run(ATTEMPT, number, 1))
 
     def forget_attempt(self, number: int) -> None:
         """Remove the note of one attempt, which the worker has survived."""
-        self.client.hincrby(self.key("attempts"), str(number), -1)
+        self._run(ATTEMPT, number, -1)
 
-    def _keep(self, client: Any) -> None:
-        for part in PARTS:
-            client.expire(self.key(part), KEEP_SECONDS)
+    def _run(self, script: str, *arguments: Any, keys: Sequence[str] = ()) -> Any:
+        names = [*(self.key(part) for part in PARTS), self.key("codes:"), *keys]
+        return self.client.register_script(script)(keys=names, args=[KEEP_SECONDS, *arguments])
 
 
 def _stretches(numbers: Sequence[int]) -> list[tuple[int, int]]:
@@ -230,5 +194,13 @@ def _stretches(numbers: Sequence[int]) -> list[tuple[int, int]]:
 
 def jobs(client: redis.Redis, limit: int = 100) -> list[str]:
     """The ids of the jobs, newest first."""
-    ids = client.zrevrangebyscore(JOBS, "+inf", time.time() - KEEP_SECONDS, start=0, num=limit)
-    return [id_.decode() for id_ in cast(list[bytes], ids)]
+    ids = cast(list[bytes], client.zrevrange(JOBS, 0, limit - 1))
+    return [id_.decode() for id_ in _known(client, ids)]
+
+
+def _known(client: redis.Redis, ids: Sequence[bytes]) -> list[bytes]:
+    """Those of these jobs of which Redis has not forgotten the facts."""
+    pipe = client.pipeline(transaction=False)
+    for id_ in ids:
+        pipe.exists(b"darkroom:job:%b:meta" % id_)
+    return [id_ for id_, known in zip(ids, pipe.execute() if ids else (), strict=True) if known]

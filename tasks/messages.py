@@ -1,18 +1,69 @@
-"""The messages of the queues `files` and `points`: typed here, dicts in msgpack on the wire.
+"""What a message is for, and the messages of the queues `files` and `points`: typed here, in msgpack on the wire.
 
-Every message has a schema number, so that a worker of another release recognises that it cannot read it.
+Every message has a schema number, and so have the names of the queues: a message of another release waits in a queue of
+its own until a worker of that release takes it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from settings.errors import DarkroomError
+from tasks.outcomes import check_numbers
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class UnknownSchema(DarkroomError):
-    """A message of another release; it must be requeued, not dropped."""
+    """A message of another release in a queue of this one, where no release puts it."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a message is for, and what a worker has: a collection, and the names of the checkpoints that fill it.
+
+    None stands for any model: the message does not depend on it, or the worker has none. `blip` is empty where no
+    captions are written.
+    """
+
+    collection: str
+    clip: str | None = None
+    blip: str | None = None
+
+    def to_wire(self) -> list[str | None]:
+        """The same as a list."""
+        return [self.collection, self.clip, self.blip]
+
+    @classmethod
+    def from_wire(cls, wire: Sequence[Any]) -> "Target":
+        """Read what `to_wire` wrote."""
+        return cls(*wire)
+
+    def mismatch(self, worker: str, has: "Target") -> str:
+        """Why a worker that `has` other things must not do this, in one sentence; empty where it may."""
+        if has == self:
+            return ""
+        if has.collection != self.collection:
+            return (
+                f"{worker} keeps the collection {has.collection!r}, and this is for {self.collection!r}: "
+                "set qdrant.collection to the same name for both."
+            )
+        if self.clip is not None and has.clip not in (self.clip, None):
+            return (
+                f"{worker} has the CLIP model {has.clip}, and this is for {self.clip}: set models.clip to the same "
+                "checkpoint for both, and start the workers anew if theirs changes."
+            )
+        if self.blip is not None and has.blip not in (self.blip, None):
+            key = "models.blip" if self.blip and has.blip else "models.captions"
+            return (
+                f"{worker} writes {_captions(has.blip)}, and this is for {_captions(self.blip)}: set {key} to the same "
+                "value for both, and start the workers anew if theirs changes."
+            )
+        return ""
+
+
+def _captions(blip: str | None) -> str:
+    return f"captions by {blip}" if blip else "no captions"
 
 
 @dataclass(frozen=True)
@@ -27,9 +78,10 @@ class FileItem:
 class FilesMessage:
     """Files for a GPU worker: one by default, or several.
 
-    `tried` names the workers that could not reach these files.
+    `tried` names the workers that could not do these files: they cannot reach them, or have other models.
     """
 
+    target: Target
     job: str
     root: str
     files: list[FileItem]
@@ -39,6 +91,7 @@ class FilesMessage:
         """The keyword arguments of the Celery task."""
         wire = {
             "schema": SCHEMA,
+            "target": self.target.to_wire(),
             "job": self.job,
             "root": self.root,
             "files": [[item.number, item.uri] for item in self.files],
@@ -48,33 +101,39 @@ class FilesMessage:
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> "FilesMessage":
         """Read a message; raises UnknownSchema for one of another release."""
-        _check_schema(wire)
+        check_schema(wire)
         files = [FileItem(int(number), uri) for number, uri in wire["files"]]
-        return cls(wire["job"], wire["root"], files, list(wire.get("tried", [])))
+        check_numbers(item.number for item in files)
+        return cls(Target.from_wire(wire["target"]), wire["job"], wire["root"], files, list(wire.get("tried", [])))
 
 
 @dataclass(frozen=True)
 class PointsMessage:
-    """A finished batch for the storage worker.
+    """A finished batch for the storage worker; its target names the models that made it.
 
     `vectors` are the L2-normalised embeddings as little-endian float32 bytes, row after row, `dim` numbers a row.
     `reused[i]` is True if row i was copied from a point with the same content, without a model.
     """
 
+    target: Target
     job: str
-    clip_model: str
     dim: int
     numbers: list[int]
     vectors: bytes
     payloads: list[dict[str, Any]]
     reused: list[bool] = field(default_factory=list)
 
+    @property
+    def clip_model(self) -> str:
+        """The model that made the vectors."""
+        return self.target.clip or ""
+
     def to_wire(self) -> dict[str, Any]:
         """The keyword arguments of the Celery task."""
         return {
             "schema": SCHEMA,
+            "target": self.target.to_wire(),
             "job": self.job,
-            "clip_model": self.clip_model,
             "dim": self.dim,
             "numbers": self.numbers,
             "vectors": self.vectors,
@@ -85,8 +144,10 @@ class PointsMessage:
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> "PointsMessage":
         """Read a message; raises UnknownSchema for one of another release, ValueError for incomplete vectors."""
-        _check_schema(wire)
-        message = cls(**{key: value for key, value in wire.items() if key != "schema"})
+        check_schema(wire)
+        fields = {key: value for key, value in wire.items() if key != "schema"}
+        message = cls(**{**fields, "target": Target.from_wire(wire["target"])})
+        check_numbers(message.numbers)
         if len(message.vectors) != 4 * message.dim * len(message.numbers):
             raise ValueError(
                 f"{len(message.vectors)} bytes are not {len(message.numbers)} vectors of {message.dim} float32"
@@ -94,7 +155,8 @@ class PointsMessage:
         return message
 
 
-def _check_schema(wire: dict[str, Any]) -> None:
+def check_schema(wire: dict[str, Any]) -> None:
+    """Raise UnknownSchema unless this release has made the message."""
     if wire.get("schema") != SCHEMA:
         raise UnknownSchema(
             f"A message of schema {wire.get('schema')!r} reached a worker that knows schema {SCHEMA}: "

@@ -20,28 +20,6 @@ OTHER_REASONS = ("any", "one of too many different reasons: see the log of the w
 CHUNK = 8192
 READ_BYTES = 4096
 
-# KEYS: stored, failed, uris, reasons, the beginning of the names of the codes;
-# ARGV: most URIs, most reasons, files in a chunk, seconds to keep it, number, reason, URI, number, reason, URI, ...
-# A reason's id is its place in the order in which the job met them; the id behind the last one stands for all others.
-FAIL = """
-for i = 5, #ARGV, 3 do
-  local number = tonumber(ARGV[i])
-  if redis.call('GETBIT', KEYS[1], number) == 0 then
-    local id = redis.call('HGET', KEYS[4], ARGV[i + 1])
-    if not id then
-      id = math.min(redis.call('HLEN', KEYS[4]), tonumber(ARGV[2]))
-      if id < tonumber(ARGV[2]) then redis.call('HSET', KEYS[4], ARGV[i + 1], id) end
-    end
-    local size = tonumber(ARGV[3])
-    local chunk = KEYS[5] .. math.floor(number / size)
-    redis.call('SETRANGE', chunk, 2 * (number % size), struct.pack('>H', id))
-    redis.call('EXPIRE', chunk, ARGV[4])
-    redis.call('SETBIT', KEYS[2], number, 1)
-    if redis.call('HLEN', KEYS[3]) < tonumber(ARGV[1]) then redis.call('HSET', KEYS[3], number, ARGV[i + 2]) end
-  end
-end
-"""
-
 
 @dataclass(frozen=True)
 class Failure:
@@ -68,6 +46,13 @@ class Counts:
         return self.stored + self.failed + self.skipped
 
 
+def check_numbers(numbers: Iterable[int]) -> None:
+    """Raise ValueError for numbers that no file of a job can have, for the ledger has no bit for them."""
+    for number in numbers:
+        if not 0 <= number <= MOST_NUMBER:
+            raise ValueError(f"{number} is no number of a file: it must be from 0 to {MOST_NUMBER}")
+
+
 def has_bit(bitmap: bytes, offset: int) -> bool:
     """Whether a bit of a bitmap is set; beyond its end none is."""
     # Redis numbers the bits of a byte from the most significant one.
@@ -82,12 +67,12 @@ def bits_of(stretch: bytes, first: int = 0) -> Iterator[int]:
             yield from (first + 8 * place + bit for bit in range(8) if byte & (128 >> bit))
 
 
-def fail_arguments(failures: Iterable[Failure], keep_seconds: int) -> list[Any]:
-    """The arguments of FAIL for these failures; empty for none."""
+def fail_arguments(failures: Iterable[Failure]) -> list[Any]:
+    """The arguments of the script FAIL for these failures; empty for none."""
     arguments: list[Any] = []
     for failure in failures:
         arguments += [failure.number, msgpack.packb([failure.stage, failure.reason]), failure.uri]
-    return [MOST_URIS, MOST_REASONS, CHUNK, keep_seconds, *arguments] if arguments else []
+    return [MOST_URIS, MOST_REASONS, CHUNK, *arguments] if arguments else []
 
 
 def read_failures(client: redis.Redis, keys: dict[str, str], after: int, limit: int | None) -> Iterator[Failure]:

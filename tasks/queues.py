@@ -1,15 +1,59 @@
-"""The queues, and the names of the tasks in them."""
+"""The queues, and the names of the tasks in them.
 
-FILES = "files"  # GPU work: load, embed, caption
-EMBED = "embed"  # GPU, interactive: text or picture to embedding
-POINTS = "points"  # writes to Qdrant
-QUERIES = "queries"  # reads from Qdrant
+The names carry the schema of the messages and the collection, so on one Redis database a message meets only workers
+that can read it and that keep its collection. The settings are read when this module is imported.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import cast
+
+import redis
+
+from settings import load_settings
+from tasks.messages import SCHEMA
+
+COLLECTION_NAME = load_settings().qdrant.collection
+PREFIX = f"darkroom.v{SCHEMA}.{COLLECTION_NAME}"
+FILES = f"{PREFIX}.files"  # GPU work: load, embed, caption
+EMBED = f"{PREFIX}.embed"  # GPU, interactive: text or picture to embedding
+POINTS = f"{PREFIX}.points"  # writes to Qdrant
+QUERIES = f"{PREFIX}.queries"  # reads from Qdrant
 QUEUES = (FILES, EMBED, POINTS, QUERIES)
 # Messages in the hands of workers: by tag, by the time of their lease, and the lock of who restores them.
-UNACKED = "darkroom.unacked"
-UNACKED_INDEX = "darkroom.unacked_index"
-UNACKED_MUTEX = "darkroom.unacked_mutex"
-INGEST = "ingest"  # folders that other programs send for an ingest
+UNACKED = f"{PREFIX}.unacked"
+UNACKED_INDEX = f"{PREFIX}.unacked_index"
+UNACKED_MUTEX = f"{PREFIX}.unacked_mutex"
+INGEST = f"{PREFIX}.ingest"  # folders that other programs send for an ingest
+# Celery's own exchanges: broadcasts to workers, and their events for Flower.
+CONTROL = f"{PREFIX}.control"
+EVENTS = f"{PREFIX}.events"
+
+
+def role(queue: str) -> str:
+    """The short name of a queue, as people read it: `files`."""
+    return queue.removeprefix(f"{PREFIX}.")
+
+
+def left_by_other_releases(client: redis.Redis) -> dict[str, int]:
+    """Queue -> messages of this collection that another release has sent, and that only its workers can read."""
+    # The schema before the collection, so that no other collection's name fits.
+    theirs = re.compile(rf"darkroom\.v\d+\.{re.escape(COLLECTION_NAME)}\.(files|points|ingest|unacked)(\.\S+@\S+)?")
+    names = (cast(bytes, key).decode(errors="replace") for key in client.scan_iter(match="darkroom.v*", count=1000))
+    queues = sorted(name for name in names if theirs.fullmatch(name) and not name.startswith(f"{PREFIX}."))
+    pipe = client.pipeline(transaction=False)
+    for queue in queues:
+        pipe.hlen(queue) if queue.endswith(".unacked") else pipe.llen(queue)
+    return dict(zip(queues, pipe.execute(), strict=True)) if queues else {}
+
+
+def told_of_other_releases(messages: dict[str, int]) -> Iterable[str]:
+    """A sentence for each queue of `left_by_other_releases`."""
+    return (
+        f"{count:,} messages of another release wait in {queue}: start its workers to work them off, or leave them and "
+        "ingest again."
+        for queue, count in messages.items()
+    )
 
 
 def files_of_worker(name: str) -> str:

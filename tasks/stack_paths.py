@@ -1,9 +1,8 @@
-"""The files of the local stack: its data, a short runtime folder for the socket and the locks, the logs of children."""
+"""The files of the local stack: its data with its locks, the logs of children, a short folder for the socket."""
 
 import hashlib
 import json
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,12 +44,12 @@ class StackPaths:
     @property
     def stack_lock(self) -> Path:
         """The lock that the supervisor of the stack holds exclusively while it lives."""
-        return self.runtime / "stack.lock"
+        return self.data / "stack.lock"
 
     @property
     def users_lock(self) -> Path:
         """The lock that every command that uses the stack holds shared; it is free if there is none."""
-        return self.runtime / "users.lock"
+        return self.data / "users.lock"
 
     def create(self) -> None:
         """Create all folders; raises ServiceMissing if the data directory cannot be written."""
@@ -68,20 +67,19 @@ class StackPaths:
         for folder in (self.runtime.parent, self.runtime):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if folder.stat().st_uid != os.getuid():
-                raise ServiceMissing(
-                    f"The runtime folder {folder} belongs to another user: set TMPDIR to one of yours."
-                )
+                raise ServiceMissing(f"The folder {folder} belongs to another user: ask that user to remove it.")
 
 
 def stack_paths(settings: Settings) -> StackPaths:
-    """The paths of the stack for `settings.data.dir`; nothing is created yet."""
+    """The paths of the stack for `settings.data.dir`; nothing is created yet.
+
+    They follow from the data directory and the user alone: a terminal, a service and a cron job have other variables in
+    their environment, and must find the same stack.
+    """
     data = Path(settings.data.dir).expanduser().absolute()
     # The path of a Unix socket has at most 107 bytes, so the runtime folder has a short name of its own.
     key = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:12]
-    parent = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
-    if len(str(parent)) > 60 or not parent.is_dir():
-        parent = Path("/tmp")
-    return StackPaths(data=data, runtime=parent / f"darkroom-{os.getuid()}" / key)
+    return StackPaths(data=data, runtime=Path(f"/tmp/darkroom-{os.getuid()}") / key)
 
 
 def rotate(path: Path) -> int:
@@ -119,7 +117,9 @@ def _message(line: str) -> str:
 def _lines(path: Path, start: int) -> list[str]:
     try:
         with path.open("rb") as file:
-            file.seek(max(start, path.stat().st_size - TAIL_BYTES))
+            size = path.stat().st_size
+            # A log that ends before `start` has been cut since, so all that it holds is newer.
+            file.seek(max(start if start <= size else 0, size - TAIL_BYTES))
             return [_message(line.strip()) for line in file.read().decode("utf-8", "replace").splitlines()]
     except FileNotFoundError:
         return []

@@ -11,32 +11,35 @@ import pytest
 from pictures import colour, metadata
 from pictures.formats import PICTURE_EXTENSIONS
 from producer.client import Darkroom
-from producer.collection import prune, scroll, search, stats, watch
+from producer.collection import prune, scroll, search, stats
+from producer.collection.watching import watch
 from producer.ingest import job_progress, plan, reconcile
 from producer.jobs import lease
 from producer.jobs.listing import listing_path
 from producer.pages import map as page_of_map
 from producer.pages import projection
-from producer.waiting import ASK_AGAIN_SECONDS, BROKER_SECONDS
+from producer.waiting import ABSENT_SECONDS, ASK_AGAIN_SECONDS, BROKER_SECONDS
 from settings import Settings
 from settings.sections import Ingest
-from tasks import broker, ledger, outcomes, queues, stack_paths
+from tasks import ledger, outcomes, queues, stack_paths
 from tasks.app import app
+from tasks.broker import connection
 from tasks.registry import WORKER_LEASE_SECONDS
 from tests.conftest import ROOT
 from tests.test_docs import TEXTS, content, strings_of_the_code
 from tests.test_house import MOST_LINES
-from workers import flower_app
+from workers import flower_app, logs, presence
 from workers.gpu import models, pipeline, worker
 from workers.gpu.publish import CONTENT_FACTS
 from workers.http_tasks import requests
-from workers.storage import near_duplicates
+from workers.storage import near_duplicates, owner
+from workers.storage.where import MAX_VALUES
 from workers.supervisor import supervisor
 
 IN_WORDS = {1: "one", 2: "two", 3: "three", 5: "five", 10: "ten", 100: "hundred", 1000: "thousand"}
 DAY, MINUTE, MILLISECOND = 24 * 3600, 60, 0.001
 KEPT_DAYS = ledger.KEEP_SECONDS / DAY
-SILENT_SECONDS = broker.IDLE_SECONDS + broker.PROBES * broker.PROBE_SECONDS
+SILENT_SECONDS = connection.IDLE_SECONDS + connection.PROBES * connection.PROBE_SECONDS
 SETTLE_SECONDS = inspect.signature(Darkroom.watch).parameters["settle"].default
 # What a page says, with {} for a number, {word} for a number in words.
 TOLD: dict[str, dict[str, float]] = {
@@ -54,11 +57,16 @@ TOLD: dict[str, dict[str, float]] = {
         "the producer asks again after {word} seconds": ASK_AGAIN_SECONDS,
         "compares every pair in tiles of {}.": near_duplicates.TILE,
         "cut off after {} numbers": near_duplicates.REDUCED_DIM,
+        "a field of more than {} values is refused": MAX_VALUES,
+        "its own, is {} seconds": WORKER_LEASE_SECONDS,
         "open for {} milliseconds after its first file": pipeline.GATHER_SECONDS / MILLISECOND,
         "and CLIP for {}.": models.CLIP_GATHER_SECONDS / MILLISECOND,
     },
     "docs/cluster.md": {
-        "A worker counts as living until it stops or has been silent for {} seconds.": WORKER_LEASE_SECONDS,
+        "A worker counts as living until it stops or has been silent for {} seconds;": WORKER_LEASE_SECONDS,
+        "and after {} seconds nothing of it is left in Redis": presence.KEEP_SECONDS,
+        "until the lease runs out, which lasts {} seconds.": owner.LEASE_SECONDS,
+        "says within {} seconds what to start": ABSENT_SECONDS,
         "A silent connection is given up after {} seconds": SILENT_SECONDS,
     },
     "docs/flower.md": {
@@ -93,7 +101,8 @@ TOLD: dict[str, dict[str, float]] = {
     },
     "docs/operations.md": {
         "each job of the last {} days": KEPT_DAYS,
-        "One of more than {} MB becomes": stack_paths.MAX_LOG_BYTES / 1e6,
+        "one of more than {} MB moves": stack_paths.MAX_LOG_BYTES / 1e6,
+        "says {} times within a minute": logs.SAME_LINES,
         "has written nothing for {} s": job_progress.STUCK_SECONDS,
         "A job that does not move for {} seconds": job_progress.STUCK_SECONDS,
         "or stands still for {} seconds": lease.LEASE_SECONDS,

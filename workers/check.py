@@ -18,9 +18,12 @@ from settings.errors import DarkroomError
 from settings.extras import install_hint
 from tasks.broker import redis_client
 from tasks.checkpoint import checkpoint_name, looks_like_a_folder, null_model
+from tasks.queues import left_by_other_releases, told_of_other_releases
 from tasks.stack_paths import stack_paths
+from workers.broker_check import memory, strangers
 
 State = Literal["ok", "note", "bad"]
+MOST_NAMES = 5
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 NO_GPU_WORKER = f"so no GPU worker can run here: run {install_hint('gpu')}."
 
@@ -40,7 +43,10 @@ class Finding:
 
 def findings(settings: Settings, load: bool) -> Iterator[Finding]:
     """Run all checks in turn; with `load` the models are loaded and process one picture."""
-    yield _finding("broker", lambda: _broker(settings))
+    broker = _finding("broker", lambda: _broker(settings))
+    yield broker
+    if broker.state != "bad" and (settings.broker.url != "embedded" or stack_paths(settings).socket.exists()):
+        yield from _other_releases(settings)
     yield _finding("qdrant", lambda: _qdrant(settings))
     yield _finding("clip", lambda: model(settings, "clip"))
     if settings.models.captions:
@@ -72,17 +78,39 @@ def _broker(settings: Settings) -> tuple[State, str]:
     client = redis_client(settings)
     try:
         facts: dict[str, Any] = client.info("everything")
+        others = strangers(client)
     except redis.RedisError as error:
         return "note", f"{address} answers, but tells nothing of itself ({error})."
     finally:
         client.close()
     policy, is_durable = facts.get("maxmemory_policy", "unknown"), bool(facts.get("aof_enabled"))
-    version = f"{address}: Redis {facts.get('redis_version', 'of unknown version')}"
+    nearly_full, used = memory(facts)
+    version = f"{address}: Redis {facts.get('redis_version', 'of unknown version')}, {used}"
     if policy not in ("noeviction", "unknown"):
         return "bad", f"{version} drops data when it is full ({policy}): set its maxmemory-policy to noeviction."
+    notes = []
     if not is_durable:
-        return "note", f"{version}, {policy}; without its append-only file a restart loses what is in the queues."
+        notes.append("without its append-only file a restart loses what is in the queues")
+    if nearly_full:
+        notes.append("when it is full, no more files are enqueued until there is room: raise its maxmemory")
+    if others:
+        names = ", ".join(sorted(others)[:MOST_NAMES])
+        notes.append(f"another Celery application uses this database ({names}): its messages are left alone")
+    if notes:
+        return "note", f"{version}, {policy}; {'; '.join(notes)}."
     return "ok", f"{version}, {policy}, append-only file on"
+
+
+def _other_releases(settings: Settings) -> Iterator[Finding]:
+    """A note for each queue in which messages of another release wait."""
+    client = redis_client(settings)
+    try:
+        for sentence in told_of_other_releases(left_by_other_releases(client)):
+            yield Finding("queues", "note", sentence)
+    except redis.RedisError:
+        return  # it has gone away since
+    finally:
+        client.close()
 
 
 def _qdrant(settings: Settings) -> tuple[State, str]:
@@ -163,10 +191,12 @@ def device(settings: Settings, load: bool) -> tuple[State, str]:
     import torch
 
     from workers.inference.hardware import pick_device
-    from workers.supervisor.devices import devices
+    from workers.inference.machine import cores
+    from workers.supervisor.devices import devices, has_driver
 
-    names = ", ".join(worker.name for worker in devices(settings.gpu.devices))
-    chosen = torch.device("cpu") if settings.gpu.devices == "cpu" else pick_device()
+    found = devices(settings.gpu.devices)
+    names = ", ".join(worker.name for worker in found)
+    chosen = pick_device(found[0].visible) if found[0].visible else torch.device("cpu")
     is_cuda = chosen.type == "cuda"
     for tested in [torch.device("cuda", n) for n in range(torch.cuda.device_count())] if is_cuda else [chosen]:
         try:
@@ -176,13 +206,19 @@ def device(settings: Settings, load: bool) -> tuple[State, str]:
             return "bad", f"{tested} does not compute ({str(error).splitlines()[0]})."
         if not is_right:
             return "bad", f"{tested} computes wrong results."
-    kind = torch.cuda.get_device_name(chosen) if is_cuda else f"CPU, {torch.get_num_threads()} threads"
+    kind = torch.cuda.get_device_name(chosen) if is_cuda else f"CPU, {cores()} cores"
     summary = f"{names} on {kind}, torch {torch.__version__}"
-    return "ok", f"{summary}; {_try_models(settings, chosen)}" if load else summary
+    notes = []
+    if not is_cuda and settings.gpu.devices != "cpu" and has_driver():
+        notes.append("there is a driver for GPUs, but no GPU that this torch can use")
+    if load:
+        results, told = _try_models(settings, chosen)
+        summary, notes = f"{summary}; {results}", [*notes, *told]
+    return ("note" if notes else "ok"), "; ".join([summary, *notes])
 
 
-def _try_models(settings: Settings, chosen: object) -> str:
-    """Load the models as a worker does and process one grey picture; returns the results as a sentence."""
+def _try_models(settings: Settings, chosen: object) -> tuple[str, list[str]]:
+    """Load the models as a worker does and process one grey picture; the results as a sentence, and their notes."""
     import numpy as np
     import torch
     from transformers.utils import logging as transformers_logging
@@ -191,15 +227,17 @@ def _try_models(settings: Settings, chosen: object) -> str:
     from workers.inference.clip import Clip
 
     if null_model(settings.models.clip) is not None:
-        return "there is no model to load"
+        return "there is no model to load", []
     assert isinstance(chosen, torch.device)
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     clip = Clip(settings.models.clip, chosen, settings.gpu.dtype, 1)
     grey = np.full((clip.model_input.height, clip.model_input.width, 3), 128, np.uint8)
     results = f"{clip.name} gives {clip.embed_pictures([grey]).shape[1]} numbers in {clip.dtype}"
+    notes = [f"{clip.name}: {note}" for note in clip.notes]
     if settings.models.captions:
         blip = Blip(settings.models.blip, chosen, settings.gpu.dtype, 1, settings.models.max_caption_tokens)
         grey = np.full((blip.model_input.height, blip.model_input.width, 3), 128, np.uint8)
         results += f", {blip.name} writes captions ({blip.caption([grey])[0][:40]!r} for a grey picture)"
-    return results
+        notes += [f"{blip.name}: {note}" for note in blip.notes]
+    return results, notes

@@ -1,17 +1,20 @@
 """The commands of the machines: the local stack, and the workers of a cluster."""
 
 import os
+import re
 from pathlib import Path
 
 import click
 
 from settings import load_settings
 from settings.errors import ServiceMissing
-from tasks.registry import node_name
+from settings.process_name import node_name
+from settings.sections import DEVICES
 from tasks.stack_paths import stack_paths
 from workers.logs import JSON, VARIABLE
 
-# The imports stay inside the commands: a worker starts without what supervises it, and `up` without torch and Qdrant.
+# The imports stay inside the commands: a worker starts without what supervises it, `up` without torch and Qdrant, and
+# what reads the settings when it is imported (tasks/queues.py) reads the file that --settings names.
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -191,6 +194,6 @@ def _log_as(name: str) -> None:
 
 
 def _checked_devices(value: str | None) -> str | None:
-    if value is None or value in ("auto", "all", "cpu") or all(part.isdecimal() for part in value.split(",")):
+    if value is None or re.fullmatch(DEVICES, value):
         return value
-    raise click.BadParameter('use "auto", "all", "cpu" or the numbers of CUDA devices such as "0,1".')
+    raise click.BadParameter('use "auto", "all", "cpu" or the numbers or UUIDs of CUDA devices such as "0,1".')

@@ -9,39 +9,49 @@ docs/architecture.md lists the private names of Celery that this relies on.
 import gc
 import os
 import sys
-import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
-import redis
 from celery.bootsteps import ConsumerStep, StartStopStep
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 from celery.worker.consumer.events import Events
 from celery.worker.consumer.tasks import Tasks
 from kombu.messaging import Consumer
 
 from settings import load_settings
 from tasks.app import app
-from tasks.broker import redis_client
-from tasks.registry import WORKER_LEASE_SECONDS, announce, node_name, renew_worker, sign_off, worker_name
+from tasks.messages import Target
+from tasks.queues import role
+from tasks.registry import NO_MODELS, node_name
+from tasks.rpc import answer_as
 from workers.metrics import serve
+from workers.presence import sign_in
 
 
-def consume(name: str, queues: Sequence[str], threads: int, interactive: str | None = None) -> None:
+def consume(
+    name: str,
+    queues: Sequence[str],
+    threads: int,
+    interactive: str | None = None,
+    has: Target | None = None,
+    device: str = "",
+) -> None:
     """Consume these queues in their order until SIGTERM, and register this worker as ready when it begins.
 
     It holds at most `threads` of their messages; the queue `interactive` has INTERACTIVE_THREADS threads of its own.
+    `has` is what it may be asked about: by default the collection of the settings, without models.
     """
     # Celery prints a banner and a farewell that are not log lines; they contain nothing new.
     sys.__stdout__ = open(os.devnull, "w")  # type: ignore[misc]  # noqa: SIM115
     settings = load_settings()
     serve(settings, name)
-    client = redis_client(settings)
-    stopped = threading.Event()
-    worker_ready.connect(lambda **_: announce(client, worker_name(name)), weak=False)
-    worker_shutting_down.connect(lambda **_: stopped.set(), weak=False)
-    threading.Thread(target=_live, args=(client, node_name(name), stopped), name="registry", daemon=True).start()
+    presence = sign_in(name)
+    answer_as(presence.tell(has or NO_MODELS, device))
+    worker_ready.connect(lambda **_: presence.ready(), weak=False)
+    worker_shutting_down.connect(lambda **_: presence.leave(), weak=False)
+    # Celery does not tell its caller: a worker that an error has ended must not seem to have ended well.
+    exit_codes: list[int] = []
+    worker_shutdown.connect(lambda sender, **_: exit_codes.append(sender.exitcode or 0), weak=False)
     app.steps["consumer"].add(EventBuffer)
     if interactive is not None:
         app.steps["consumer"].add(interactive_consumer(interactive))
@@ -53,16 +63,8 @@ def consume(name: str, queues: Sequence[str], threads: int, interactive: str | N
         ["worker", "--pool=threads", f"--concurrency={threads}", f"--queues={','.join(queues)}",
          f"--hostname={node_name(name)}", "--without-gossip", "--without-mingle", "--loglevel=WARNING"]
     )  # fmt: skip
-
-
-def _live(client: redis.Redis, node: str, stopped: threading.Event) -> None:
-    """Renew the lease of this worker until it stops."""
-    while not stopped.is_set():
-        with suppress(redis.RedisError):  # without Redis there is nobody to be told
-            renew_worker(client, node)
-        stopped.wait(WORKER_LEASE_SECONDS / 3)
-    with suppress(redis.RedisError):
-        sign_off(client, node)
+    if any(exit_codes):
+        sys.exit(max(exit_codes))
 
 
 FLUSH_SECONDS = 0.2
@@ -128,4 +130,4 @@ class InteractiveConsumer(ConsumerStep):
 
 def interactive_consumer(queue: str) -> type[InteractiveConsumer]:
     """The class of the step for one queue."""
-    return type(f"{queue.capitalize()}Lane", (InteractiveConsumer,), {"queue": queue})
+    return type(f"{role(queue).capitalize()}Lane", (InteractiveConsumer,), {"queue": queue})

@@ -12,7 +12,7 @@ import redis
 from settings import Settings
 from settings.errors import ServiceMissing
 from tasks.broker import redis_client
-from tasks.queues import EMBED, FILES, INGEST, POINTS, QUERIES, UNACKED
+from tasks.queues import EMBED, FILES, INGEST, POINTS, QUERIES, UNACKED, role
 
 if TYPE_CHECKING:
     from prometheus_client.core import GaugeMetricFamily
@@ -124,6 +124,6 @@ class _Queues:
             return
         gauge = GaugeMetricFamily("darkroom_queue_messages", "Messages that wait in a queue.", labels=["queue"])
         for queue, length in zip(queues, lengths, strict=False):
-            gauge.add_metric([queue], length)
+            gauge.add_metric([role(queue)], length)
         yield gauge
         yield GaugeMetricFamily("darkroom_messages_in_work", "Messages that workers hold.", value=lengths[-1])

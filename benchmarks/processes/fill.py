@@ -10,7 +10,7 @@ import numpy as np
 from settings import load_settings
 from tasks.app import app
 from tasks.broker import redis_client
-from tasks.checkpoint import PREPROCESSING, checkpoint_name, null_model
+from tasks.checkpoint import PREPROCESSING, null_model, target_of
 from tasks.ledger import Ledger
 from tasks.messages import PointsMessage
 from tasks.queues import STORE_POINTS
@@ -35,8 +35,8 @@ def main(first: int, points: int) -> None:
         rows = rng.normal(size=(len(numbers), model.dim)).astype("<f4")
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
         message = PointsMessage(
+            target=target_of(settings),
             job=ledger.job,
-            clip_model=checkpoint_name(settings.models.clip),
             dim=model.dim,
             numbers=numbers,
             vectors=rows.tobytes(),

@@ -12,7 +12,9 @@ from benchmarks.processes.ingest import resident_peak
 from benchmarks.throughput import made_up
 from producer.ingest.interrupts import Interrupts
 from producer.ingest.run import IngestRun
-from producer.ingest.scan import FileRef
+from producer.ingest.sources.exclusion import PassedOver
+from producer.ingest.sources.roots import Source
+from producer.ingest.sources.scan import FileRef
 from producer.stack import attached
 from settings import load_settings
 
@@ -20,14 +22,14 @@ from settings import load_settings
 def main(count: int) -> None:
     """Run the job and print what was ticked, the seconds, and the most resident memory in bytes, as JSON."""
 
-    def files(unreadable: list[str]) -> Iterator[FileRef]:
+    def files() -> Iterator[FileRef]:
         return (entry.file for entry in made_up(range(count)))
 
+    source = Source(Path("/srv/photos"), files, PassedOver(), lambda: sum(1 for _ in files()))
     settings = load_settings()
     begin = time.monotonic()
     with attached(settings) as stack, Interrupts() as interrupts:
-        run = IngestRun(Path("/srv/photos"), files, settings, Console(stderr=True), stack, interrupts, begin)
-        outcome = run.run(lambda: sum(1 for _ in files([])))
+        outcome = IngestRun(source, settings, Console(stderr=True), stack, interrupts, begin).run()
     print(json.dumps({"stored": outcome.counts.stored, "seconds": round(outcome.seconds, 1), "rss": resident_peak()}))
 
 

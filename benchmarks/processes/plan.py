@@ -6,9 +6,11 @@ import time
 from pathlib import Path
 
 from producer.ingest.plan import plan
-from producer.ingest.scan import scan
+from producer.ingest.sources.exclusion import PassedOver, exclusion_of
+from producer.ingest.sources.scan import scan
 from settings import load_settings
 from tasks.broker import redis_client
+from tasks.checkpoint import target_of
 from tasks.ledger import Ledger
 from tasks.rpc import Question
 
@@ -17,11 +19,12 @@ def main(folder: Path, count: int, turns: int) -> None:
     """Print the files per second of each turn as JSON; raises RuntimeError where a file is not found unchanged."""
     settings = load_settings()
     ledger = Ledger(redis_client(settings), "bench-plan")
+    rules = exclusion_of(folder, settings.ingest.exclude, settings.data.dir)
     rates = []
     for _ in range(turns):
         begin = time.perf_counter()
         found = 0
-        for planned in plan(scan(folder), settings, _answer):
+        for planned in plan(scan(folder, rules, PassedOver()), target_of(settings), _answer):
             ledger.skipped(planned.unchanged)
             found += len(planned.unchanged)
         rates.append(found / (time.perf_counter() - begin))

@@ -2,15 +2,17 @@
 
 import csv
 import json
+import os
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from producer.collection.scroll import Page, pages
 from producer.collection.search import filled_collection
-from producer.output_file import check_output, replacing
+from producer.output_file import FileKind, begins_with, check_output, replacing
 from producer.stack import Stack
 from settings.errors import WrongUse
 from settings.extras import require
@@ -47,6 +49,8 @@ COLUMNS = {
     "other": "text",
 }
 Write = Callable[[Page], None]
+# Readers skip and read a Parquet file by its groups of rows: one a page would be a thousand in a million points.
+ROW_GROUP = 65_536
 
 
 @dataclass(frozen=True)
@@ -64,25 +68,27 @@ class Exported:
 
 def check_export(target: Path) -> None:
     """Raise WrongUse for a file that cannot be written or says no form, ServiceMissing for Parquet without pyarrow."""
-    if target.suffix.lower() not in _WRITERS:
-        raise WrongUse(f"{target.name!r} says no form that is known: name a file that ends in {', '.join(_WRITERS)}.")
-    if target.suffix.lower() == ".parquet":
+    form = target.suffix.lower()
+    if form not in _FORMS:
+        raise WrongUse(f"{target.name!r} says no form that is known: name a file that ends in {', '.join(_FORMS)}.")
+    if form == ".parquet":
         require("pyarrow", "export", "Parquet needs pyarrow")
-    check_output(target)
+    check_output(target, _FORMS[form].kind)
 
 
 def export(target: Path, where: dict[str, Any] | None, stack: Stack) -> Exported:
-    """Write every point that `where` lets through to `target`, whose extension says the form; a page is held at a time.
+    """Write every point that `where` lets through to `target`, whose extension says the form.
 
+    A page is held at a time, for Parquet ROW_GROUP points.
     The file, which `check_export` lets through, is there whole or not at all. Raises WrongUse where there is no such
     point or the place cannot be written.
     """
-    writer = _WRITERS[target.suffix.lower()]
+    form = _FORMS[target.suffix.lower()]
     filled_collection(stack)
     points = 0
-    with replacing(target) as path:
-        with writer(path) as write:
-            for page in pages(stack, where, with_vectors=writer is _parquet):
+    with replacing(target, form.kind) as path:
+        with form.writer(path) as write:
+            for page in pages(stack, where, with_vectors=form.writer is _parquet):
                 if page.ids:
                     write(page)
                     points += len(page.ids)
@@ -159,7 +165,13 @@ def _parquet(path: Path) -> Iterator[Write]:
         "texts": pyarrow.list_(pyarrow.string()),
     }
     columns = [(name, kinds[kind]) for name, kind in COLUMNS.items()]
-    writer = None
+    writer: pyarrow.parquet.ParquetWriter | None = None
+    waiting: list[pyarrow.Table] = []
+
+    def write_group() -> None:
+        if writer is not None and waiting:
+            writer.write_table(pyarrow.concat_tables(waiting))
+            waiting.clear()
 
     def write(page: Page) -> None:
         nonlocal writer
@@ -172,17 +184,46 @@ def _parquet(path: Path) -> Iterator[Write]:
             pyarrow.float32(), len(rows) * page.dim, [None, pyarrow.py_buffer(page.vectors)]
         )
         arrays.append(pyarrow.FixedSizeListArray.from_arrays(numbers, page.dim))
-        writer.write_table(pyarrow.table(arrays, schema=schema))
+        waiting.append(pyarrow.table(arrays, schema=schema))
+        if sum(map(len, waiting)) >= ROW_GROUP:
+            write_group()
 
     try:
         yield write
+        write_group()
     finally:
         if writer is not None:
             writer.close()
 
 
-_WRITERS: dict[str, Callable[[Path], AbstractContextManager[Write]]] = {
-    ".parquet": _parquet,
-    ".csv": _csv,
-    ".jsonl": _jsonl,
+def _is_our_jsonl(file: BinaryIO) -> bool:
+    try:
+        first = json.loads(file.readline())
+    except ValueError:
+        return False
+    return isinstance(first, dict) and {"id", "uri", "sha256", "indexed_at"} <= first.keys()
+
+
+def _is_our_parquet(file: BinaryIO) -> bool:
+    """True where the names of our columns stand in the footer: <columns, their places> <length> "PAR1"."""
+    end = file.seek(0, os.SEEK_END)
+    if end < 12:
+        return False
+    file.seek(end - 8)
+    length, magic = struct.unpack("<I4s", file.read(8))
+    file.seek(max(0, end - 8 - length))
+    footer = file.read(length)
+    return magic == b"PAR1" and all(name.encode() in footer for name in ("clip_model", "blip_model", "indexed_at"))
+
+
+@dataclass(frozen=True)
+class _Form:
+    writer: Callable[[Path], AbstractContextManager[Write]]
+    kind: FileKind
+
+
+_FORMS = {
+    ".parquet": _Form(_parquet, FileKind((".parquet",), _is_our_parquet)),
+    ".csv": _Form(_csv, FileKind((".csv",), begins_with(",".join(COLUMNS).encode()))),
+    ".jsonl": _Form(_jsonl, FileKind((".jsonl",), _is_our_jsonl)),
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 from pictures.uris import path_of, split
 from producer.collection.scroll import pages
-from producer.ingest.named_folder import absolute, check_root
+from producer.ingest.sources.named_folder import absolute, check_root
 from producer.stack import Stack
 from producer.waiting import wait_for
 from settings.errors import WrongUse

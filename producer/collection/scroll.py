@@ -37,7 +37,7 @@ def pages(
 
     `fields` names the payload fields that are wanted, None for all. While one page is used the next one is fetched.
     """
-    options = {"where": where, "limit": size, "fields": fields, "with_vectors": with_vectors}
+    options: dict[str, Any] = {"where": where, "limit": size, "fields": fields, "with_vectors": with_vectors}
     pending: Question | None = Question(SCROLL, after=None, **options)
     while pending is not None:
         reply = wait_for(pending, stack, PAGE_SECONDS, "storage")

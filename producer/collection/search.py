@@ -10,13 +10,14 @@ from typing import Any
 
 from pictures.uris import uri_of
 from producer.collection.where import parse_conditions
-from producer.ingest.named_folder import absolute
+from producer.ingest.sources.named_folder import absolute
 from producer.records import Picture, Records
 from producer.stack import Stack
 from producer.waiting import collection_facts, wait_for
 from settings.errors import WrongUse
 from tasks.checkpoint import PREPROCESSING
-from tasks.queues import BY_CONTENT, EMBED_PICTURE, EMBED_TEXTS, SCROLL, SEARCH
+from tasks.messages import Target
+from tasks.queues import BY_CONTENT, COLLECTION_NAME, EMBED_PICTURE, EMBED_TEXTS, SCROLL, SEARCH
 from tasks.rpc import Question
 
 EMBED_SECONDS = 300.0
@@ -68,13 +69,13 @@ def embedding(picture: PictureFile, collection: dict[str, Any], stack: Stack) ->
     `collection` is what `collection_facts` says. Raises WrongUse for a picture that is too large or cannot be decoded.
     """
     model = collection["clip_model"]
-    look_up = Question(BY_CONTENT, sha256s=[picture.sha256], clip_model=model, preprocessing=PREPROCESSING)
+    look_up = Question(BY_CONTENT, _for(model), sha256s=[picture.sha256], clip_model=model, preprocessing=PREPROCESSING)
     known = wait_for(look_up, stack, LOOK_UP_SECONDS, "storage")
     if picture.sha256 in known:
         return Embedding(known[picture.sha256][0], model)
     if (size := picture.path.stat().st_size) > MOST_BYTES:
         raise WrongUse(f"{picture.path} has {size:,} bytes, more than {MOST_BYTES:,}: name a smaller copy of it.")
-    question = Question(EMBED_PICTURE, data=picture.path.read_bytes(), name=str(picture.path))
+    question = Question(EMBED_PICTURE, _for(model), data=picture.path.read_bytes(), name=str(picture.path))
     made = wait_for(question, stack, EMBED_SECONDS, "gpu")
     return Embedding(made["vectors"], made["clip_model"])
 
@@ -147,12 +148,18 @@ def search(query: Query, stack: Stack) -> SearchResult:
         if query.others_only:
             rows = [row for row in rows if row["uri"] != query.picture.uri][: query.limit]
     elif query.text is not None:
-        reply = wait_for(Question(EMBED_TEXTS, texts=[query.text]), stack, EMBED_SECONDS, "gpu")
+        question = Question(EMBED_TEXTS, _for(facts["clip_model"]), texts=[query.text])
+        reply = wait_for(question, stack, EMBED_SECONDS, "gpu")
         rows = nearest(Embedding(reply["vectors"], reply["clip_model"]), query.limit, query.where, stack)
     else:
         question = Question(SCROLL, where=query.where, limit=query.limit)
         rows = wait_for(question, stack, SEARCH_SECONDS, "storage")["payloads"]
     return SearchResult(map(Picture.from_row, rows), query.picture)
+
+
+def _for(clip_model: str | None) -> Target:
+    """This collection and a CLIP model: that of the collection, whatever the settings of this command name."""
+    return Target(COLLECTION_NAME, clip_model)
 
 
 def filled_collection(stack: Stack) -> dict[str, Any]:
@@ -165,6 +172,7 @@ def filled_collection(stack: Stack) -> dict[str, Any]:
 
 def nearest(wanted: Embedding, limit: int, where: dict[str, Any] | None, stack: Stack) -> Rows:
     """The points nearest to an embedding that let `where` through, best first."""
-    question = Question(SEARCH, vector=wanted.vector, clip_model=wanted.clip_model, limit=limit, where=where)
+    model = wanted.clip_model
+    question = Question(SEARCH, _for(model), vector=wanted.vector, clip_model=model, limit=limit, where=where)
     found: Rows = wait_for(question, stack, SEARCH_SECONDS, "storage")
     return found

@@ -14,7 +14,7 @@ from typing import Any
 
 from pictures.uris import uri_of
 from producer.collection.where_fields import ALSO, FIELDS, ORDERED, Field, Kind
-from producer.ingest.named_folder import absolute
+from producer.ingest.sources.named_folder import absolute
 from settings.errors import WrongUse
 
 _FORM = re.compile(r"\s*(\w*)\s*(>=|<=|!=|==|!:|=|:|>|<)\s*(.*?)\s*", re.DOTALL)

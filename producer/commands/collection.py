@@ -1,4 +1,4 @@
-"""The commands on the collection as a whole: `stats`, `export`, `map`, `prune` and `move`."""
+"""The commands on the collection as a whole: `stats`, `export`, `map`, `prune`, `forget` and `move`."""
 
 from pathlib import Path
 
@@ -101,6 +101,34 @@ def prune(directory: Path, dry_run: bool, force: bool, as_json: bool) -> None:
             done = f"{pruned.gone:,} are gone, nothing was removed" if dry_run else f"{pruned.removed:,} removed"
         unsure = f" ({pruned.unsure:,} could not be looked at and were kept)" if pruned.unsure else ""
         print_line(f"{pruned.checked:,} files of the collection below {pruned.folder}: {done}{unsure}.")
+
+
+@click.command()
+@click.argument("source", metavar="SOURCE")
+@click.option("--excluded", is_flag=True, help="Only what an ingest of SOURCE leaves out by now.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed and remove nothing.")
+@as_json_option
+def forget(source: str, excluded: bool, dry_run: bool, as_json: bool) -> None:
+    """Remove from the collection what lies at or below SOURCE, be it there or not; pictures on disk are never touched.
+
+    \b
+    SOURCE is a folder, a picture, a .zip file or an address. The next ingest of a folder above takes its pictures in
+    again, unless they are excluded (docs/library.md).
+    Example: python -m producer forget ~/Pictures/Backup --dry-run
+             python -m producer forget ~/Pictures --excluded
+    """
+    from producer.client import Darkroom
+    from producer.formatting import brief, counted
+
+    with Darkroom(console=STDERR) as darkroom:
+        forgotten = darkroom.forget(source, excluded=excluded, dry_run=dry_run)
+        if as_json:
+            print_json(forgotten.to_dict())
+            return
+        for uri in forgotten.uris:
+            print_line(brief(uri))
+        found = f"{counted(forgotten.points, 'picture')} of the collection at or below {forgotten.place}"
+        print_line(f"{found}: {'nothing was removed' if dry_run else f'{forgotten.removed:,} removed'}.")
 
 
 @click.command()

@@ -76,7 +76,7 @@ def watch(directory: Path, poll: bool, settle: float, as_json: bool) -> None:
     Example: python -m producer watch ~/Pictures
     """
     from producer.client import Darkroom
-    from producer.collection.watch import lines_of
+    from producer.collection.watching.watch import lines_of
 
     def tell(change: dict[str, Any]) -> None:
         if as_json:

@@ -7,10 +7,11 @@ import redis
 from producer.ingest.reconcile import Reconciler, message_counts
 from producer.ingest.window import Window
 from producer.jobs.holders import Holders
+from settings.redis_errors import refusal
 from tasks.app import app
 from tasks.ledger import Counts, Ledger
-from tasks.queues import FILES, POINTS
-from tasks.registry import faults, ready
+from tasks.queues import FILES, POINTS, role
+from tasks.registry import faults, workers
 
 READ_SECONDS = 0.1
 STUCK_SECONDS = 20.0
@@ -31,6 +32,7 @@ class JobProgress:
         self.counts = Counts()
         self.first_stored: float | None = None
         self.broker_away_since: float | None = None
+        self._broker_is = ""
         self.job_is_lost = False
 
     def look(self, at_once: bool = False) -> None:
@@ -45,8 +47,9 @@ class JobProgress:
             # Asked last: counts that were read before a job was lost are right.
             self.job_is_lost = not self._ledger.is_open()
             self.broker_away_since = None
-        except redis.exceptions.RedisError:
+        except redis.exceptions.RedisError as error:
             self.broker_away_since = self.broker_away_since or now
+            self._broker_is = refusal(error) or "does not answer"
             return
         finally:
             self._read = time.monotonic()
@@ -74,20 +77,28 @@ class JobProgress:
         if self.broker_away_since is not None:
             where = " (if it does not come back, see stack.log in logs below data.dir)" if self._local else ""
             since = time.monotonic() - self.broker_away_since
-            return f"Redis does not answer since {since:.0f} s; waiting for it{where}"
+            return f"Redis {self._broker_is} since {since:.0f} s; waiting for it{where}"
         if self.quiet_seconds < STUCK_SECONDS:
             return None
+        try:
+            self._ledger.note()  # no fact, but a write
+        except redis.exceptions.ResponseError as error:
+            if (reason := refusal(error)) is not None:
+                return f"Redis {reason}; waiting for it"
+            raise
         known = faults(self._client)
         if known:
             return "; ".join(f"{name}: {sentence}" for name, sentence in sorted(known.items()))
         files, points, held = message_counts(self._client)
-        workers = ready(self._client)
-        if files and not any(name.startswith("gpu") for name in workers):
-            if self._local:
+        there = workers(self._client).values()
+        gpus = [worker.ready for worker in there if worker.name.startswith("gpu")]
+        if files and not any(gpus):
+            if self._local or gpus:
                 return "the GPU worker is loading its models"
-            return f"{files} messages wait in `{FILES}` and no GPU worker is up: start `python -m workers gpu`"
-        if points and not any(name.startswith("storage") for name in workers):
-            return f"{points} messages wait in `{POINTS}`, no storage worker is up: start `python -m workers storage`"
+            return f"{files} messages wait in `{role(FILES)}` and no GPU worker is up: start `python -m workers gpu`"
+        if points and not any(worker.ready for worker in there if worker.name.startswith("storage")):
+            start = "no storage worker is up: start `python -m workers storage`"
+            return f"{points} messages wait in `{role(POINTS)}`, {start}"
         counts = f"{files} queued, {held} in work, {points} to be written"
         if points:
             return (

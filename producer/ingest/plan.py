@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
-from producer.ingest.scan import FileRef
-from settings import Settings
-from tasks.checkpoint import checkpoint_name
+from producer.ingest.sources.scan import FileRef
+from tasks.messages import Target
 from tasks.queues import PLAN
 from tasks.rpc import Question
 
@@ -30,24 +30,31 @@ class Planned:
     unchanged: list[int]
 
 
-def plan(files: Iterable[FileRef], settings: Settings, answer: Callable[[Question], bytes]) -> Iterator[Planned]:
+def plan(
+    files: Iterable[FileRef],
+    target: Target,
+    answer: Callable[[Question], bytes],
+    insist: Callable[[Callable[[], Question]], Question] = lambda ask: ask(),
+) -> Iterator[Planned]:
     """Number the files and sort them, a chunk at a time; while one chunk is used the next one is asked about.
 
-    `answer` waits for the storage worker. Raises WrongUse when the collection holds another model's embeddings.
+    `answer` waits for the storage worker, `insist` for a Redis that takes the question.
+    Raises WrongUse when the collection holds another model's embeddings.
     """
-    clip_model = checkpoint_name(settings.models.clip)
-    blip_model = checkpoint_name(settings.models.blip) if settings.models.captions else None
     stream = (Numbered(number, file) for number, file in enumerate(files))
     pending: tuple[list[Numbered], Question] | None = None
     while chunk := list(islice(stream, CHUNK)):
-        question = Question(
+        ask = partial(
+            Question,
             PLAN,
-            clip_model=clip_model,
-            blip_model=blip_model,
+            target,
+            clip_model=target.clip,
+            blip_model=target.blip or None,
             uris=[entry.file.uri for entry in chunk],
             sizes=[entry.file.bytes for entry in chunk],
             mtimes=[entry.file.mtime for entry in chunk],
         )
+        question = insist(ask)
         if pending is not None:
             yield _sorted_out(pending[0], answer(pending[1]))
         pending = chunk, question

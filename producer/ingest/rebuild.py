@@ -8,12 +8,13 @@ from rich.text import Text
 
 from producer.collection.search import EMBED_SECONDS
 from producer.formatting import command, shown
-from producer.ingest.roots import OtherRoot, root_uri
+from producer.ingest.sources.roots import OtherRoot, root_uri
 from producer.stack import Stack
+from producer.targets import target_here
 from producer.waiting import wait_for
 from settings import Settings
 from settings.errors import WrongUse
-from tasks.checkpoint import checkpoint_name
+from tasks.messages import Target
 from tasks.queues import EMBED_TEXTS, FACET, REBUILD
 from tasks.rpc import Question
 
@@ -29,7 +30,7 @@ def rebuild_collection(
     An ingest that is interrupted afterwards goes on like any other, with or without `--rebuild`. Raises WrongUse where
     the workers that run have another model loaded than the settings name: nothing is removed then.
     """
-    wanted = checkpoint_name(settings.models.clip)
+    wanted = target_here(settings, stack).clip
     held = facts["clip_model"]
     if held in (None, wanted):
         return
@@ -45,7 +46,7 @@ def rebuild_collection(
         for folder, _ in wait_for(Question(FACET, field="root", limit=FOLDERS), stack, REBUILD_SECONDS, "storage")
         if folder != root_uri(root)
     ]
-    rebuild = Question(REBUILD, dim=loaded["dim"], clip_model=wanted)
+    rebuild = Question(REBUILD, Target(facts["name"], wanted), dim=loaded["dim"], clip_model=wanted)
     removed = wait_for(rebuild, stack, REBUILD_SECONDS, "storage")
     console.print(
         Text(f"Making the collection {facts['name']} anew for {wanted}: {removed:,} points of {held} are removed."),

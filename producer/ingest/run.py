@@ -7,81 +7,81 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import TypeVar
 
 from redis.exceptions import RedisError
 from rich.console import Console
 
+from producer.ingest.early_end import record_is_lost, redis_forgets, redis_is_away
 from producer.ingest.interrupts import Interrupts
 from producer.ingest.job_progress import JobProgress
 from producer.ingest.outcome import Outcome, resume_command
 from producer.ingest.plan import Numbered, plan
 from producer.ingest.progress_bar import ProgressBar
-from producer.ingest.roots import Files, OtherRoot, root_uri
-from producer.ingest.scan import FileRef
+from producer.ingest.sources.roots import Source, root_uri
+from producer.ingest.sources.scan import FileRef
 from producer.ingest.window import Window
 from producer.jobs.events import JobEvents
 from producer.jobs.lease import JobLease
 from producer.jobs.listing import JobListing, listed_uris
 from producer.stack import Stack
-from producer.waiting import BROKER_SECONDS, raise_faults, restart_if_ended, wait_for, with_retries
+from producer.targets import require_models, target_here
+from producer.waiting import BROKER_SECONDS, raise_faults, restart_if_ended, wait_for, wait_through, with_retries
 from settings import Settings
-from settings.errors import ServiceMissing, WrongUse
+from settings.errors import WrongUse
 from tasks.app import app
 from tasks.broker import redis_client
-from tasks.ledger import JOB_VARIABLE, Ledger, new_job_id
+from tasks.ledger import JOB_VARIABLE, Counts, Ledger, new_job_id
 from tasks.rpc import Question
 
 ANSWER_SECONDS = 120.0
 LISTED_FAILURES = 20
 STEP_SECONDS = 0.02
 RECOUNTS = 3
+MODELS_SECONDS = 5.0
 T = TypeVar("T")
 
 
 class IngestRun:
     """One job: the files of a source, numbered, planned, enqueued and watched until the last confirmed write.
 
-    `files` yields the files and adds what it cannot enter to the list that it is given.
+    `held` is the CLIP model of the collection. Raises WrongUse where only workers with other models are there.
     """
 
     def __init__(
         self,
-        root: Path | OtherRoot,
-        files: Files,
+        source: Source,
         settings: Settings,
         console: Console,
         stack: Stack,
         interrupts: Interrupts,
         begin: float,
+        held: str | None = None,
     ) -> None:
-        self.root = root
-        self.settings = settings
-        self.stack = stack
-        self.interrupts = interrupts
-        self.begin = begin
+        self.source, self.root = source, source.root
+        self.settings, self.stack = settings, stack
+        self.interrupts, self.begin = interrupts, begin
         self.client = redis_client(settings)
         self.bar = ProgressBar(console)
-        uri = root_uri(root)
+        uri = root_uri(self.root)
+        # Before there is a job: what nobody is there for is not begun.
+        self.target = target_here(settings, stack, held)
+        require_models(self.target, stack)
         self.ledger = self._open_ledger(uri)
-        self.window = Window(self.ledger, uri, settings.ingest.window, settings.ingest.files_per_task)
+        self.window = Window(self.ledger, self.target, uri, settings.ingest.window, settings.ingest.files_per_task)
         self.progress = JobProgress(self.client, self.ledger, self.window, stack.is_local)
-        self.events = JobEvents(app, self.ledger.job, str(root))
-        self.files = files
+        self.events = JobEvents(app, self.ledger.job, str(self.root))
         self.listing = JobListing(stack.local.data, self.ledger.job)
-        self.unreadable: list[str] = []
         self.counted: int | None = None
         self.numbered = 0
-        self._told_to_stop = False
-        self._all_enqueued = False
-        self._checked_faults = time.monotonic()
+        self._told_to_stop = self._all_enqueued = False
+        self._checked_faults = self._checked_models = time.monotonic()
 
-    def run(self, count: Callable[[], int] | None = None) -> Outcome:
-        """Bring the job to its end, or to where Ctrl-C leaves it; `count` tells the total before the scan has ended."""
-        if count is not None:
-            threading.Thread(target=self._count, args=(count,), name="count", daemon=True).start()
-        with JobLease(self.ledger):
+    def run(self) -> Outcome:
+        """Bring the job to its end, or to where Ctrl-C leaves it."""
+        if self.source.count is not None:
+            threading.Thread(target=self._count, args=(self.source.count,), name="count", daemon=True).start()
+        with JobLease(self.ledger), self.events:
             with self.bar:
                 self._enqueue_all()
                 self._finish_window()
@@ -92,7 +92,8 @@ class IngestRun:
         """The ledger of a new job; raises WrongUse where the environment names a job that there is already."""
         while True:
             ledger = Ledger(self.client, new_job_id())
-            if self._insist(partial(ledger.open, root, collection=self.settings.qdrant.collection)):
+            begin = partial(ledger.open, root, collection=self.settings.qdrant.collection)
+            if with_retries(begin, self.stack, self.bar.say):
                 return ledger
             if JOB_VARIABLE in os.environ:
                 raise WrongUse(f"There is a job {ledger.job} already: give {JOB_VARIABLE} another name.")
@@ -120,17 +121,14 @@ class IngestRun:
             self.bar.say(f"Redis has forgotten how {len(lost):,} files ended; publishing them again.")
             uris = enumerate(listed_uris(self.stack.local.data, self.ledger.job))
             work = iter([Numbered(number, FileRef(uri, -1, -1)) for number, uri in uris if number in lost])
-            while (part := list(islice(work, self.window.size))) and not self.interrupts.stopping:
+            while (part := list(islice(work, self.window.room))) and not self.interrupts.stopping:
                 self._insist(partial(self.window.enqueue, part))
                 self._finish_window()
         if self.progress.counts.finished < self.numbered and not self.interrupts.stopping:
-            raise ServiceMissing(
-                f"Redis counts {self.progress.counts.finished:,} of {self.numbered:,} files, for it forgets what it is "
-                f"told (is its maxmemory-policy noeviction?). What was stored is stored: {resume_command(self.root)}"
-            )
+            raise redis_forgets(self.root, self.progress.counts.finished, self.numbered)
 
     def _enqueue_all(self) -> None:
-        for planned in plan(self._scan(), self.settings, self._answer):
+        for planned in plan(self._scan(), self.target, self._answer, self._insist):
             self.listing.flush()
             self._insist(partial(self.ledger.skipped, planned.unchanged))
             self._look()
@@ -150,7 +148,7 @@ class IngestRun:
         self._insist(lambda: self.ledger.note(total=self.numbered))
 
     def _scan(self) -> Iterator[FileRef]:
-        for file in self.files(self.unreadable):
+        for file in self.source.files():
             if self.interrupts.stopping:
                 return
             self.numbered += 1
@@ -158,10 +156,22 @@ class IngestRun:
             yield file
 
     def _answer(self, question: Question) -> bytes:
-        return bytes(wait_for(question, self.stack, ANSWER_SECONDS, "storage", lambda: self.interrupts.leaving))
+        leaving = partial(getattr, self.interrupts, "leaving")
+        wait = partial(wait_for, question, self.stack, ANSWER_SECONDS, "storage", leaving)
+        if not (self.window.under_way or self.progress.counts.finished):
+            return bytes(wait())
+        # A job that is under way also waits for a storage worker that is started anew, or that waits itself.
+        patient = partial(wait, absent_seconds=ANSWER_SECONDS)
+        return bytes(wait_through(question, patient, self.bar.say, leaving))
 
     def _insist(self, work: Callable[[], T]) -> T:
-        return with_retries(work, self.stack, self.bar.say)
+        return with_retries(work, self.stack, self.bar.say, self._moved)
+
+    def _moved(self) -> Counts:
+        """How far the job is: workers go on while this command waits for room in Redis."""
+        self.progress.look()
+        self.bar.show(self.progress.counts, self.counted, None)
+        return self.progress.counts
 
     def _step(self) -> None:
         time.sleep(STEP_SECONDS)
@@ -181,10 +191,7 @@ class IngestRun:
 
     def _check_job(self) -> None:
         if self.progress.job_is_lost:
-            raise ServiceMissing(
-                "Redis has lost its data, and with it the record of this job. What was stored is stored; "
-                f"the rest is done by: {resume_command(self.root)}"
-            )
+            raise record_is_lost(self.root)
 
     def _health(self) -> str | None:
         if check := time.monotonic() - self._checked_faults > 0.5:
@@ -192,15 +199,15 @@ class IngestRun:
             restart_if_ended(self.stack, self.bar.say)
         if (away := self.progress.broker_away_since) is not None:
             if time.monotonic() - away > BROKER_SECONDS:
-                raise ServiceMissing(
-                    f"Redis is away for {BROKER_SECONDS:.0f} s. What was stored is stored; when it is back: "
-                    f"{resume_command(self.root)}"
-                )
+                raise redis_is_away(self.root, BROKER_SECONDS)
             return self.progress.what_it_waits_for()
         try:
             if again := self.progress.reconcile():
                 self.bar.say(f"Published {again:,} files again that a killed process had taken with it.")
             waits_for = self.progress.what_it_waits_for()
+            if check and time.monotonic() - self._checked_models > MODELS_SECONDS:
+                self._checked_models = time.monotonic()
+                require_models(self.target, self.stack)
             # Before it is shown: what ends the command is said once, as its error.
             if self.stack.is_local and (check or waits_for):
                 raise_faults(self.stack, "gpu")
@@ -223,7 +230,7 @@ class IngestRun:
         facts = {"state": "interrupted" if interrupted else "done", "total": self.numbered, "finished": time.time()}
         self._insist(lambda: self.ledger.note(**facts))
         self.bar.show(self.progress.counts, self.numbered, None)
-        self.events.end(self.bar.text, time.monotonic() - self.begin)
+        self.events.end(self.bar.text, time.monotonic() - self.begin, interrupted)
         if left:
             self.stack.leave_now()
         first = self.progress.first_stored
@@ -235,7 +242,7 @@ class IngestRun:
             seconds=time.monotonic() - self.begin,
             first_stored_seconds=first - self.begin if first is not None else None,
             listed=self._insist(lambda: self.ledger.failures(LISTED_FAILURES)) if self.progress.counts.failed else [],
-            unreadable=self.unreadable,
+            passed_over=self.source.passed_over,
             interrupted=interrupted,
             in_flight=left,
         )

@@ -1,8 +1,6 @@
 """One ingest from the folder to the last confirmed write, and one of the files that failed in another."""
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -11,13 +9,14 @@ from rich.console import Console
 from pictures.formats import PICTURE_EXTENSIONS
 from pictures.uris import path_of
 from producer.ingest.interrupts import Interrupts
-from producer.ingest.outcome import Outcome
+from producer.ingest.outcome import Outcome, sentences
 from producer.ingest.rebuild import rebuild_collection
-from producer.ingest.roots import Files, OtherRoot, find_root
 from producer.ingest.run import IngestRun
-from producer.ingest.scan import FileRef, file_ref
+from producer.ingest.sources.exclusion import PassedOver
+from producer.ingest.sources.roots import OtherRoot, Source, find_root
+from producer.ingest.sources.scan import FileRef, file_ref
 from producer.jobs.listing import with_names
-from producer.jobs.view import job_status
+from producer.jobs.view import require_own_job
 from producer.stack import Stack
 from producer.waiting import collection_facts
 from settings import Settings
@@ -26,36 +25,20 @@ from tasks.broker import redis_client
 from tasks.ledger import Ledger
 
 
-@dataclass(frozen=True)
-class Source:
-    """What is to be ingested: its root, and its files, which can be asked for once.
-
-    `count` walks it a second time to count the files; None where a listing costs time or money.
-    """
-
-    root: Path | OtherRoot
-    files: Files
-    count: Callable[[], int] | None
-
-
 def source_of(name: str, settings: Settings) -> Source:
     """The source that a person means by a name; raises WrongUse for one that cannot be ingested or has no picture."""
     root, files = find_root(name, settings)
-    unreadable: list[str] = []
-    scan = files(unreadable)
+    passed_over = PassedOver()
+    scan = files(passed_over)
     first = next(scan, None)
     if first is None:
         raise WrongUse(
-            f"There is no picture in {root}: looked for {', '.join(sorted(PICTURE_EXTENSIONS))} in it and below it."
+            f"There is no picture in {root}: looked for {', '.join(sorted(PICTURE_EXTENSIONS))} in it and below it. "
+            + " ".join(sentences(passed_over))
         )
 
-    def the_same_scan(passed_over: list[str]) -> Iterator[FileRef]:
-        try:
-            yield from chain([first], scan)
-        finally:
-            passed_over.extend(unreadable)
-
-    return Source(root, the_same_scan, None if isinstance(root, OtherRoot) else lambda: sum(1 for _ in files([])))
+    count = None if isinstance(root, OtherRoot) else lambda: sum(1 for _ in files(PassedOver()))
+    return Source(root, lambda: chain([first], scan), passed_over, count)
 
 
 def ingest(
@@ -67,27 +50,26 @@ def ingest(
     cannot come up.
     """
     facts = collection_facts(stack)
+    held = facts["clip_model"] if not rebuild else None
     if rebuild:
         rebuild_collection(facts, source.root, settings, stack, console)
     # Only now: before there is a job, Ctrl-C simply ends the command.
     with Interrupts() as interrupts:
-        return IngestRun(source.root, source.files, settings, console, stack, interrupts, begin).run(source.count)
+        return IngestRun(source, settings, console, stack, interrupts, begin, held).run()
 
 
 def retry(job: str, settings: Settings, stack: Stack, console: Console, begin: float) -> Outcome | None:
     """Ingest the files that failed in `job` again; None where no file failed. Raises WrongUse for an unknown job."""
     client = redis_client(settings)
-    job_status(client, job)
+    require_own_job(client, job)
     ledger = Ledger(client, job)
     failures = with_names(ledger.iterate_failures(), stack.local.data, job)
     uris = [failure.uri for failure in failures if "://" in failure.uri]
     if not uris:
         return None
 
-    def files(_: list[str]) -> Iterator[FileRef]:
-        return map(_as_it_is_now, uris)
-
-    source = Source(_root_of(ledger.meta().get("root", "")), files, lambda: len(uris))
+    root = _root_of(ledger.meta().get("root", ""))
+    source = Source(root, lambda: map(_as_it_is_now, uris), PassedOver(), lambda: len(uris))
     return ingest(source, settings, stack, console, begin)
 
 

@@ -6,7 +6,7 @@ from itertools import islice
 from producer.ingest.plan import Numbered
 from tasks.envelope import Envelope
 from tasks.ledger import Ledger
-from tasks.messages import FileItem, FilesMessage
+from tasks.messages import FileItem, FilesMessage, Target
 from tasks.queues import FILES, PROCESS_FILES
 
 # Messages in one command: below a megabyte, so that Redis never works on one for long.
@@ -16,8 +16,9 @@ PUBLISH_BATCH = 500
 class Window:
     """At most `size` files of one job are under way, whatever the folder's size."""
 
-    def __init__(self, ledger: Ledger, root: str, size: int, files_per_task: int) -> None:
+    def __init__(self, ledger: Ledger, target: Target, root: str, size: int, files_per_task: int) -> None:
         self._ledger = ledger
+        self._target = target
         self._root = root
         self._per_task = files_per_task
         self._envelope = Envelope(PROCESS_FILES, FILES, parent=ledger.job)
@@ -27,8 +28,8 @@ class Window:
 
     @property
     def room(self) -> int:
-        """How many more files may be enqueued now."""
-        return max(0, self.size - len(self.under_way))
+        """How many more files may be enqueued now, in one command: a full Redis takes all of them or none."""
+        return min(max(0, self.size - len(self.under_way)), PUBLISH_BATCH * self._per_task)
 
     def enqueue(self, files: Sequence[Numbered]) -> None:
         """Publish files and keep them in mind until the ledger has them."""
@@ -56,7 +57,7 @@ class Window:
 
     def _messages(self, files: Iterator[tuple[int, str]]) -> Iterator[str]:
         while items := [FileItem(number, uri) for number, uri in islice(files, self._per_task)]:
-            arguments = FilesMessage(self._ledger.job, self._root, items).to_wire()
+            arguments = FilesMessage(self._target, self._ledger.job, self._root, items).to_wire()
             # What Flower shows: the part of the name that tells the files of a job apart.
             shown = items[0].uri.removeprefix(self._root).lstrip("/")
             yield self._envelope.message(arguments, shown, [item.number for item in items])

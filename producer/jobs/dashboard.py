@@ -85,7 +85,7 @@ def _heading(snapshot: dict[str, Any], away: bool) -> Text:
     if away:
         return Text("Redis does not answer; waiting for it.", style="bold red")
     collection = snapshot.get("collection")
-    workers = ", ".join(snapshot["workers"]) or "none has answered yet"
+    workers = ", ".join(worker["name"] for worker in snapshot["workers"]) or "none lives"
     points = f"{collection['name']}: {collection['points']:,} points" if collection else "the collection: no answer yet"
     return Text.assemble(("Darkroom  ", "bold"), time.strftime("%H:%M:%S"), f"  {points}\nWorkers: {workers}")
 

@@ -2,7 +2,8 @@
 
 import logging
 import time
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -26,6 +27,7 @@ class JobEvents:
     def __init__(self, app: Celery, job: str, root: str) -> None:
         self._app = app
         self._sent = 0.0
+        self._ended = False
         now = time.time()
         self._facts = {
             "uuid": job,
@@ -45,9 +47,27 @@ class JobEvents:
             self._sent = time.monotonic()
             self._send("task-progress", result=text)
 
-    def end(self, text: str, seconds: float) -> None:
-        """Show how the job ended."""
-        self._send("task-succeeded", result=text, runtime=seconds)
+    def end(self, text: str, seconds: float, interrupted: bool = False) -> None:
+        """Show how the job ended: as SUCCESS, or as REVOKED where it was interrupted."""
+        if interrupted:
+            self._send("task-revoked", result=text, terminated=True, signum="SIGINT", expired=False)
+        else:
+            self._send("task-succeeded", result=text, runtime=seconds)
+        self._ended = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """A job that is left without an end is FAILURE, or REVOKED by Ctrl-C: nobody else would say it."""
+        if error is None or self._ended:
+            return
+        if isinstance(error, Exception):
+            self._send("task-failed", exception=str(error), traceback="")
+        else:
+            self.end("interrupted", 0.0, interrupted=True)
 
     def _send(self, kind: str, **fields: Any) -> None:
         try:

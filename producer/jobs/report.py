@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from producer.jobs.listing import listed_uris
-from producer.jobs.view import job_status
-from producer.output_file import replacing
+from producer.jobs.view import require_own_job
+from producer.output_file import FileKind, begins_with, replacing
 from producer.stack import Stack
 from producer.waiting import wait_for
 from settings import Settings
@@ -23,6 +23,7 @@ from tasks.rpc import Question
 ANSWER_SECONDS = 120.0
 CHUNK = 1000
 COLUMNS = ("uri", "outcome", "reason", "caption")
+REPORT_FILE = FileKind((".csv",), begins_with(",".join(COLUMNS).encode()))
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def report(job: str, target: str | None, settings: Settings, stack: Stack) -> Re
     written.
     """
     client = redis_client(settings)
-    job_status(client, job)
+    require_own_job(client, job)
     outcomes: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
 
@@ -74,7 +75,7 @@ def report(job: str, target: str | None, settings: Settings, stack: Stack) -> Re
     elif target == "-":
         _write(rows, sys.stdout)
     else:
-        with replacing(Path(target)) as path, path.open("w", newline="", encoding="utf-8") as file:
+        with replacing(Path(target), REPORT_FILE) as path, path.open("w", newline="", encoding="utf-8") as file:
             _write(rows, file)
     return Report(job, outcomes.total(), dict(outcomes.most_common()), dict(reasons.most_common(20)))
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -12,6 +13,7 @@ from producer.jobs.report import Report
 from producer.jobs.view import Overview
 from producer.records import FailedFile, Job
 from tasks.outcomes import Failure
+from tasks.queues import told_of_other_releases
 
 WAS_LEFT = {
     "abandoned": "Its producer is gone; what it had enqueued is still being finished.",
@@ -62,6 +64,13 @@ def print_job(job: Job, console: Console) -> None:
         console.print(Text(sentence), soft_wrap=True)
 
 
+def worker_line(worker: dict[str, Any]) -> str:
+    """A living worker and what it has, in one line."""
+    captions = {None: None, False: "no captions", True: f"captions by {worker['blip_model']}"}[worker["captions"]]
+    parts = [worker["collection"], worker["clip_model"], captions, worker["device"] and f"on {worker['device']}"]
+    return f"Worker {worker['name']}: {', '.join(part for part in parts if part)}"
+
+
 def print_overview(everything: Overview, console: Console) -> None:
     """Everything in a few lines."""
     collection = everything.collection
@@ -69,8 +78,12 @@ def print_overview(everything: Overview, console: Console) -> None:
     console.print(Text(f"Collection {collection['name']}: {collection['points']:,} points, {model}"))
     waiting = [f"{length:,} in {queue}" for queue, length in everything.queues.items() if length]
     console.print(Text(f"Queues: {', '.join(waiting) if waiting else 'empty'}"))
-    for worker, sentence in sorted(everything.faults.items()):
-        console.print(Text(f"{worker}: {sentence}"))
+    for worker in everything.workers:
+        console.print(Text(worker_line(worker)), soft_wrap=True)
+    for name, sentence in sorted(everything.faults.items()):
+        console.print(Text(f"{name}: {sentence}"))
+    for sentence in told_of_other_releases(everything.other_releases):
+        console.print(Text(sentence), soft_wrap=True)
     if not everything.jobs:
         console.print("No jobs yet.")
     for job in everything.jobs:

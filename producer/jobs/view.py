@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from celery import Celery
 from kombu.exceptions import OperationalError
 
 from producer.formatting import shown
@@ -17,14 +16,24 @@ from producer.jobs.listing import with_names
 from producer.records import FailedFile, Job, Records
 from settings.errors import DarkroomError, WrongUse
 from tasks.ledger import Ledger, jobs
-from tasks.queues import COLLECTION, EMBED, FILES, INGEST, POINTS, QUERIES, UNACKED
-from tasks.registry import faults
+from tasks.queues import (
+    COLLECTION,
+    COLLECTION_NAME,
+    EMBED,
+    FILES,
+    INGEST,
+    POINTS,
+    QUERIES,
+    UNACKED,
+    left_by_other_releases,
+    role,
+)
+from tasks.registry import faults, workers
 from tasks.rpc import ask
 
 QUEUES = (FILES, EMBED, POINTS, QUERIES, INGEST)
 JOBS = 5
 RATE_SECONDS = 10.0
-PING_SECONDS = 1.0
 SLOW_SECONDS = 5.0
 
 
@@ -56,6 +65,32 @@ def job_status(client: redis.Redis, job: str) -> Job:
     )
 
 
+def require_own_job(client: redis.Redis, job: str) -> None:
+    """Raise WrongUse for a job that Redis does not know, and for one of another collection."""
+    job_status(client, job)
+    collection = Ledger(client, job).meta().get("collection", COLLECTION_NAME)
+    if collection != COLLECTION_NAME:
+        raise WrongUse(
+            f"The job {job} belongs to the collection {collection!r}, not to {COLLECTION_NAME!r}: set "
+            "qdrant.collection to that name."
+        )
+
+
+def living(client: redis.Redis) -> list[dict[str, Any]]:
+    """What each living worker of this collection has: its name, collection, models and device."""
+    return [
+        {
+            "name": worker.node,
+            "collection": worker.has.collection,
+            "clip_model": worker.has.clip,
+            "blip_model": worker.has.blip or None,
+            "captions": None if worker.has.blip is None else bool(worker.has.blip),
+            "device": worker.device or None,
+        }
+        for _, worker in sorted(workers(client).items())
+    ]
+
+
 def job_list(client: redis.Redis, limit: int) -> Records[Job]:
     """The latest jobs, the newest first."""
     return Records(job_status(client, job) for job in jobs(client, limit))
@@ -73,11 +108,16 @@ def failed_files(client: redis.Redis, job: str, data: Path) -> Records[FailedFil
 
 @dataclass(frozen=True)
 class Overview:
-    """Everything at one moment: the collection {"name", "clip_model", "points"}, messages a queue, faults a worker."""
+    """Everything at one moment: the collection {"name", "clip_model", "points"}, messages a queue, faults a worker.
+
+    `workers` says what each living worker has, `other_releases` how many messages wait in queues of another release.
+    """
 
     collection: dict[str, Any]
     queues: dict[str, int]
+    workers: list[dict[str, Any]]
     faults: dict[str, str]
+    other_releases: dict[str, int]
     jobs: Records[Job]
 
     def to_dict(self) -> dict[str, Any]:
@@ -85,7 +125,9 @@ class Overview:
         return {
             "collection": self.collection,
             "queues": self.queues,
+            "workers": self.workers,
             "faults": self.faults,
+            "other_releases": self.other_releases,
             "jobs": self.jobs.to_dicts(),
         }
 
@@ -93,7 +135,8 @@ class Overview:
 def overview(client: redis.Redis, collection: dict[str, Any]) -> Overview:
     """The collection, the queues, the workers' faults and the latest jobs."""
     queues, _ = _message_counts(client, (FILES, EMBED, POINTS, QUERIES))
-    return Overview(collection, queues, faults(client), job_list(client, JOBS))
+    left = left_by_other_releases(client)
+    return Overview(collection, queues, living(client), faults(client), left, job_list(client, JOBS))
 
 
 def _message_counts(client: redis.Redis, queues: Sequence[str]) -> tuple[dict[str, int], int]:
@@ -103,21 +146,19 @@ def _message_counts(client: redis.Redis, queues: Sequence[str]) -> tuple[dict[st
         pipe.llen(queue)
     pipe.hlen(UNACKED)
     *lengths, held = pipe.execute()
-    return dict(zip(queues, lengths, strict=True)), held
+    return dict(zip(map(role, queues), lengths, strict=True)), held
 
 
 class JobView:
-    """Reads everything again and again; what takes long (workers, the collection) is asked by a thread of its own."""
+    """Reads everything again and again; what takes long (the collection) is asked by a thread of its own."""
 
-    def __init__(self, client: redis.Redis, app: Celery, job: str | None = None) -> None:
+    def __init__(self, client: redis.Redis, job: str | None = None) -> None:
         self._client = client
-        self._app = app
         self._job = job
         self._samples: dict[str, deque[tuple[float, int]]] = {}
-        self._workers: list[str] = []
         self._collection: dict[str, Any] | None = None
         self._closed = threading.Event()
-        threading.Thread(target=self._ask_workers, name="job-view", daemon=True).start()
+        threading.Thread(target=self._ask_collection, name="job-view", daemon=True).start()
 
     def close(self) -> None:
         """Ask no more; a question that is under way may still be answered."""
@@ -132,7 +173,7 @@ class JobView:
             "collection": self._collection,
             "queues": queues,
             "in_work": in_work,
-            "workers": self._workers,
+            "workers": living(self._client),
             "faults": faults(self._client),
             "jobs": [self._with_rate(job_status(self._client, name)) for name in names],
         }
@@ -159,11 +200,9 @@ class JobView:
             "seconds_left": None if seconds_left is None else round(max(0.0, seconds_left), 1),
         }
 
-    def _ask_workers(self) -> None:
+    def _ask_collection(self) -> None:
         while not self._closed.is_set():
             try:
-                answers = self._app.control.ping(timeout=PING_SECONDS)
-                self._workers = sorted(name for answer in answers for name in answer)
                 self._collection = ask(COLLECTION, SLOW_SECONDS)
             except (redis.RedisError, OperationalError, OSError, TimeoutError, DarkroomError):
                 self._collection = None

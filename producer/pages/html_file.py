@@ -14,7 +14,7 @@ from rich.text import Text
 from pictures.thumbnails import require_decoder, thumbnails
 from producer.output_file import check_output, replacing
 from producer.pages.contact_sheet import THUMBNAIL, Section, contact_sheet
-from producer.pages.rendering import require_jinja
+from producer.pages.rendering import PAGE, require_jinja
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class HtmlPage:
         with console.status(f"making {len(uris):,} thumbnails") if console.is_terminal else nullcontext():
             jpegs = thumbnails(uris, THUMBNAIL)
         path = self.file or fresh_page_file()
-        with replacing(path) as part:
+        with replacing(path, PAGE) as part:
             part.write_text(contact_sheet(title, note, sections, jpegs), encoding="utf-8")
         missing = sum(jpeg is None for jpeg in jpegs.values())
         unread = f" ({missing:,} of {len(jpegs):,} files could not be read here)" if missing else ""
@@ -49,7 +49,7 @@ def wanted_page(file: Path | None, opened: bool) -> HtmlPage | None:
         return None
     require_decoder()
     require_jinja("pictures")
-    return HtmlPage(check_output(file) if file is not None else None, opened)
+    return HtmlPage(check_output(file, PAGE) if file is not None else None, opened)
 
 
 def fresh_page_file() -> Path:

@@ -13,7 +13,7 @@ from producer.collection.scroll import pages
 from producer.collection.search import filled_collection
 from producer.formatting import shown
 from producer.output_file import check_output, replacing
-from producer.pages.rendering import render, require_jinja
+from producer.pages.rendering import PAGE, render, require_jinja
 from producer.stack import Stack
 from settings.extras import require
 
@@ -52,7 +52,7 @@ class Map:
 
 def check_map(target: Path) -> Path:
     """The absolute path of the page; raises WrongUse where it cannot be written, ServiceMissing without libraries."""
-    path = check_output(target)
+    path = check_output(target, PAGE)
     require_decoder()
     require_jinja("map")
     require("sklearn", "map", "A map needs scikit-learn")
@@ -74,7 +74,7 @@ def collection_map(path: Path, limit: int, stack: Stack, console: Console) -> Ma
     with console.status("making thumbnails"):
         jpegs = thumbnails([row["uri"] for row in rows[:THUMBNAILS]], THUMBNAIL)
     data = _data(rows, layout, [jpegs[row["uri"]] for row in rows[:THUMBNAILS]])
-    with replacing(path) as part:
+    with replacing(path, PAGE) as part:
         part.write_text(map_page(facts["name"], facts["points"], data), encoding="utf-8")
     return Map(
         file=str(path),

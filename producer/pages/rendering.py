@@ -1,12 +1,24 @@
 """Pages are rendered by Jinja2 from the HTML, CSS and JavaScript in the folder `templates`."""
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from producer.output_file import FileKind
 from settings.extras import require
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+# Every page has it in its head, before anything that depends on pictures.
+GENERATOR = b'<meta name="generator" content="Darkroom">'
+HEAD_BYTES = 2048
+
+
+def _is_our_page(file: BinaryIO) -> bool:
+    return GENERATOR in file.read(HEAD_BYTES)
+
+
+PAGE = FileKind((".html", ".htm"), _is_our_page)
 
 
 def require_jinja(extra: str) -> None:

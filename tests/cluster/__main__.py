@@ -1,33 +1,59 @@
-"""`python -m tests.cluster`: three hosts in network namespaces, a cut cable; ends in one line of JSON."""
+"""`python -m tests.cluster`: a job in a shared world, one scene after the other; ends in one line of JSON."""
 
 import json
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import click
 
+from tests.cluster.album import Verdict
+from tests.cluster.cut_cable import cut_cable
 from tests.cluster.network import why_not
-from tests.cluster.scenario import run
+from tests.cluster.scenes import SCENES, play
+
+CABLE = "cut_cable"
 
 
 @click.command()
-@click.option("--files", default=300, show_default=True, type=click.IntRange(20), help="Files of the first job.")
+@click.option("--files", default=300, show_default=True, type=click.IntRange(20), help="Files of each job.")
 @click.option(
-    "--cut-seconds", default=45.0, show_default=True, help="How long the cable stays cut; sockets give up after 30."
+    "--seconds",
+    default=45.0,
+    show_default=True,
+    help="How long each fault lasts: sockets give up after 30, a worker that is not heard is given up after 30.",
 )
-def main(files: int, cut_seconds: float) -> None:
-    """Cut one of two workers off in the middle of a job, and plug it in again."""
-    reason = why_not()
-    if reason:
-        print(f"skipped: {reason}", file=sys.stderr)
-        print(json.dumps({"skipped": reason}))
-        return
+@click.option(
+    "--scene", "chosen", multiple=True, type=click.Choice([CABLE, *SCENES]), help="Only this one (repeatable)."
+)
+def main(files: int, seconds: float, chosen: tuple[str, ...]) -> None:
+    """Play the scenes; exit code 1 when a file is lost, doubled, misfiled or failed, or anything else went wrong."""
+    verdicts: dict[str, Verdict] = {}
+    skipped: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="darkroom-cluster-") as scratch:
-        result = run(Path(scratch), files, cut_seconds)
-    print(json.dumps(asdict(result)))
-    sys.exit(not (result.stored == result.files and result.healed == max(1, files // 10)))
+        for name in chosen or (CABLE, *SCENES):
+            reason = why_not() if name == CABLE else None
+            if reason:
+                skipped[name] = reason
+                print(f"{name}: skipped: {reason}", flush=True)
+                continue
+            verdicts[name] = _scene(name, files, seconds)(Path(scratch) / name)
+            print(f"{name}: {'good' if verdicts[name].good else 'WRONG'}", flush=True)
+    sums = {
+        field: sum(getattr(verdict, field) for verdict in verdicts.values())
+        for field in ("lost", "doubled", "misfiled")
+    }
+    print(json.dumps({**{name: asdict(verdict) for name, verdict in verdicts.items()}, "skipped": skipped, **sums}))
+    sys.exit(not all(verdict.good for verdict in verdicts.values()))
+
+
+def _scene(name: str, files: int, seconds: float) -> Callable[[Path], Verdict]:
+    if name == CABLE:
+        return partial(cut_cable, files=files, cut_seconds=seconds)
+    return partial(play, name, files=files, seconds=seconds)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tasks.registry import READY
+from tasks.registry import WORKERS
 from tests.cluster.network import Network
 from tests.conftest import ROOT, redis_server
 
@@ -131,7 +131,7 @@ class Cluster:
         return {**env, "PYTHONPATH": str(ROOT), **{f"DARKROOM__{name}": value for name, value in named.items()}}
 
     def _is_ready(self, worker: str) -> bool:
-        return f"gpu0@{worker}" in self.redis("HKEYS", READY)
+        return '"ready": true' in self.redis("HGET", WORKERS, f"gpu0@{worker}")
 
     def _wait(self, condition: Callable[[], Any], what: str) -> None:
         deadline = time.monotonic() + START_SECONDS

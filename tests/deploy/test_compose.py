@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from click.testing import CliRunner
 
 from producer.cli import cli as producer
 from settings import Settings, load_settings
+from settings.errors import WrongUse
 from settings.loading import PREFIX
 from settings.sections import Metrics
 from tests.conftest import ROOT
@@ -25,16 +27,35 @@ from workers.metrics import port_of
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("darkroom:")}
+# They read pictures, and the names of models.
 PICTURES = {"gpu", "cpu", "ingest", "producer"}
+# They write the lists of jobs, and read them.
+JOBS = {"ingest", "producer"}
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
 def default_of(value: str) -> str:
-    """What a value of the file becomes where the person has set only what must be set."""
-    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", re.sub(r"\$\{\w+:\?[^}]*\}", "user:password", value))
+    """What a value of the file becomes where the person has set nothing."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value)
+
+
+def mounts(service: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Target -> the mount, as the long form of Compose has it, where the person has set nothing."""
+    found = {}
+    for volume in service.get("volumes", []):
+        if isinstance(volume, str):
+            source, target, *mode = default_of(volume).split(":")
+            kind = "bind" if source.startswith((".", "/")) else "volume"
+            volume = {"type": kind, "source": source, "target": target, "read_only": mode == ["ro"]}
+        found[volume["target"]] = volume
+    return found
 
 
 def test_the_file_is_sound_by_the_schema_of_compose() -> None:
     schema = json.loads((Path(__file__).parent / "compose_spec.json").read_text())
+    # The specification has it since then.
+    volume = schema["definitions"]["service"]["properties"]["volumes"]["items"]["oneOf"][1]
+    volume["properties"]["bind"]["properties"]["create_host_path"] = {"type": "boolean"}
     jsonschema.Draft7Validator(schema).validate(COMPOSE)
     broken = {**COMPOSE, "services": {"redis": {**SERVICES["redis"], "comand": []}}}
     with pytest.raises(jsonschema.ValidationError, match="comand"):
@@ -83,7 +104,7 @@ def test_images_are_pinned_and_nobody_waits_for_what_is_not_there() -> None:
         assert re.search(r":v?\d+\.\d+\.\d+", service["image"]), name
         for needed in service.get("depends_on", {}):
             assert "healthcheck" in SERVICES[needed]
-    base = re.search(r"^FROM (\S+)$", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    base = re.search(r"^FROM (\S+)$", DOCKERFILE, flags=re.MULTILINE)
     assert base
     assert re.search(r":\d+\.\d+\.\d+", base[1])
     version = re.search(r'^version = "(.*)"$', (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE)
@@ -93,11 +114,11 @@ def test_images_are_pinned_and_nobody_waits_for_what_is_not_there() -> None:
 
 def test_prometheus_asks_the_workers_where_they_answer() -> None:
     jobs = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text())["scrape_configs"]
-    asked = {name: found["port"] for found in jobs[0]["dns_sd_configs"] for name in found["names"]}
+    asked = {(name, found["port"]) for found in jobs[0]["dns_sd_configs"] for name in found["names"]}
     settings = Settings.model_construct(metrics=Metrics(port=COMPOSE["x-settings"]["DARKROOM__METRICS__PORT"]))
-    gpu = port_of(settings, "gpu0")
-    assert asked == {"storage": port_of(settings, "storage"), "gpu": gpu, "cpu": gpu}
-    assert asked.keys() <= SERVICES.keys()
+    devices = {("gpu", port_of(settings, f"gpu{number}")) for number in range(8)}
+    assert asked == {("storage", port_of(settings, "storage")), ("cpu", port_of(settings, "gpu0")), *devices}
+    assert {name for name, _ in asked} <= SERVICES.keys()
     assert jobs[1]["static_configs"][0]["targets"] == ["flower:5555"]
 
 
@@ -111,27 +132,98 @@ def test_redis_keeps_what_it_is_given() -> None:
 
 def test_whoever_reads_pictures_sees_them_and_cannot_write_them() -> None:
     for name, service in OURS.items():
-        mounts = {volume["target"]: volume for volume in service.get("volumes", [])}
-        assert ("/photos" in mounts) == (name in PICTURES), name
-        assert all(mount.get("read_only") for target, mount in mounts.items() if target == "/photos")
-        assert ("/models" in mounts) == (name in {"gpu", "cpu"})
+        found = mounts(service)
+        assert ("/photos" in found) == (name in PICTURES), name
+        assert all(mount.get("read_only") for target, mount in found.items() if target == "/photos")
+        assert ("/models" in found) == (name in PICTURES), name
+
+
+def test_every_volume_is_declared_and_the_user_of_the_image_can_write_to_it() -> None:
+    owned = re.search(r"&& chown darkroom:darkroom (.+)$", DOCKERFILE, flags=re.MULTILINE)
+    assert owned
+    used = set()
+    for service in OURS.values():
+        for target, mount in mounts(service).items():
+            if mount["type"] == "volume":
+                used.add(mount["source"])
+                # A new volume takes over the owner of the folder that the image has in its place.
+                assert target in owned[1].split()
+    assert used | {"redis", "qdrant", "prometheus"} == COMPOSE["volumes"].keys()
+
+
+def test_a_command_finds_the_lists_of_jobs_and_writes_its_pages_where_they_stay() -> None:
+    data = re.search(r"DARKROOM__DATA__DIR=(\S+)", DOCKERFILE)
+    assert data
+    sources = {name: mounts(service).get(data[1], {}).get("source") for name, service in OURS.items()}
+    assert sources == {name: "data" if name in JOBS else None for name in OURS}, "logs of several containers do not mix"
+    producer = SERVICES["producer"]
+    here = mounts(producer)[producer["working_dir"]]
+    assert here["type"] == "volume"
+    assert not here["read_only"]
+
+
+def test_what_workers_say_is_in_the_log_of_their_container_and_no_log_grows_without_end() -> None:
+    for name, service in SERVICES.items():
+        assert service["logging"]["driver"] == "local", name
+        assert {"max-size", "max-file"} == service["logging"]["options"].keys()
+    # These commands show the lines of their workers on stderr; the local stack does not.
+    assert {service["command"][1] for name, service in OURS.items() if name != "producer"} == {
+        "storage", "gpu", "ingest", "flower"
+    }  # fmt: skip
+
+
+def test_gpus_that_docker_does_not_give_are_not_replaced_by_the_cpu() -> None:
+    assert SERVICES["gpu"]["command"] == ["workers", "gpu", "--devices", "all"]
+    assert SERVICES["cpu"]["command"] == ["workers", "gpu", "--devices", "cpu"]
+
+
+def test_every_command_of_compose_works_before_anything_is_set_and_the_example_has_every_variable() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    asked = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", text))
+    assert len(asked) == 7
+    assert "${" not in default_of(text), "a variable without a default would end `ps`, `logs` and `down`"
+    example = (ROOT / ".env.example").read_text()
+    assert dict(re.findall(r"^(\w+)=(.*)$", example, flags=re.MULTILINE)) == asked
+
+
+def test_without_the_pictures_only_those_who_read_them_do_not_start() -> None:
+    for name in PICTURES:
+        assert mounts(SERVICES[name])["/photos"]["bind"] == {"create_host_path": False}
 
 
 def test_flower_is_published_on_this_machine_alone_and_asks_for_a_password() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert published == {"flower": ["127.0.0.1:5555:5555"], "prometheus": ["127.0.0.1:9090:9090"]}
-    assert "${FLOWER_LOGIN:?" in SERVICES["flower"]["environment"]["DARKROOM__FLOWER__BASIC_AUTH"]
+
+
+def test_flower_without_its_login_says_so_and_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key, value in SERVICES["flower"]["environment"].items():
+        monkeypatch.setenv(key, default_of(str(value)))
+    load_settings.cache_clear()
+    try:
+        asked = CliRunner().invoke(workers, SERVICES["flower"]["command"][1:])
+    finally:
+        load_settings.cache_clear()
+    assert isinstance(asked.exception, WrongUse)
+    assert "set flower.basic_auth to" in str(asked.exception)
 
 
 def test_the_image_runs_as_a_user_without_rights_and_holds_what_its_commands_need() -> None:
-    dockerfile = (ROOT / "Dockerfile").read_text()
-    user = re.findall(r"^USER (\S+)$", dockerfile, flags=re.MULTILINE)
+    user = re.findall(r"^USER (\S+)$", DOCKERFILE, flags=re.MULTILINE)
     assert user
     assert user[-1] not in ("root", "0")
-    copied = {name for line in re.findall(r"^COPY (.+) \S+$", dockerfile, flags=re.MULTILINE) for name in line.split()}
+    copied = {name for line in re.findall(r"^COPY (.+) \S+$", DOCKERFILE, flags=re.MULTILINE) for name in line.split()}
     assert all((ROOT / name).exists() for name in copied)
     ignored = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert ignored == copied
+
+
+def test_the_image_has_every_package_that_a_command_may_ask_for() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    installed = re.search(r'"\.\[([\w,]+)\]"', DOCKERFILE)
+    assert installed
+    # Redis is a service of its own here.
+    assert set(installed[1].split(",")) == extras.keys() - {"dev", "redis"}
 
 
 def test_the_check_of_flower_is_a_program_that_python_takes() -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,9 +13,13 @@ from unittest.mock import patch
 import redis
 
 from producer.__main__ import main
-from producer.stack import attached
 from settings import load_settings
+from tasks.broker import redis_client
+from tasks.locks import acquire
+from tasks.registry import ready
+from tasks.stack_paths import stack_paths
 from tests.e2e.conftest import Home
+from tests.until import until
 
 NULL = {"DARKROOM__MODELS__CLIP": "null", "DARKROOM__MODELS__CAPTIONS": "false"}
 
@@ -48,7 +53,22 @@ def stack_without_models(folder: Path, broker: str) -> Iterator[InProcess]:
     with patch.dict(os.environ, {name: home.env()[name] for name in names}):
         load_settings.cache_clear()
         try:
-            with attached(load_settings()):
+            with serving(home):
                 yield home
         finally:
             load_settings.cache_clear()
+
+
+@contextlib.contextmanager
+def serving(home: Home) -> Iterator[None]:
+    """A stack that starts a GPU worker when work waits for one, as a command starts it on a Redis of its own."""
+    users = acquire(stack_paths(load_settings()).users_lock, shared=True)
+    assert users
+    stack = home.start("serve", module="workers")
+    try:
+        with redis_client(load_settings()) as client:
+            until(lambda: f"storage@{socket.gethostname()}" in ready(client), "the storage worker to be ready")
+        yield
+    finally:
+        users.release()
+        stack.communicate(timeout=60)

@@ -73,7 +73,7 @@ def test_a_folder_without_read_permission() -> None:
             "except WrongUse as error:\n    print(error)\n"
         )
         done = subprocess.run(
-            [sys.executable, "-c", f"from producer.ingest.named_folder import check_root\n{code}", str(folder)],
+            [sys.executable, "-c", f"from producer.ingest.sources.named_folder import check_root\n{code}", str(folder)],
             cwd=ROOT,
             capture_output=True,
             text=True,

@@ -11,7 +11,8 @@ import pytest
 from pictures.picture import FileGone, LoadError
 from pictures.reading import Sources
 from pictures.uris import place
-from producer.ingest.roots import find_root, root_uri
+from producer.ingest.sources.exclusion import PassedOver
+from producer.ingest.sources.roots import find_root, root_uri
 from producer.ingest.start import source_of
 from settings import Settings, load_settings
 from settings.errors import WrongUse
@@ -78,7 +79,7 @@ def here(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def test_the_scan_and_the_reader_agree_on_what_is_unchanged(here: Settings, bucket: Bucket) -> None:
     root, files = find_root("s3://pictures/album", here)
     sources = Sources(here)
-    found = list(files([]))
+    found = list(files(PassedOver()))
     keys = [place(file.uri).path for file in found]
     assert keys == sorted(keys)
     for file in found:
@@ -86,7 +87,7 @@ def test_the_scan_and_the_reader_agree_on_what_is_unchanged(here: Settings, buck
         assert (len(content.data), content.mtime) == (file.bytes, file.mtime)
     before = {file.uri: file.mtime for file in found}
     bucket.put("album/broken.jpg", b"another no picture")
-    changed = {file.uri for file in files([]) if before[file.uri] != file.mtime}
+    changed = {file.uri for file in files(PassedOver()) if before[file.uri] != file.mtime}
     assert changed == {"s3://pictures/album/broken.jpg"}
 
 
@@ -97,7 +98,7 @@ def test_every_key_is_listed_once_and_read_as_it_is(here: Settings, bucket: Buck
         bucket.put(f"album/odd/{quote(key)}", key.encode())
     _, files = find_root("s3://pictures/album/odd/", here)
     sources = Sources(here)
-    found = {file.uri: file for file in files([])}
+    found = {file.uri: file for file in files(PassedOver())}
     assert sorted(found) == sorted(f"s3://pictures/album/odd/{quote(key)}" for key in keys + refused)
     for key in keys:
         uri = f"s3://pictures/album/odd/{quote(key)}"
@@ -106,9 +107,9 @@ def test_every_key_is_listed_once_and_read_as_it_is(here: Settings, bucket: Buck
     for key in refused:
         with pytest.raises(LoadError, match="its address is refused"):
             sources.read(f"s3://pictures/album/odd/{quote(key)}", "s3://pictures/album")
-    (only,) = find_root("s3://pictures/album/odd//x.jpg", here)[1]([])
+    (only,) = find_root("s3://pictures/album/odd//x.jpg", here)[1](PassedOver())
     assert only == found["s3://pictures/album/odd//x.jpg"]
-    (below,) = find_root("s3://pictures/album/odd/2024//", here)[1]([])
+    (below,) = find_root("s3://pictures/album/odd/2024//", here)[1](PassedOver())
     assert below.uri == "s3://pictures/album/odd/2024//1.jpg"
 
 
@@ -118,7 +119,7 @@ def test_a_listing_is_asked_for_page_by_page_and_once(here: Settings, bucket: Bu
         bucket.put(f"album/many/{number:04d}.jpg", b"no picture")
     before = bucket.listings()
     source = source_of("s3://pictures/album/many", here)
-    files = source.files([])
+    files = source.files()
     assert [next(files).uri[-8:], next(files).uri[-8:]] == ["0000.jpg", "0001.jpg"]
     assert bucket.listings() == before + 1
     assert sum(1 for _ in files) == 999
@@ -135,7 +136,7 @@ def test_an_archive_in_a_bucket_is_read_in_parts(here: Settings, bucket: Bucket)
         archive.writestr("in ner/", b"")
     bucket.put("album/pictures.zip", packed.getvalue())
     root, files = find_root("s3://pictures/album/pictures.zip", here)
-    (file,) = files([])
+    (file,) = files(PassedOver())
     assert file.uri == "zip://in%20ner/a.jpg::s3://pictures/album/pictures.zip"
     content = Sources(here).read(file.uri, root_uri(root))
     assert (content.data, content.mtime) == (PICTURES[0].read_bytes(), file.mtime)
@@ -149,10 +150,10 @@ def test_a_bucket_that_is_not_there_or_does_not_answer_is_one_sentence(
     )
     _, files = find_root("s3://none/album", everywhere)
     with pytest.raises(WrongUse, match=r"^There is no s3://none/album\.$"):
-        next(files([]))
+        next(files(PassedOver()))
     _, files = find_root("s3://pictures/nothing-here", everywhere)
     with pytest.raises(WrongUse, match=r"^There is no s3://pictures/nothing-here\.$"):
-        next(files([]))
+        next(files(PassedOver()))
 
 
 def test_an_object_that_is_gone_or_too_large_fails_alone(here: Settings, bucket: Bucket) -> None:

@@ -157,3 +157,20 @@ def test_a_map_is_one_page_with_every_picture(home: Home, folder: Path, tmp_path
     assert (folder / "a" / "ä #2?.jpg").as_uri() in text
     refused = home.run("map", str(tmp_path / "nowhere" / "map.html"))
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+
+
+def test_forget_takes_out_what_is_named_or_is_excluded_by_now_and_no_file(home: Home, folder: Path) -> None:
+    hidden = folder / "thumbs" / "small.jpg"
+    drawn(hidden, 20)
+    assert home.json("ingest", str(folder))["stored"] == 7
+    (folder / ".darkroomignore").write_text("thumbs/\n")
+    dry = home.json("forget", str(folder), "--excluded", "--dry-run")
+    assert (dry["points"], dry["removed"], dry["uris"]) == (1, 0, [hidden.as_uri()])
+    assert home.json("forget", str(folder), "--excluded")["removed"] == 1
+    again = home.json("ingest", str(folder))
+    assert (again["stored"], again["skipped"], again["passed_over"]["excluded_folders"]) == (0, 6, 1)
+    said = home.run("forget", f"{folder}/./a/").stdout
+    assert said == f"3 pictures of the collection at or below {folder / 'a'}: 3 removed.\n"
+    assert home.json("forget", str(folder / "a"))["points"] == 0
+    assert home.json("prune", str(folder))["checked"] == 3
+    assert len(list(folder.rglob("*.*"))) == 9

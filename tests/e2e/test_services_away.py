@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.queues import FILES as FILES_QUEUE
 from tasks.queues import POINTS, UNACKED
 from tests.e2e.conftest import Home, free_port
 from tests.e2e.ingests import WITHOUT_MODELS, Inside, draw_pictures, end_of, wait_for_words
@@ -96,7 +97,7 @@ def test_what_a_killed_producer_had_enqueued_is_finished_and_status_tells(kept: 
     until(inside.stored, "the first file to be stored")
     running.kill()
     running.communicate()
-    until(lambda: not inside.queued("files") and not inside.redis.hlen(UNACKED), "the queue to be worked off")
+    until(lambda: not inside.queued(FILES_QUEUE) and not inside.redis.hlen(UNACKED), "the queue to be worked off")
     until(lambda: not inside.redis.keys("darkroom:job:*:producer"), "its lease to run out")
     found = kept.json("status")["jobs"][0]
     stored = inside.stored()

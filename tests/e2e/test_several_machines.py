@@ -1,17 +1,15 @@
-"""Several workers and producers on one Redis: overlapping jobs, a disk that is not mounted everywhere, two releases."""
+"""Several workers and producers on one Redis: overlapping jobs, a disk that is not mounted everywhere."""
 
 import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import redis
-from PIL import Image
 
 from tasks.queues import UNACKED
-from tests.e2e.several_machines import Machines, ended, machines_on
+from tests.e2e.several_machines import Machines, ended, machines_on, pictures
 from tests.until import until
 from workers.exit_codes import DEVICE_FAILED
 
@@ -26,14 +24,6 @@ def machines(redis_process: str, client: redis.Redis, tmp_path: Path) -> Iterato
     (tmp_path / "machines").mkdir()
     with machines_on(redis_process, tmp_path / "machines") as own:
         yield own
-
-
-def pictures(folder: Path, count: int, seed: int) -> None:
-    """Small pictures of noise, all different."""
-    folder.mkdir(parents=True)
-    noise = np.random.default_rng(seed)
-    for number in range(count):
-        Image.fromarray(noise.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(folder / f"{number:04d}.png")
 
 
 def test_two_producers_and_four_workers_store_every_file_of_overlapping_folders_once(
@@ -87,24 +77,6 @@ def test_a_file_goes_to_the_worker_that_sees_its_disk_and_fails_by_name_when_non
     assert [row["reason"] for row in rows] == [reason] * 3
 
 
-def test_a_worker_puts_back_what_another_release_has_sent_and_one_of_that_release_does_it(
-    machines: Machines, tmp_path: Path
-) -> None:
-    pictures(tmp_path / "pictures", 5, seed=6)
-    machines.storage("storage@other", module="tests.e2e.other_release")
-    machines.gpu("gpu0@other", module="tests.e2e.other_release")
-    producer = machines.producer("ingest", str(tmp_path / "pictures"))
-    sentence = "A message of schema 1 reached a worker that knows schema 2: run the same release everywhere."
-    until(lambda: sentence in machines.log("gpu0@other"), "the GPU worker of the other release to refuse the files")
-    machines.gpu("gpu0@own")
-    until(lambda: sentence in machines.log("storage@other"), "its storage worker to refuse the points")
-    machines.storage("storage")
-    done = ended(producer)
-    assert (done["exit"], done["stored"], done["failed"]) == (0, 5, 0)
-    machines.stop("storage")
-    assert len(machines.points()) == 5
-
-
 @pytest.mark.parametrize("redelivered", [False, True])
 def test_a_worker_whose_model_hangs_ends_and_another_one_does_its_files(
     machines: Machines, tmp_path: Path, redelivered: bool
@@ -120,7 +92,7 @@ def test_a_worker_whose_model_hangs_ends_and_another_one_does_its_files(
         # Its files come again as those of a worker that died, and the next one tries them one by one.
         machines.kill("gpu0@hanging")
         machines.gpu("gpu0@hanging", **hangs)
-    assert machines.exit_code("gpu0@hanging") == DEVICE_FAILED
+    assert machines.wait("gpu0@hanging") == DEVICE_FAILED
     said = machines.log("gpu0@hanging").splitlines()[-1]
     assert said.startswith("error: The device hangs: null has not computed ")
     machines.gpu("gpu0@sound")

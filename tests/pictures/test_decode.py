@@ -50,7 +50,7 @@ def test_the_format_is_told_by_the_content(form: str) -> None:
 
 
 def test_both_models_get_their_own_size_and_without_captions_only_clip_does() -> None:
-    small = ModelInput(32, 48, 0, False, Image.Resampling.BICUBIC, WHOLE.mean, WHOLE.std)
+    small = ModelInput(32, 48, (32, 48), Image.Resampling.BICUBIC, WHOLE.mean, WHOLE.std)
     both = decode(encoded(quarters(), "PNG"), 10_000, WHOLE, small)
     assert both.blip is not None
     assert (both.clip.shape, both.blip.shape) == ((64, 64, 3), (48, 32, 3))
@@ -110,7 +110,7 @@ def test_black_and_white_scans_are_read() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (63, 65)])
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
 def test_the_thinnest_pictures_fill_both_models(form: str, size: tuple[int, int]) -> None:
-    crop = ModelInput(64, 64, 64, True, Image.Resampling.BICUBIC, WHOLE.mean, WHOLE.std)
+    crop = ModelInput(64, 64, 64, Image.Resampling.BICUBIC, WHOLE.mean, WHOLE.std)
     picture = decode(encoded(Image.new("RGB", size, (200, 100, 50)), form), 10_000, crop, WHOLE)
     assert (picture.width, picture.height) == size
     assert picture.blip is not None

@@ -17,20 +17,6 @@ from workers.inference.pixels import PixelFeed
 SIZES = [(640, 480), (480, 640), (333, 251), (251, 333), (101, 700), (701, 103), (1919, 1079), (224, 224), (97, 61)]
 
 
-def clip_target(processor: Any) -> ModelInput:
-    """What a CLIP processor asks for."""
-    crop = processor.crop_size
-    return ModelInput(crop["width"], crop["height"], processor.size["shortest_edge"], True, int(processor.resample),
-                  tuple(processor.image_mean), tuple(processor.image_std))  # fmt: skip
-
-
-def blip_target(processor: Any) -> ModelInput:
-    """What a BLIP processor asks for."""
-    size = processor.size
-    return ModelInput(size["width"], size["height"], 0, False, int(processor.resample),
-                  tuple(processor.image_mean), tuple(processor.image_std))  # fmt: skip
-
-
 def reference(processor: Any, target: ModelInput, image: Image.Image) -> NDArray[np.float64]:
     """The processor's output, its normalisation undone: levels from 0 to 255 of (height, width, 3)."""
     normalised = np.asarray(processor(image, return_tensors="np")["pixel_values"][0], dtype=np.float64)
@@ -42,7 +28,7 @@ def reference(processor: Any, target: ModelInput, image: Image.Image) -> NDArray
 @pytest.mark.parametrize("size", SIZES)
 def test_clip_sees_what_its_processor_would_show_it(size: tuple[int, int], side: int) -> None:
     processor = CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size={"height": side, "width": side})
-    target = clip_target(processor)
+    target = ModelInput.from_processor(processor.to_dict(), side)
     image = smooth(*size, seed=side)
     assert levels_apart(fit(image, target), reference(processor, target, image)) < 0.5
 
@@ -51,7 +37,7 @@ def test_clip_sees_what_its_processor_would_show_it(size: tuple[int, int], side:
 @pytest.mark.parametrize("size", SIZES)
 def test_blip_sees_what_its_processor_would_show_it(size: tuple[int, int], side: int) -> None:
     processor = BlipImageProcessorPil(size={"height": side, "width": side})
-    target = blip_target(processor)
+    target = ModelInput.from_processor(processor.to_dict(), side)
     image = smooth(*size, seed=side)
     assert levels_apart(fit(image, target), reference(processor, target, image)) < 0.01
 
@@ -60,7 +46,7 @@ def test_normalising_on_the_device_is_what_the_processor_does() -> None:
     import torch
 
     processor = BlipImageProcessorPil(size={"height": 64, "width": 64})
-    feed = PixelFeed(torch.device("cpu"), blip_target(processor))
+    feed = PixelFeed(torch.device("cpu"), ModelInput.from_processor(processor.to_dict(), 64))
     images = [smooth(64, 64, seed) for seed in range(3)]
     wanted = processor(images, return_tensors="np")["pixel_values"]
     assert np.allclose(feed([np.asarray(image) for image in images], torch.float32).numpy(), wanted, atol=1e-5)

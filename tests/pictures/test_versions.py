@@ -10,7 +10,7 @@ from pictures.archives import modified_member
 from pictures.picture import int64
 from pictures.reading import read_at
 from pictures.remote import SECOND, UNKNOWN, modified
-from producer.ingest.scan import file_ref
+from producer.ingest.sources.scan import file_ref
 from tests.memory_folder import memory_folder
 
 MOMENT = datetime(2024, 5, 17, 12, 30, 15, tzinfo=UTC)

@@ -8,7 +8,7 @@ from producer.ingest.job_progress import JobProgress
 from producer.ingest.window import Window
 from tasks.ledger import Ledger
 from tests.producer.clock import Clock
-from tests.producer.files import ROOT_URI, numbered
+from tests.producer.files import ROOT_URI, TARGET, numbered
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def ledger(client: redis.Redis) -> Ledger:
 @pytest.fixture
 def window(ledger: Ledger) -> Window:
     """Ten files under way, their messages in the queue."""
-    window = Window(ledger, ROOT_URI, 10, 1)
+    window = Window(ledger, TARGET, ROOT_URI, 10, 1)
     window.enqueue(numbered(*range(10)))
     return window
 

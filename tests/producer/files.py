@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from kombu.entity import Queue
 
 from producer.ingest.plan import Numbered
-from producer.ingest.scan import FileRef
+from producer.ingest.sources.scan import FileRef
 from tasks.app import app
-from tasks.messages import FilesMessage
+from tasks.messages import FilesMessage, Target
 from tasks.queues import FILES
 
 ROOT_URI = "file:///pictures"
+TARGET = Target("pictures", "clip", "blip")
 
 
 def numbered(*numbers: int) -> list[Numbered]:

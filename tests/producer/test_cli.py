@@ -25,6 +25,7 @@ COMMANDS = (
     "report",
     "export",
     "prune",
+    "forget",
     "watch",
     "map",
 )

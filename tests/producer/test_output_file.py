@@ -10,9 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from producer.cli import cli
-from producer.output_file import check_output, replacing
+from producer.output_file import FileKind, begins_with, check_output, replacing
 from settings.errors import WrongUse
 from tests.rights import without_rights
+
+TABLE = FileKind((".csv",), begins_with(b"old"))
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def open_folder() -> Iterator[Path]:
 def test_the_file_takes_its_place_once_it_is_whole(tmp_path: Path, name: str) -> None:
     target = tmp_path / name
     target.write_text("old")
-    with replacing(target) as path:
+    with replacing(target, TABLE) as path:
         path.write_text("new")
         assert target.read_text() == "old"
     assert target.read_text() == "new"
@@ -40,7 +42,7 @@ def test_after_an_error_the_old_file_is_as_it_was(tmp_path: Path, error: BaseExc
     target.write_text("old")
 
     def interrupted() -> None:
-        with replacing(target) as path:
+        with replacing(target, TABLE) as path:
             path.write_text("half")
             raise error
 
@@ -55,7 +57,7 @@ def test_a_disk_that_fills_up_is_one_sentence_and_leaves_the_old_file(tmp_path: 
     target.write_text("old")
 
     def on_a_full_disk() -> None:
-        with replacing(target):
+        with replacing(target, TABLE):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with pytest.raises(WrongUse, match=r"a\.csv cannot be written: No space left on device\.$"):
@@ -68,8 +70,8 @@ def test_a_link_stays_and_the_file_behind_it_is_replaced(tmp_path: Path) -> None
     (tmp_path / "elsewhere").mkdir()
     file, link = tmp_path / "elsewhere" / "a.csv", tmp_path / "link.csv"
     link.symlink_to(file)
-    for text in ("new", "newer"):
-        with replacing(link) as path:
+    for text in ("older", "oldest"):
+        with replacing(link, TABLE) as path:
             path.write_text(text)
         assert (link.is_symlink(), file.read_text()) == (True, text)
     assert sorted(tmp_path.rglob("*")) == [tmp_path / "elsewhere", file, link]
@@ -78,7 +80,7 @@ def test_a_link_stays_and_the_file_behind_it_is_replaced(tmp_path: Path) -> None
 def test_a_private_file_stays_private(tmp_path: Path) -> None:
     target = tmp_path / "a.csv"
     target.touch(mode=0o600)
-    with replacing(target) as path:
+    with replacing(target, TABLE) as path:
         path.write_text("secret")
         assert path.stat().st_mode & 0o777 == 0o600
     assert target.stat().st_mode & 0o777 == 0o600
@@ -87,27 +89,29 @@ def test_a_private_file_stays_private(tmp_path: Path) -> None:
 def test_the_checked_path_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert check_output(Path("a.csv")) == check_output(Path("~/a.csv")) == tmp_path / "a.csv"
+    assert check_output(Path("a.csv"), TABLE) == check_output(Path("~/a.csv"), TABLE) == tmp_path / "a.csv"
 
 
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("folder", "is a folder: name a file in it."),
+        ("folder.csv", "is a folder: name a file in it."),
         ("nowhere/a.csv", "cannot be written: there is no folder "),
-        ("broken link", "cannot be written: there is no folder "),
+        ("broken link.csv", "cannot be written: there is no folder "),
         ("~nobody-of-this-name/a.csv", "cannot be written: there is no folder "),
-        ("pipe", "is a device or a pipe: name a file."),
+        ("pipe.csv", "is a device or a pipe: name a file."),
+        ("a.jpg", r"is no name for such a file: name one that ends in \.csv\."),
+        ("csv", r"is no name for such a file: name one that ends in \.csv\."),
     ],
 )
 def test_a_place_where_no_file_can_be_is_refused_before_any_work(tmp_path: Path, name: str, reason: str) -> None:
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "broken link").symlink_to(tmp_path / "nowhere" / "a.csv")
-    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "broken link.csv").symlink_to(tmp_path / "nowhere" / "a.csv")
+    os.mkfifo(tmp_path / "pipe.csv")
     before = sorted(tmp_path.iterdir())
     with pytest.raises(WrongUse, match=reason):
-        check_output(tmp_path / name)
-    with pytest.raises(WrongUse, match=reason), replacing(tmp_path / name):
+        check_output(tmp_path / name, TABLE)
+    with pytest.raises(WrongUse, match=reason), replacing(tmp_path / name, TABLE):
         pass
     assert sorted(tmp_path.iterdir()) == before
 
@@ -130,4 +134,45 @@ def test_a_folder_or_a_file_without_permission_is_refused_before_any_work(open_f
     target.touch(mode=0o666)
     os.chmod(open_folder / closed, 0o555)
     with without_rights(), pytest.raises(WrongUse, match="cannot be written: you have no permission"):
-        check_output(target)
+        check_output(target, TABLE)
+
+
+def test_a_file_that_another_program_has_written_is_never_replaced(tmp_path: Path) -> None:
+    photograph = tmp_path / "DSC0001.csv"
+    photograph.write_bytes(b"\xff\xd8\xff\xe0")
+    (tmp_path / "link.csv").symlink_to(photograph)
+    for target in (photograph, tmp_path / "link.csv"):
+        sentence = f"{target} exists and Darkroom has not written it: name another file, or move that one away."
+        with pytest.raises(WrongUse, match=f"^{sentence}$"):
+            check_output(target, TABLE)
+        with pytest.raises(WrongUse, match=f"^{sentence}$"), replacing(target, TABLE):
+            pytest.fail("there is nothing to write to")
+    assert photograph.read_bytes() == b"\xff\xd8\xff\xe0"
+
+
+def test_a_file_that_comes_while_ours_is_written_stays(tmp_path: Path) -> None:
+    target = tmp_path / "a.csv"
+
+    def overtaken() -> None:
+        with replacing(target, TABLE) as path:
+            path.write_text("ours")
+            target.write_text("theirs")
+
+    with pytest.raises(WrongUse, match="Darkroom has not written it"):
+        overtaken()
+    assert target.read_text() == "theirs"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["map"], ["report", "any-job", "--csv"], ["search", "red", "--html"], ["duplicates", "--html"], ["export"]],
+    ids=" ".join,
+)
+def test_no_command_writes_over_a_photograph(tmp_path: Path, arguments: list[str]) -> None:
+    for name in ("IMG_0072.jpg", "IMG_0072.jpg.html", "IMG_0072.csv"):
+        photograph = tmp_path / name
+        photograph.write_bytes(b"\xff\xd8\xff\xe0 a photograph")
+        done = CliRunner().invoke(cli, [*arguments, str(photograph)])
+        assert isinstance(done.exception, WrongUse)
+        assert photograph.read_bytes() == b"\xff\xd8\xff\xe0 a photograph"

@@ -11,10 +11,11 @@ from producer.waiting import raise_faults, wait_for, with_retries
 from settings import load_settings
 from settings.errors import ServiceMissing
 from tasks.queues import FILES
-from tasks.registry import announce, report_fault
+from tasks.registry import announce, renew_worker, report_fault
 from tasks.rpc import Question
-from tests.tasks.tiny_worker import ECHO
+from tests.tasks.tiny_worker import COUNT, ECHO
 from tests.tasks.workers import workers_on
+from tests.until import until
 
 
 @pytest.fixture
@@ -34,6 +35,21 @@ def test_a_question_that_died_with_its_worker_is_asked_again(
     with workers_on(redis_process, tmp_path) as workers:
         workers.start("answering")
         assert wait_for(question, stack, 60, "storage") == "still here"
+
+
+def test_a_question_that_died_with_its_worker_is_begun_again(
+    client: redis.Redis, redis_process: str, tmp_path: Path
+) -> None:
+    with workers_on(redis_process, tmp_path) as workers:
+        first = workers.start("first")
+        question = Question(COUNT, name="dead", seconds=3)
+        until(lambda: client.get("counted:dead"), "the first worker to begin")
+        first.kill()
+        first.wait()
+        # A worker of the same name and perhaps of the same process id, as in a container that starts anew.
+        workers.start("first")
+        question.ask_again()
+        assert question.wait(60) == 2
 
 
 def test_what_fails_while_redis_is_away_is_done_when_it_is_back(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,3 +85,23 @@ def test_a_fault_is_raised_unless_another_worker_of_its_kind_works(client: redis
         raise_faults(stack, "gpu")
     announce(client, "gpu0@working")
     raise_faults(stack, "gpu")
+
+
+def test_without_a_worker_of_its_kind_a_question_is_not_waited_for(
+    client: redis.Redis, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(producer.waiting, "ABSENT_SECONDS", 0.1)
+    announce(client, "storage@a")
+    with pytest.raises(
+        ServiceMissing, match=r"^No GPU worker is up at this Redis: start one with `python -m workers gpu`\.$"
+    ):
+        wait_for(Question(ECHO, value=1), stack, 600, "gpu")
+
+
+def test_a_worker_that_loads_its_models_is_waited_for(
+    client: redis.Redis, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(producer.waiting, "ABSENT_SECONDS", 0.1)
+    renew_worker(client, "gpu0@loading")
+    with pytest.raises(ServiceMissing, match=r"^No gpu worker answered in 2 s: "):
+        wait_for(Question(ECHO, value=1), stack, 2, "gpu")

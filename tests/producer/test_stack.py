@@ -19,6 +19,7 @@ from settings.errors import ServiceMissing
 from tasks.broker import redis_client
 from tasks.locks import is_held, read_note
 from tasks.queues import UNACKED
+from tasks.registry import STOP_NOW
 from tasks.stack_paths import stack_paths
 from tests.own_settings import own_settings
 from tests.until import files_below, is_alive, until
@@ -232,19 +233,18 @@ def test_on_a_cluster_nothing_is_started(configured: Configured, redis_process: 
         assert stack.faults() == {}
         stack.leave_now()
     assert not (tmp_path / "data").exists()
-    assert not redis.Redis.from_url(redis_process).exists("darkroom:stop-now")
+    assert not redis.Redis.from_url(redis_process).exists(STOP_NOW)
 
 
-@pytest.mark.e2e
-def test_with_a_redis_of_ones_own_the_rest_of_the_stack_is_started(
-    configured: Configured, client: redis.Redis, redis_process: str
+@pytest.mark.usefixtures("client")  # whose Redis is emptied
+def test_a_redis_that_is_named_is_used_and_nothing_is_started_beside_it(
+    configured: Configured, redis_process: str, tmp_path: Path
 ) -> None:
     settings = configured(f'[broker]\nurl = "{redis_process}"')
     with attached(settings) as stack:
-        assert [file.stem for file in stack.local.runtime.glob("*.pid")] == ["storage"]
-        processes = [supervisor(stack), *pids(stack)]
-    assert not [pid for pid in processes if is_alive(pid)]
-    assert client.ping()
+        assert not stack.is_local
+        assert not stack.has_ended()
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_machine_for_the_producer_alone_is_told_what_to_install(

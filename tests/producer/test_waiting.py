@@ -14,10 +14,10 @@ from producer.ingest.window import Window
 from tasks.app import app
 from tasks.ledger import Ledger
 from tasks.queues import FILES, POINTS, UNACKED
-from tasks.registry import READY, announce, node_name, report_fault
+from tasks.registry import announce, node_name, ready, renew_worker, report_fault
 from tests.conftest import ROOT
 from tests.producer.clock import Clock
-from tests.producer.files import ROOT_URI, take_all
+from tests.producer.files import ROOT_URI, TARGET, take_all
 from tests.tasks.tiny_worker import SLOW
 from tests.until import until
 from tests.workers.interactive_worker import PLACES_FOR_FILES
@@ -39,6 +39,14 @@ def test_on_the_local_stack_a_gpu_worker_that_is_not_up_yet_loads_its_models(
     client: redis.Redis, ledger: Ledger, window: Window, clock: Clock
 ) -> None:
     progress = JobProgress(client, ledger, window, local=True)
+    clock.passes(STUCK_SECONDS + 1)
+    assert progress.what_it_waits_for() == "the GPU worker is loading its models"
+
+
+def test_on_a_cluster_a_gpu_worker_that_lives_and_is_not_ready_loads_its_models(
+    progress: JobProgress, client: redis.Redis, clock: Clock
+) -> None:
+    renew_worker(client, "gpu0@a")
     clock.passes(STUCK_SECONDS + 1)
     assert progress.what_it_waits_for() == "the GPU worker is loading its models"
 
@@ -83,7 +91,7 @@ def test_the_worker_that_holds_the_files_is_named(
     with (tmp_path / "log").open("wb") as log:
         worker = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
     try:
-        until(lambda: client.hget(READY, "gpu0") == str(worker.pid).encode(), "the worker to be ready")
+        until(lambda: ready(client).get("gpu0") == worker.pid, "the worker to be ready")
         announce(client, "storage")
         take_all()
         for _ in range(PLACES_FOR_FILES):
@@ -116,7 +124,7 @@ def test_a_broker_that_is_away_is_noted_said_and_forgotten_when_it_is_back(
     impatient = redis.Redis.from_url(redis_process, retry=Retry(NoBackoff(), 0))
     ledger = Ledger(impatient, "job")
     ledger.open(ROOT_URI)
-    progress = JobProgress(impatient, ledger, Window(ledger, ROOT_URI, 10, 1), local=False)
+    progress = JobProgress(impatient, ledger, Window(ledger, TARGET, ROOT_URI, 10, 1), local=False)
     pool = impatient.connection_pool
     socket = pool.connection_kwargs["path"]
 

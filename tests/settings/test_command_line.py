@@ -39,6 +39,12 @@ def end_of(
             "error: Redis went away (closed): the same command goes on when it is back.",
         ),
         (OperationalError("closed"), 3, "error: Redis went away (closed): the same command goes on when it is back."),
+        (
+            redis.exceptions.OutOfMemoryError("command not allowed"),
+            3,
+            "error: Redis is full (its maxmemory is reached): the same command goes on when it is well again.",
+        ),
+        (redis.ResponseError("WRONGTYPE"), 1, "error: Redis answers with an error (WRONGTYPE)."),
         (click.UsageError("That is no option."), 2, "Error: That is no option."),
         (KeyboardInterrupt(), 130, "interrupted"),
         (SystemExit(3), 3, ""),

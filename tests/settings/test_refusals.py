@@ -20,6 +20,7 @@ from tests.settings.conftest import Write, refusal
         ("[gpu]\nbatch_clip = 0\n", ['gpu.batch_clip must be "auto" or a whole number from 1, not 0.']),
         ("[gpu]\nbatch_blip = 'lots'\n", ['gpu.batch_blip must be "auto" or a whole number from 1, not "lots".']),
         ("[gpu]\ndtype = 'int8'\n", ['gpu.dtype must be "auto", "float32", "bfloat16" or "float16", not "int8".']),
+        ("[gpu]\ndevices = '0,,1'\n", ["gpu.devices must be", 'not "0,,1".']),
         ("[gpu]\ndevices = 'gpu0'\n", ["gpu.devices must be", '"0,1"', 'not "gpu0".']),
         ("[models]\ncaptions = 'perhaps'\n", ['models.captions must be true or false, not "perhaps".']),
         ("[ingest]\nwindow = 2.5\n", ["ingest.window must be a whole number of at least 1, not 2.5."]),

@@ -36,3 +36,9 @@ def test_an_overlong_log_is_moved_aside(tmp_path: Path, monkeypatch: pytest.Monk
     assert rotate(log) == 0
     assert not log.exists()
     assert (tmp_path / "some.log.1").read_text() == "longer than that"
+
+
+def test_a_log_that_was_cut_meanwhile_is_read_from_its_beginning(tmp_path: Path) -> None:
+    log = tmp_path / "some.log"
+    log.write_text("error: new\n")
+    assert error_line(log, start=10_000) == "new"

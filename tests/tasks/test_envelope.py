@@ -8,13 +8,15 @@ import redis
 
 from tasks.app import app
 from tasks.envelope import Envelope, files_header, header_text
-from tasks.messages import FileItem, FilesMessage
+from tasks.messages import FileItem, FilesMessage, Target
 from tasks.queues import FILES, PROCESS_FILES
 
 # A job, a name and a text with everything that a template or JSON could trip over.
 JOB = 'job "100 %" %(id)s'
 SHOWN = "a \"b\" 'c' \\ 50 % %(body)s ü \n.jpg"
-ARGUMENTS = FilesMessage(JOB, "file:///r", [FileItem(3, "file:///r/a%20b.jpg")]).to_wire()
+ARGUMENTS = FilesMessage(
+    Target("pictures", "clip", ""), JOB, "file:///r", [FileItem(3, "file:///r/a%20b.jpg")]
+).to_wire()
 
 
 def by_celery(client: redis.Redis) -> dict[str, Any]:

@@ -7,24 +7,28 @@ from kombu.exceptions import ContentDisallowed
 from kombu.serialization import dumps, loads
 
 from tasks.app import app
-from tasks.messages import FileItem, FilesMessage, PointsMessage, UnknownSchema
+from tasks.messages import FileItem, FilesMessage, PointsMessage, Target, UnknownSchema
+
+TARGET = Target("pictures", "clip", "blip")
 
 
 def test_a_files_message_survives_the_wire() -> None:
-    message = FilesMessage("job", "file:///p", [FileItem(0, "file:///p/a%20b.jpg"), FileItem(7, "file:///p/%FF.png")])
+    message = FilesMessage(
+        TARGET, "job", "file:///p", [FileItem(0, "file:///p/a%20b.jpg"), FileItem(7, "file:///p/%FF.png")]
+    )
     assert FilesMessage.from_wire(msgpack.unpackb(msgpack.packb(message.to_wire()))) == message
 
 
 def test_vectors_travel_as_float32_bytes_and_come_back_bit_for_bit() -> None:
     rows = np.random.default_rng(1).normal(size=(3, 5)).astype("<f4")
-    message = PointsMessage("job", "clip", 5, [1, 2, 3], rows.tobytes(), [{"uri": "file:///a"}] * 3, [False] * 3)
+    message = PointsMessage(TARGET, "job", 5, [1, 2, 3], rows.tobytes(), [{"uri": "file:///a"}] * 3, [False] * 3)
     back = PointsMessage.from_wire(msgpack.unpackb(msgpack.packb(message.to_wire())))
     assert back == message
     assert np.array_equal(np.frombuffer(back.vectors, "<f4").reshape(3, 5), rows)
 
 
 def test_a_points_message_with_torn_vectors_is_refused() -> None:
-    message = PointsMessage("job", "clip", 5, [1, 2], b"\0" * 39, [{}, {}], [False, False])
+    message = PointsMessage(TARGET, "job", 5, [1, 2], b"\0" * 39, [{}, {}], [False, False])
     with pytest.raises(ValueError, match="39 bytes"):
         PointsMessage.from_wire(message.to_wire())
 

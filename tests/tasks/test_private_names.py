@@ -15,23 +15,38 @@ from tasks.transport import Channel, QoS
 from tests.conftest import ROOT
 from tests.private_names import PrivateName, documented_names, fail, require_documented
 
-TRANSPORT = "tasks/transport.py"
+TRANSPORT = "tasks/transport/channel.py"
+QOS = "tasks/transport/qos.py"
 REDIS, VIRTUAL = "kombu.transport.redis", "kombu.transport.virtual"
 
 NAMES = [
-    PrivateName(REDIS, "QoS.__init__", TRANSPORT, "self, *args, **kwargs", "da363227cf49"),
-    PrivateName(REDIS, "QoS.append", TRANSPORT, "self, message, delivery_tag", "0317b9ba50a5"),
-    PrivateName(VIRTUAL, "QoS.append", TRANSPORT, "self, message, delivery_tag", "2e91baaa1e9c"),
-    PrivateName(REDIS, "QoS.ack", TRANSPORT, "self, delivery_tag", "26f3dfe970b7"),
-    PrivateName(VIRTUAL, "QoS.ack", TRANSPORT, "self, delivery_tag", "677791f35576"),
+    PrivateName(REDIS, "QoS.__init__", QOS, "self, *args, **kwargs", "da363227cf49"),
+    PrivateName(REDIS, "QoS.append", QOS, "self, message, delivery_tag", "0317b9ba50a5"),
+    PrivateName(VIRTUAL, "QoS.append", QOS, "self, message, delivery_tag", "2e91baaa1e9c"),
+    PrivateName(REDIS, "QoS.ack", QOS, "self, delivery_tag", "26f3dfe970b7"),
+    PrivateName(VIRTUAL, "QoS.ack", QOS, "self, delivery_tag", "677791f35576"),
     PrivateName(VIRTUAL, "QoS.can_consume_max_estimate", TRANSPORT, "self"),
-    PrivateName(REDIS, "QoS.pipe_or_acquire", TRANSPORT, "self, pipe, client"),
-    PrivateName(REDIS, "QoS.unacked_key", TRANSPORT),
-    PrivateName(REDIS, "QoS.unacked_index_key", TRANSPORT),
-    PrivateName(REDIS, "QoS.visibility_timeout", TRANSPORT),
-    PrivateName(REDIS, "QoS.restore_by_tag", TRANSPORT, "self, tag, client, leftmost", "7fe7d8a62d4a"),
-    PrivateName(REDIS, "QoS.restore_visible", TRANSPORT, "self, start, num, interval", "d2e52bcee684"),
+    PrivateName(REDIS, "QoS.unacked_key", QOS),
+    PrivateName(REDIS, "QoS.unacked_index_key", QOS),
+    PrivateName(REDIS, "QoS.visibility_timeout", QOS),
+    PrivateName(REDIS, "QoS.restore_by_tag", QOS, "self, tag, client, leftmost", "7fe7d8a62d4a"),
+    PrivateName(REDIS, "QoS.restore_visible", QOS, "self, start, num, interval", "d2e52bcee684"),
+    PrivateName(REDIS, "QoS.reject", QOS, "self, delivery_tag, requeue", "dff209f17cda"),
+    PrivateName(VIRTUAL, "Channel._lookup", QOS, "self, exchange, routing_key, default"),
     PrivateName(REDIS, "Channel.QoS", TRANSPORT),
+    PrivateName(REDIS, "Channel._get_client", TRANSPORT, "self", "0d9899c25ce0"),
+    PrivateName(REDIS, "Channel._put", TRANSPORT, "self, queue, message, **kwargs", "d21a08cd5748"),
+    PrivateName(REDIS, "Channel._queue_bind", TRANSPORT, "self, exchange, routing_key, pattern, queue", "f0e6bec96b69"),
+    PrivateName(REDIS, "Channel.keyprefix_queue", TRANSPORT),
+    PrivateName(REDIS, "Channel.sep", TRANSPORT),
+    PrivateName(
+        "celery.backends.redis",
+        "RedisBackend._set",
+        "tasks/transport/results.py",
+        "self, key, value, expires",
+        "6f379d07abaf",
+    ),
+    PrivateName("celery.loaders.base", "BaseLoader.override_backends", "tasks/app.py"),
     PrivateName(REDIS, "Transport.Channel", TRANSPORT),
     PrivateName(REDIS, "Channel._create_client", TRANSPORT, "self, asynchronous", "c37fcac808c0"),
     PrivateName(REDIS, "Channel.pool", TRANSPORT),

@@ -9,13 +9,15 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kombu.connection import Connection
+from kombu.exceptions import OperationalError
 from kombu.message import Message
 from kombu.messaging import Consumer
 
 from tasks.app import app
 from tasks.envelope import Envelope
-from tasks.messages import FileItem, FilesMessage
-from tasks.queues import FILES, PROCESS_FILES, UNACKED, UNACKED_INDEX
+from tasks.messages import FileItem, FilesMessage, Target
+from tasks.queues import EMBED_TEXTS, FILES, PLAN, POINTS, PROCESS_FILES, STORE_POINTS, UNACKED, UNACKED_INDEX
+from tasks.transport.scripts import RENEW
 from tests.until import until
 
 PREFETCH_COUNT = 5
@@ -24,7 +26,9 @@ PREFETCH_COUNT = 5
 def push(client: redis.Redis, count: int) -> None:
     envelope = Envelope(PROCESS_FILES, FILES, parent="job")
     for number in range(count):
-        wire = FilesMessage("job", "file:///r", [FileItem(number, f"file:///r/{number}.jpg")]).to_wire()
+        wire = FilesMessage(
+            Target("pictures"), "job", "file:///r", [FileItem(number, f"file:///r/{number}.jpg")]
+        ).to_wire()
         client.lpush(FILES, envelope.message(wire, f"{number}.jpg", [number]))
 
 
@@ -184,20 +188,71 @@ def test_leases_go_by_the_clock_of_redis(
     assert all(abs(score - seconds) < 60 for _, score in held)
 
 
+@pytest.fixture
+def full(client: redis.Redis) -> Iterator[redis.Redis]:
+    """A Redis whose memory is used up, from `config_set("maxmemory", "1")` on; afterwards it has room again."""
+    yield client
+    client.config_set("maxmemory", "0")
+
+
 def test_a_full_redis_loses_no_message_that_was_popped_and_ends_no_consumer(
-    client: redis.Redis, connection: Connection, drain: Callable[[], list[Message]]
+    full: redis.Redis, connection: Connection, drain: Callable[[], list[Message]]
+) -> None:
+    push(full, 2)
+    full.config_set("maxmemory", "1")
+    assert numbers(drain()) == [0, 1]
+    assert full.hlen(UNACKED) == 2
+    full.config_set("maxmemory", "0")
+    full.zadd(UNACKED_INDEX, dict.fromkeys(cast(list[bytes], full.hkeys(UNACKED)), 1), xx=True)
+    full.config_set("maxmemory", "1")
+    connection.default_channel.qos.restore_visible()
+    assert (full.hlen(UNACKED), full.zcard(UNACKED_INDEX), full.llen(FILES)) == (0, 0, 2)
+
+
+def test_a_full_redis_takes_acknowledgements_and_renews_leases(
+    full: redis.Redis, connection: Connection, drain: Callable[[], list[Message]]
+) -> None:
+    push(full, 3)
+    full.config_set("maxmemory", "1")
+    first, second, third = drain()
+    first.ack()
+    second.reject()
+    until(lambda: full.hlen(UNACKED) == full.zcard(UNACKED_INDEX) == 1, "two to be gone")
+    third.reject(requeue=True)
+    assert (full.hlen(UNACKED), full.zcard(UNACKED_INDEX), full.llen(FILES)) == (0, 0, 1)
+    full.config_set("maxmemory", "0")
+    full.zadd(UNACKED_INDEX, {"held": 1})
+    full.config_set("maxmemory", "1")
+    full.register_script(RENEW)(keys=[UNACKED_INDEX], args=["held"])
+    assert cast(float, full.zscore(UNACKED_INDEX, "held")) > 1e9
+
+
+def test_a_full_redis_takes_what_a_worker_passes_on_and_no_new_work(full: redis.Redis) -> None:
+    full.config_set("maxmemory", "1")
+    for queue, task in ((POINTS, STORE_POINTS), (f"{FILES}.gpu0@host", PROCESS_FILES)):
+        app.send_task(task, queue=queue)
+        assert full.llen(queue) == 1
+    for task in (PLAN, EMBED_TEXTS):
+        with pytest.raises(OperationalError, match="maxmemory"):
+            app.send_task(task)
+    with pytest.raises(redis.exceptions.OutOfMemoryError):
+        push(full, 1)
+
+
+def test_the_answer_to_a_question_fits_into_a_full_redis(full: redis.Redis) -> None:
+    full.config_set("maxmemory", "1")
+    app.backend.store_result("an-answer", {"value": 1}, "SUCCESS")
+    assert app.backend.get_result("an-answer") == {"value": 1}
+
+
+def test_a_redis_that_takes_no_writes_is_asked_for_messages_again_later(
+    client: redis.Redis, drain: Callable[[], list[Message]]
 ) -> None:
     push(client, 2)
-    client.config_set("maxmemory", "1")
+    client.config_set("min-replicas-to-write", "1")
     try:
-        assert numbers(drain()) == [0, 1]
-        assert client.hlen(UNACKED) == 2
+        with pytest.raises((TimeoutError, OSError)):
+            drain()
     finally:
-        client.config_set("maxmemory", "0")
-    client.zadd(UNACKED_INDEX, dict.fromkeys(cast(list[bytes], client.hkeys(UNACKED)), 1), xx=True)
-    client.config_set("maxmemory", "1")
-    try:
-        connection.default_channel.qos.restore_visible()
-    finally:
-        client.config_set("maxmemory", "0")
-    assert client.hlen(UNACKED) + client.llen(FILES) == 2
+        client.config_set("min-replicas-to-write", "0")
+    assert numbers(drain()) == [0, 1]

@@ -1,17 +1,22 @@
 """Questions to a real worker: values and sentences come back as what they were."""
 
+import re
+import socket
 from collections.abc import Iterator
 
 import pytest
+import redis
 from celery.backends.asynchronous import E_RETRY_LIMIT_EXCEEDED
 from redis.exceptions import RedisError
 
 from settings.errors import DarkroomError, ServiceMissing, WrongUse
 from tasks.app import app
-from tasks.queues import PLAN
+from tasks.messages import Target
+from tasks.queues import PLAN, QUERIES
 from tasks.rpc import Question, _shown, ask, reply
-from tests.tasks.tiny_worker import BREAK, ECHO, REFUSE
+from tests.tasks.tiny_worker import BREAK, COUNT, ECHO, REFUSE
 from tests.tasks.workers import workers_on
+from tests.until import until
 
 SECONDS = 60.0
 
@@ -48,9 +53,57 @@ def test_an_error_comes_back_as_its_sentence_and_with_its_exit_code(kind: str, e
 
 
 @pytest.mark.usefixtures("worker")
-def test_an_error_that_nobody_foresaw_is_not_taken_for_an_answer() -> None:
-    with pytest.raises(ZeroDivisionError):
+def test_an_error_that_nobody_foresaw_is_a_sentence_with_the_worker_and_its_log() -> None:
+    sentence = (
+        rf"^The worker answering@{re.escape(socket.gethostname())} could not answer \(ZeroDivisionError: division by "
+        r"zero\): see its log, answering\.log in logs below its data\.dir\.$"
+    )
+    with pytest.raises(ServiceMissing, match=sentence):
         ask(BREAK, SECONDS)
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize(
+    ("target", "wrong"),
+    [
+        (Target("cats"), "keeps the collection 'pictures', and this is for 'cats': set qdrant.collection "),
+        (Target("pictures", "b-clip"), "has the CLIP model a-clip, and this is for b-clip: set models.clip "),
+        (Target("pictures", None, "b"), "writes captions by a-blip, and this is for captions by b: set models.blip "),
+        (Target("pictures", None, ""), "writes captions by a-blip, and this is for no captions: set models.captions "),
+    ],
+)
+def test_a_worker_refuses_what_is_for_other_things_than_it_has(target: Target, wrong: str) -> None:
+    with pytest.raises(WrongUse, match=f"^answering@.* {re.escape(wrong)}"):
+        ask(ECHO, SECONDS, target, value=1)
+    assert ask(ECHO, SECONDS, Target("pictures", "a-clip", "a-blip"), value=1) == 1
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_question_that_is_asked_again_is_begun_once_and_has_one_answer(redis_process: str) -> None:
+    client = redis.Redis.from_url(redis_process)
+    question = Question(COUNT, name="again", seconds=2)
+    until(lambda: client.get("counted:again"), "the worker to begin")
+    question.ask_again()
+    assert question.wait(SECONDS) == 1
+    # Also when it comes after the answer.
+    question.ask_again()
+    assert ask(ECHO, SECONDS, value=1) == 1
+    assert client.get("counted:again") == b"1"
+    client.close()
+
+
+def test_a_question_that_still_waits_in_its_queue_is_not_sent_again(client: redis.Redis) -> None:
+    question = Question(PLAN, uris=[])
+    question.ask_again()
+    assert client.llen(QUERIES) == 1
+    assert client.delete(QUERIES) == 1
+    question.ask_again()
+    assert client.llen(QUERIES) == 1
+    other = Question(PLAN, uris=["file:///a"])
+    question.withdraw()
+    assert client.llen(QUERIES) == 1
+    other.withdraw()
+    assert client.llen(QUERIES) == 0
 
 
 @pytest.mark.usefixtures("worker")
@@ -66,14 +119,13 @@ def test_when_nobody_answers_the_wait_ends_and_names_the_question() -> None:
         ask(PLAN, 0.2)
 
 
-def test_the_workers_side_tells_errors_by_kind_and_lets_through_what_nobody_foresaw() -> None:
+def test_the_workers_side_tells_errors_by_kind_and_hides_what_nobody_foresaw() -> None:
     def refuse() -> None:
         raise WrongUse("no such field")
 
     assert reply(lambda: 7) == {"value": 7}
     assert reply(refuse) == {"error": "no such field", "kind": "WrongUse"}
-    with pytest.raises(ZeroDivisionError):
-        reply(lambda: 1 / 0)
+    assert reply(lambda: 1 / 0)["kind"] == "ServiceMissing"
 
 
 def test_a_redis_that_is_away_for_too_long_is_a_redis_error_and_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

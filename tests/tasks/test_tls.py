@@ -16,6 +16,7 @@ from settings import Settings, load_settings
 from settings.errors import DarkroomError, ServiceMissing, WrongUse
 from tasks.app import make_app
 from tasks.broker import redis_client
+from tasks.messages import SCHEMA
 from tests.conftest import redis_server
 from tests.tasks.tiny_worker import ECHO
 from tests.tasks.tls_proxy import tls_proxy
@@ -75,7 +76,8 @@ def test_producer_and_worker_meet_over_tls(
     workers = Workers(url, tmp_path)
     try:
         workers.start("encrypted")
-        answer = make_app(own).send_task(ECHO, args=["through TLS"], ignore_result=False, queue="files")
+        question = {"schema": SCHEMA, "target": ["pictures"], "value": "through TLS"}
+        answer = make_app(own).send_task(ECHO, kwargs=question, ignore_result=False)
         assert answer.get(timeout=60) == {"value": "through TLS"}
     finally:
         workers.end()

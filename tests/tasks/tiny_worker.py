@@ -11,14 +11,16 @@ from settings import load_settings
 from settings.errors import DarkroomError, ServiceMissing, WrongUse
 from tasks.app import app
 from tasks.broker import redis_client
+from tasks.messages import Target
 from tasks.queues import FILES, POINTS
-from tasks.registry import announce
-from tasks.rpc import reply
+from tasks.registry import announce, this_process
+from tasks.rpc import answer_as, answers
 
 SLOW = "tests.slow"
 ECHO = "tests.echo"
 REFUSE = "tests.refuse"
 BREAK = "tests.break"
+COUNT = "tests.count"
 ERRORS = {"WrongUse": WrongUse, "ServiceMissing": ServiceMissing, "DarkroomError": DarkroomError}
 
 
@@ -35,33 +37,43 @@ def slow(name: str, seconds: float) -> None:
     client.rpush(f"done:{name}", os.getpid())
 
 
-@app.task(name=ECHO, ignore_result=False, acks_late=False)
-def echo(value: Any) -> dict[str, Any]:
+@answers(ECHO)
+def echo(value: Any) -> Any:
     """Answer with the question."""
-    return reply(lambda: value)
+    return value
 
 
-@app.task(name=REFUSE, ignore_result=False, acks_late=False)
-def refuse(kind: str, sentence: str) -> dict[str, Any]:
+@answers(REFUSE)
+def refuse(kind: str, sentence: str) -> None:
     """Answer with an error."""
-
-    def work() -> None:
-        raise {**ERRORS, "DiskFull": DiskFull}[kind](sentence)
-
-    return reply(work)
+    raise {**ERRORS, "DiskFull": DiskFull}[kind](sentence)
 
 
-@app.task(name=BREAK, ignore_result=False, acks_late=False)
-def break_down() -> dict[str, Any]:
+@answers(BREAK)
+def break_down() -> None:
     """Answer with an error that nobody foresaw."""
-    return reply(lambda: 1 / 0)
+    raise ZeroDivisionError("division\nby zero")
+
+
+@answers(COUNT, once=True)
+def count(name: str, seconds: float) -> int:
+    """Count how often this question was answered; it takes a while."""
+    times = redis_client(load_settings()).incr(f"counted:{name}")
+    time.sleep(seconds)
+    return int(times)
 
 
 if __name__ == "__main__":
     from celery.signals import worker_ready
 
     name = sys.argv[1]
-    worker_ready.connect(lambda **_: announce(redis_client(load_settings()), name), weak=False)
+    has = Target("pictures", "a-clip", "a-blip")
+    answer_as(this_process(name, has))
+
+    def ready(**_: Any) -> None:
+        announce(redis_client(load_settings()), name, has)
+
+    worker_ready.connect(ready, weak=False)
     app.worker_main(
         ["worker", "--pool=threads", "--concurrency=2", f"--queues={FILES},{POINTS}", f"--hostname={name}@%h",
          "--without-gossip", "--without-mingle", "--loglevel=WARNING"]

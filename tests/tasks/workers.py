@@ -7,13 +7,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import redis
-
-from tasks.registry import READY
+from settings import Settings, load_settings
+from tasks.broker import redis_client
+from tasks.registry import ready
 from tests.conftest import ROOT
 from tests.until import until
 
 TIMEOUT = 3
+
+
+def on_broker(url: str) -> Settings:
+    """The settings in force, with another broker.url."""
+    own = load_settings()
+    return own.model_copy(update={"broker": own.broker.model_copy(update={"url": url})})
 
 
 class Workers:
@@ -37,8 +43,8 @@ class Workers:
                 [sys.executable, "-m", "tests.tasks.tiny_worker", name], cwd=ROOT, env=env, stdout=log, stderr=log
             )
         self._started.append(worker)
-        client = redis.Redis.from_url(self._url)
-        until(lambda: client.hget(READY, name) == str(worker.pid).encode(), f"worker {name} to be ready")
+        client = redis_client(on_broker(self._url))
+        until(lambda: ready(client).get(name) == worker.pid, f"worker {name} to be ready")
         client.close()
         return worker
 

@@ -1,4 +1,4 @@
-"""A worker with the tiny tasks and a lane for questions; run by `python -m tests.workers.interactive_worker NAME`."""
+"""A worker with the tiny tasks and a lane for questions: `python -m tests.workers.interactive_worker NAME [QUEUE]`."""
 
 import sys
 
@@ -9,4 +9,4 @@ from workers.consume import consume
 PLACES_FOR_FILES = 2
 
 if __name__ == "__main__":
-    consume(sys.argv[1], [FILES], PLACES_FOR_FILES, interactive=QUERIES)
+    consume(sys.argv[1], [*sys.argv[2:], FILES], PLACES_FOR_FILES, interactive=QUERIES)

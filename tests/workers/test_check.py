@@ -1,15 +1,21 @@
 """`python -m workers check`: one line a thing, and an exit code."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
+import torch
 from click.testing import CliRunner, Result
+from kombu.connection import Connection
 
 from settings import load_settings
+from settings.errors import WrongUse
+from tasks.app import app
+from tasks.queues import FILES
 from tests.conftest import ROOT
 from tests.own_settings import own_settings
 from workers.cli import cli
@@ -98,6 +104,20 @@ def test_a_redis_that_could_lose_work_is_told(
     assert "drops data when it is full (allkeys-lru)" in answer["checks"][0]["says"]
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="here torch can use its device")
+def test_a_device_that_torch_cannot_use_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    smi = tmp_path / "nvidia-smi"
+    smi.write_text("#!/bin/sh\necho 'GPU 0: NVIDIA H100 (UUID: GPU-0000)'\n")
+    smi.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    result = check(tmp_path, monkeypatch, MODELS)
+    assert result.exit_code == 3
+    assert lines(result)["device"].startswith(f"bad torch {torch.__version__} cannot use the device 0 (")
+    result = check(tmp_path, monkeypatch, f'{MODELS}[gpu]\ndevices = "cpu"\n')
+    assert result.exit_code == 0
+    assert lines(result)["device"].startswith("ok gpu0 on CPU, ")
+
+
 def test_a_folder_that_is_no_checkpoint_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(ROOT / "models" / "shapes-clip", tmp_path / "half", ignore=shutil.ignore_patterns("*.safetensors"))
     text = f'[models]\nclip = "{tmp_path}/half"\ncaptions = false\n'
@@ -106,3 +126,29 @@ def test_a_folder_that_is_no_checkpoint_is_told(tmp_path: Path, monkeypatch: pyt
     assert lines(result)["clip"].startswith(
         f"bad {tmp_path}/half is no checkpoint: it needs config.json and model.safe"
     )
+
+
+def test_how_full_redis_is_and_who_else_uses_its_database_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_process: str, client: redis.Redis
+) -> None:
+    text = f'[broker]\nurl = "{redis_process}"\n[models]\nclip = "null"\ncaptions = false\n'
+    with app.connection_for_write() as ours:
+        app.amqp.queues.new_missing(FILES)(ours.default_channel).declare()
+    said = lines(check(tmp_path, monkeypatch, text))["broker"]
+    assert "MB used, no maxmemory, noeviction" in said
+    assert "another Celery application" not in said
+    with Connection(redis_process.replace("unix://", "redis+socket://")) as theirs:
+        theirs.SimpleQueue("mail").put("a message of somebody else")
+    client.hset("unacked", "tag", "message")
+    client.config_set("maxmemory", "3mb")
+    try:
+        said = lines(check(tmp_path, monkeypatch, text))["broker"]
+    finally:
+        client.config_set("maxmemory", "0")
+    assert "MB of 3 MB used" in said
+    assert "another Celery application uses this database (mail, unacked): its messages are left alone." in said
+
+
+def test_a_database_that_is_no_number_is_wrong_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(WrongUse, match="must name a database by its number"):
+        own_settings(tmp_path, monkeypatch, '[broker]\nurl = "redis://h/queue"\n')

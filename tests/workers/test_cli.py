@@ -1,5 +1,7 @@
 """The commands of the machines as a person runs them: one clear sentence and an exit code for everything wrong."""
 
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -9,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from settings import Settings, load_settings
 from tasks.broker import redis_client
@@ -143,6 +146,18 @@ def test_devices_that_are_none_are_wrong_use() -> None:
     assert 'use "auto", "all", "cpu" or the numbers' in run.stderr
 
 
+@pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="here the device may be there")
+def test_a_worker_without_its_device_ends_before_it_takes_a_message(
+    monkeypatch: pytest.MonkeyPatch, client: redis.Redis, redis_process: str
+) -> None:
+    load_settings.cache_clear()
+    client.lpush("files", "a message")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    found = sentence(workers("gpu", "--one", "gpu0"), 3)
+    assert re.match(r'torch \S+ cannot use the device 0 \(.+\): install .* or set gpu.devices to "cpu".$', found)
+    assert client.lrange("files", 0, -1) == [b"a message"]
+
+
 @pytest.mark.e2e
 def test_workers_of_a_cluster_are_supervised_without_a_stack(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_process: str
@@ -157,5 +172,7 @@ def test_workers_of_a_cluster_are_supervised_without_a_stack(
         fleet.terminate()
         _, said = fleet.communicate(timeout=60)
     assert fleet.returncode == 0
-    assert said == f"Starting storage; logs are in {tmp_path / 'data' / 'logs'}.\n"
+    started, *lines = said.splitlines()
+    assert started == f"Starting storage; logs are in {tmp_path / 'data' / 'logs'}."
+    assert lines == (tmp_path / "data" / "logs" / "storage.log").read_text().splitlines()
     assert ready(client) == {}

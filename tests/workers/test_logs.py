@@ -9,9 +9,10 @@ import pytest
 
 from settings import load_settings
 from settings.redaction import secrets_of, without
+from tasks import stack_paths
 from tasks.stack_paths import error_line, last_line
 from tests.own_settings import own_settings
-from workers.logs import Lines, _begin, _end, about_file, json_line
+from workers.logs import SAME_LINES, SAME_SECONDS, Lines, Repeats, _begin, _end, about_file, cut, json_line
 
 SECRETS = """
 [broker]
@@ -89,3 +90,46 @@ def test_what_a_child_said_last_is_found_in_a_log_for_machines_too(tmp_path: Pat
     assert last_line(log) == "the end"
     log.write_text('{"message"\n')
     assert last_line(log) == '{"message"'
+
+
+def written(repeats: Repeats, *records: logging.LogRecord) -> list[str]:
+    return [each.getMessage() for each in records if repeats.filter(each)]
+
+
+def test_the_same_line_from_many_threads_is_counted_and_not_written() -> None:
+    repeats = Repeats()
+    storm = [record("a message of another release") for _ in range(2000)]
+    said = written(repeats, *storm)
+    assert len(said) == SAME_LINES
+    assert said[0] == "a message of another release"
+    assert said[-1] == "a message of another release (from now on this line is counted for a while)"
+    later = record("a message of another release")
+    later.created += SAME_SECONDS + 1
+    assert written(repeats, later) == ["a message of another release (this line came 1,995 times more)"]
+
+
+def test_the_id_of_a_task_makes_no_other_line() -> None:
+    ids = [f"Task darkroom.process_files[{n:08x}-0000-4000-8000-000000000000] raised" for n in range(100)]
+    assert len(written(Repeats(), *(record(text, ValueError(text)) for text in ids))) == SAME_LINES
+
+
+def test_lines_about_other_files_are_all_written() -> None:
+    repeats, said = Repeats(), []
+    for number in range(3000):
+        with about_file(f"file:///p/{number}.jpg"):
+            said += written(repeats, record("the file is empty"))
+    assert said == ["the file is empty"] * 3000
+
+
+def test_a_log_is_cut_while_it_is_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack_paths, "MAX_LOG_BYTES", 10)
+    log = tmp_path / "some.log"
+    assert not cut(log)
+    with log.open("ab", buffering=0) as writer:
+        writer.write(b"short\n")
+        assert not cut(log)
+        writer.write(b"longer than that\n")
+        assert cut(log)
+        writer.write(b"new\n")
+    assert log.read_text() == "new\n"
+    assert (tmp_path / "some.log.1").read_text() == "short\nlonger than that\n"

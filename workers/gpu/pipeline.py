@@ -62,7 +62,7 @@ class Pipeline:
         self.settings = settings
         self.clip = clip
         self.blip = blip
-        self.rerouter = Rerouter("this machine", set, lambda message, worker: None)
+        self.rerouter = Rerouter("this machine", list, lambda message, worker: None)
         self._sources = Sources(settings)
         self._in_flight = InFlight()
         self._models = Models(settings, clip, blip, device_type, self._in_flight.is_loading, on_device_failed)

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from pictures.picture import LoadError
 from pictures.uris import name_of
 from tasks.checkpoint import PREPROCESSING
-from tasks.messages import SCHEMA, FilesMessage, PointsMessage
+from tasks.messages import FilesMessage, PointsMessage, Target
 from workers.gpu.delivery import FileState
 
+# Of the payload: raise it when what stands in it changes.
+SCHEMA = 1
 # Facts that depend on the bytes of a file only, so they are the same for every copy of it.
 CONTENT_FACTS = (
     *("format", "width", "height", "taken_at", "camera", "lens", "exposure", "aperture", "iso", "focal_length", "gps"),
@@ -101,6 +103,7 @@ class PointsPublisher:
     def publish(self, batch: Sequence[tuple[FilesMessage, FileState]]) -> list[Exception | None]:
         """Publish these files; returns for each the error that it failed with, or None once it is published."""
         rows_of_jobs: dict[str, list[PointRow]] = {}
+        collections: dict[str, str] = {}
         errors: list[Exception | None] = []
         for message, state in batch:
             try:
@@ -110,16 +113,17 @@ class PointsPublisher:
             else:
                 errors.append(None)
                 rows_of_jobs.setdefault(message.job, []).append(row)
+                collections[message.job] = message.target.collection
         for job, rows in rows_of_jobs.items():
             # Counted before the points are published, so that the count of a finished job is complete.
             self._count(job, sum(row.embedded for row in rows), sum(row.captioned for row in rows))
-            self._publish(self._message(job, rows))
+            self._publish(self._message(collections[job], job, rows))
         return errors
 
-    def _message(self, job: str, rows: Sequence[PointRow]) -> PointsMessage:
+    def _message(self, collection: str, job: str, rows: Sequence[PointRow]) -> PointsMessage:
         return PointsMessage(
+            target=Target(collection, self._clip_model, self._blip_model or ""),
             job=job,
-            clip_model=self._clip_model,
             dim=self._dim,
             numbers=[row.number for row in rows],
             vectors=np.stack([row.vector for row in rows]).astype("<f4").tobytes(),

@@ -1,32 +1,33 @@
-"""Files that this worker cannot reach: sent to a worker that has not tried them yet, failed when all have tried."""
+"""Files that this worker cannot do: sent to a worker that has not tried them yet, failed when all have tried."""
 
 import logging
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import redis
 from celery import Celery
 
 from tasks.envelope import files_header
-from tasks.ledger import Failure
-from tasks.messages import FilesMessage
+from tasks.ledger import Failure, Ledger
+from tasks.messages import FileItem, FilesMessage
 from tasks.queues import PROCESS_FILES, files_of_worker
-from tasks.registry import living_workers
+from tasks.registry import Worker, workers
 from workers.gpu.delivery import Delivery
 
 log = logging.getLogger("darkroom.gpu")
 
 
 class Rerouter:
-    """Decides what happens to the unreachable files of a delivery.
+    """Decides what happens to files that this worker cannot reach, or that are for other models than it has.
 
-    `name` is the name of this worker; `list_workers` returns the names of the workers that process files now; `publish`
-    sends a message to one of them. A message names the workers that have tried it, so that each living worker tries
-    once and no file is rerouted for ever.
+    `name` is the name of this worker; `list_workers` returns the workers that process files now; `publish` sends a
+    message to one of them. A message names the workers that have tried it, so that each living worker tries once and no
+    file is rerouted for ever. A worker that has other models than the message is for is no choice.
     """
 
     def __init__(
-        self, name: str, list_workers: Callable[[], set[str]], publish: Callable[[FilesMessage, str], None]
+        self, name: str, list_workers: Callable[[], list[Worker]], publish: Callable[[FilesMessage, str], None]
     ) -> None:
         self._name = name
         self._list_workers = list_workers
@@ -36,28 +37,45 @@ class Rerouter:
         """Publish the unreachable files for another worker, or fail them if every worker has tried them."""
         if not delivery.unreachable:
             return
-        message = delivery.message
-        tried = [*message.tried, self._name]
-        untried = sorted(self._list_workers() - set(tried))
-        if not untried:
+        tried = [*delivery.message.tried, self._name]
+        if not self._send_on(delivery.message, [item for item, _ in delivery.unreachable], tried):
             self._fail(delivery, tried)
-            return
-        items = [item for item, _ in delivery.unreachable]
-        self._publish(FilesMessage(message.job, message.root, items, tried), random.choice(untried))
+
+    def refuse(self, message: FilesMessage, ledger: Ledger, reason: str) -> list[Failure]:
+        """Publish a message that is for other things than this worker has, or fail its files where nobody has them.
+
+        Returns the files that failed.
+        """
+        if self._send_on(message, message.files, [*message.tried, self._name]):
+            return []
+        log.warning("%s", reason)
+        failures = [Failure(item.number, item.uri, "worker", reason) for item in message.files]
+        ledger.failed(failures)
+        return failures
+
+    def _send_on(self, message: FilesMessage, items: list[FileItem], tried: list[str]) -> bool:
+        untried = sorted(
+            worker.node
+            for worker in self._list_workers()
+            if worker.node not in tried and not message.target.mismatch(worker.node, worker.has)
+        )
+        if untried:
+            self._publish(replace(message, files=items, tried=tried), random.choice(untried))
+        return bool(untried)
 
     def _fail(self, delivery: Delivery, tried: list[str]) -> None:
-        workers = f"worker{'s' if len(tried) > 1 else ''} {', '.join(sorted(tried))}"
+        names = f"worker{'s' if len(tried) > 1 else ''} {', '.join(sorted(tried))}"
         failures = []
         for item, reason in delivery.unreachable:
-            failures.append(Failure(item.number, item.uri, "read", f"not reachable from {workers}: {reason}"))
+            failures.append(Failure(item.number, item.uri, "read", f"not reachable from {names}: {reason}"))
             log.warning("%s: %s", item.uri, failures[-1].reason)
         delivery.ledger.failed(failures)
         delivery.failures += failures
 
 
-def gpu_workers(client: redis.Redis) -> set[str]:
-    """The names of all GPU workers that live, by their leases: one that pauses for some seconds is among them."""
-    return {name for name in living_workers(client) if name.startswith("gpu")}
+def gpu_workers(client: redis.Redis) -> list[Worker]:
+    """All GPU workers that live, by their leases: one that pauses for some seconds is among them."""
+    return [worker for worker in workers(client).values() if worker.name.startswith("gpu")]
 
 
 def worker_publisher(app: Celery) -> Callable[[FilesMessage, str], None]:

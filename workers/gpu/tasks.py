@@ -1,7 +1,6 @@
 """The Celery tasks of a GPU worker: the files of an ingest, and embeddings for a search."""
 
 import logging
-import time
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from typing import Any
@@ -14,18 +13,20 @@ from redis.exceptions import RedisError
 from pictures.picture import LoadError
 from pictures.uris import name_of
 from settings.errors import WrongUse
+from settings.redis_errors import may_pass
 from tasks.app import app
 from tasks.envelope import files_header
 from tasks.ledger import Failure, Ledger
 from tasks.messages import FilesMessage, UnknownSchema
 from tasks.queues import EMBED_PICTURE, EMBED_TEXTS, PROCESS_FILES
-from tasks.rpc import reply
+from tasks.rpc import answers, this_worker
 from workers.gpu.state import client, pipeline, stopping
 from workers.metrics import files_ended, retried
 
 log = logging.getLogger("darkroom.gpu")
 
-UNKNOWN_SCHEMA_SECONDS = 1.0
+# A message that Redis does not let this worker finish comes again at once, so this keeps the loop slow.
+REFUSED_SECONDS = 2.0
 # A failed task names at most so many of its files.
 MAX_NAMED_FILES = 5
 
@@ -51,10 +52,9 @@ def process_files(self: Task, **wire: Any) -> None:
     try:
         message = FilesMessage.from_wire(wire)
     except UnknownSchema as error:
+        # No release puts it here, so none would take it either.
         log.error("%s", error)
-        # It is delivered again at once, until a worker of its release takes it; the pause keeps this loop slow.
-        time.sleep(UNKNOWN_SCHEMA_SECONDS)
-        raise Reject(str(error), requeue=True) from error
+        return
     redelivered = bool((self.request.delivery_info or {}).get("redelivered"))
     if redelivered:
         retried("redelivered")
@@ -62,9 +62,17 @@ def process_files(self: Task, **wire: Any) -> None:
         _requeue(wire, redelivered, message.job)
         return
     try:
-        failures = pipeline().process(message, Ledger(client(), message.job), redelivered)
+        ledger = Ledger(client(), message.job)
+        if reason := message.target.mismatch(this_worker().name, this_worker().has):
+            failures = pipeline().rerouter.refuse(message, ledger, reason)
+        else:
+            failures = pipeline().process(message, ledger, redelivered)
     except (RedisError, OperationalError) as error:
+        if not may_pass(error):
+            log.exception("a message of job %s", message.job)
+            raise
         # The ledger does not know the outcome of these files, so they are delivered again.
+        stopping.wait(REFUSED_SECONDS)
         raise Reject(str(error), requeue=True) from error
     except CancelledError:
         _requeue(wire, redelivered, message.job)
@@ -88,31 +96,23 @@ def _requeue(wire: dict[str, Any], redelivered: bool, job: str) -> None:
     )
 
 
-@app.task(name=EMBED_TEXTS, ignore_result=False, acks_late=False)
+@answers(EMBED_TEXTS)
 def embed_texts(texts: list[str]) -> dict[str, Any]:
     """Embed texts for a search: float32 bytes, `dim` numbers a row, and the model's name."""
-
-    def embed() -> dict[str, Any]:
-        clip = pipeline().clip
-        return {"vectors": clip.embed_texts(texts).tobytes(), "dim": clip.dim, "clip_model": clip.name}
-
-    return reply(embed)
+    clip = pipeline().clip
+    return {"vectors": clip.embed_texts(texts).tobytes(), "dim": clip.dim, "clip_model": clip.name}
 
 
-@app.task(name=EMBED_PICTURE, ignore_result=False, acks_late=False)
+@answers(EMBED_PICTURE)
 def embed_picture(data: bytes, name: str) -> dict[str, Any]:
     """Embed one picture, decoded as an ingest would: float32 bytes, `dim` numbers, and the model's name.
 
     `name` is the name of the picture in the error, if it cannot be decoded.
     """
-
-    def embed() -> dict[str, Any]:
-        models = pipeline()
-        try:
-            picture = models.decode_query(data, name)
-        except LoadError as error:
-            raise WrongUse(f"{name} cannot be searched by: {error.reason}.") from error
-        vector = models.clip_batcher.submit(picture.clip).result()
-        return {"vectors": vector.astype("<f4").tobytes(), "dim": models.clip.dim, "clip_model": models.clip.name}
-
-    return reply(embed)
+    models = pipeline()
+    try:
+        picture = models.decode_query(data, name)
+    except LoadError as error:
+        raise WrongUse(f"{name} cannot be searched by: {error.reason}.") from error
+    vector = models.clip_batcher.submit(picture.clip).result()
+    return {"vectors": vector.astype("<f4").tobytes(), "dim": models.clip.dim, "clip_model": models.clip.name}

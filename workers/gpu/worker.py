@@ -10,18 +10,19 @@ import numpy as np
 from celery.signals import worker_shutting_down
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
-from tenacity import RetryCallState, before_sleep_log, retry, retry_if_exception_type, wait_exponential
+from tenacity import RetryCallState, before_sleep_log, retry, retry_if_exception, wait_exponential
 
 import workers.gpu.tasks
 import workers.http_tasks.pictures  # noqa: F401, these two imports register the tasks that this worker takes
 from settings import Settings, load_settings
 from settings.errors import DarkroomError, WrongUse
+from settings.redis_errors import REDIS_ERRORS, may_pass
 from tasks.app import app
 from tasks.checkpoint import PREPROCESSING, null_model
 from tasks.envelope import files_header
 from tasks.ledger import Ledger
-from tasks.messages import PointsMessage
-from tasks.queues import BY_CONTENT, EMBED, ENSURE, FILES, STORE_POINTS, files_of_worker
+from tasks.messages import PointsMessage, Target
+from tasks.queues import BY_CONTENT, COLLECTION_NAME, EMBED, ENSURE, FILES, STORE_POINTS, files_of_worker
 from tasks.registry import node_name
 from tasks.rpc import ask
 from workers.consume import consume
@@ -32,6 +33,7 @@ from workers.gpu.pipeline import Pipeline
 from workers.gpu.reroute import Rerouter, gpu_workers, worker_publisher
 from workers.inference.hardware import batch_sizes, in_flight, parallel_batches, pick_device
 from workers.metrics import retried
+from workers.presence import sign_in
 
 log = logging.getLogger("darkroom.gpu")
 
@@ -46,18 +48,24 @@ def run(name: str) -> None:
 
     Raises DeviceFailed when the worker has stopped because its device does not compute.
     """
+    sign_in(name)
     # Loaded before the first message is taken, so that a worker that consumes can also compute.
-    pipeline = _build_pipeline()
+    pipeline, device = _build_pipeline()
     pipeline.rerouter = Rerouter(node_name(name), partial(gpu_workers, state.client()), worker_publisher(app))
     state.set_pipeline(pipeline)
     settings = pipeline.settings
     files_in_flight = in_flight(settings, pipeline.clip_batcher.max_batch)
     threads = max(2, files_in_flight // settings.ingest.files_per_task)
-    consume(name, [files_of_worker(node_name(name)), FILES], threads, interactive=EMBED)
+    queues = [files_of_worker(node_name(name)), FILES]
+    consume(name, queues, threads, interactive=EMBED, has=_has(pipeline), device=device)
     raise_if_device_failed()
 
 
-def _build_pipeline() -> Pipeline:
+def _has(pipeline: Pipeline) -> Target:
+    return Target(COLLECTION_NAME, pipeline.clip.name, pipeline.blip.name if pipeline.blip is not None else "")
+
+
+def _build_pipeline() -> tuple[Pipeline, str]:
     settings = load_settings()
     if null_model(settings.models.clip) is not None:
         return _null_pipeline(settings)
@@ -74,25 +82,32 @@ def _build_pipeline() -> Pipeline:
     torch.set_num_threads(threads)
     batch_clip, batch_blip = batch_sizes(settings, device.type)
     clip = Clip(settings.models.clip, device, settings.gpu.dtype, batch_clip, parts)
-    app.send_task(ENSURE, kwargs={"dim": clip.dim, "clip_model": clip.name})
+    _ask_for_collection(clip.dim, clip.name)
     blip = None
     if settings.models.captions:
         tokens = settings.models.max_caption_tokens
         blip = Blip(settings.models.blip, device, settings.gpu.dtype, batch_blip, tokens, parts)
     log.warning("ready on %s: %s in %s, captions by %s", device, clip.name, clip.dtype, blip.name if blip else "nobody")
     look_up = partial(_look_up, clip.name)
-    return Pipeline(settings, clip, blip, look_up, _publish, device.type, _count_computed)
+    pipeline = Pipeline(settings, clip, blip, look_up, _publish, device.type, _count_computed)
+    return pipeline, torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
 
 
-def _null_pipeline(settings: Settings) -> Pipeline:
+def _null_pipeline(settings: Settings) -> tuple[Pipeline, str]:
     from workers.inference.null import NullClip
 
     if settings.models.captions:
         raise WrongUse(f'models.clip = "{settings.models.clip}" writes no captions: set models.captions = false.')
     clip = NullClip(settings.models.clip)
-    app.send_task(ENSURE, kwargs={"dim": clip.dim, "clip_model": clip.name})
+    _ask_for_collection(clip.dim, clip.name)
     log.warning("ready without a model: %s", settings.models.clip)
-    return Pipeline(settings, clip, None, partial(_look_up, clip.name), _publish, count=_count_computed)
+    look_up = partial(_look_up, clip.name)
+    return Pipeline(settings, clip, None, look_up, _publish, count=_count_computed), ""
+
+
+def _ask_for_collection(dim: int, clip_model: str) -> None:
+    with suppress(*REDIS_ERRORS):  # the first batch asks again
+        app.send_task(ENSURE, kwargs={"target": Target(COLLECTION_NAME, clip_model).to_wire(), "dim": dim})
 
 
 def _look_up(clip_model: str, shas: list[str]) -> list[KnownContent | None]:
@@ -112,7 +127,7 @@ def _log_retry(retry_state: RetryCallState) -> None:
 
 @retry(
     # While the broker is away this waits: the files stay unacknowledged, so nothing is lost and nothing fails.
-    retry=retry_if_exception_type((OperationalError, RedisError, OSError)),
+    retry=retry_if_exception(may_pass),
     wait=wait_exponential(0.2, max=5),
     before_sleep=_log_retry,
 )

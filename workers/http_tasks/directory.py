@@ -12,13 +12,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from celery import Task
 from celery.contrib.abortable import AbortableAsyncResult
 from celery.exceptions import Reject
-from celery.signals import worker_shutting_down
+from celery.signals import task_postrun, worker_shutting_down
+from redis.exceptions import RedisError
 
 from pictures.paths import NotAllowed, paths_of
 from settings import load_settings
@@ -35,6 +37,8 @@ from workers.supervisor.processes import end_with_parent
 NAME = "ingest"
 STEP_SECONDS = 0.1
 ABORT_SECONDS = 1.0
+# An ingest may take longer than the results of questions are kept, and its end may be asked for later.
+KEEP_SECONDS = 24 * 3600
 # Shorter than the ten seconds after which the supervisor kills this worker.
 GRACE_SECONDS = 6.0
 
@@ -54,8 +58,13 @@ def ingest_directory(self: Task, **fields: Any) -> dict[str, Any]:
     is_valid_id = re.fullmatch(r"[0-9A-Za-z-]{1,64}", self.request.id)
     job = self.request.id if is_valid_id and not redelivered else new_job_id()
     result = AbortableAsyncResult(self.request.id, app=app)
+
+    def is_aborted() -> bool:
+        _keep_result(self.request.id)
+        return bool(result.is_aborted())
+
     with tempfile.TemporaryDirectory(prefix="darkroom-ingest-") as folder:
-        code, out, err = run_producer(directory, job, Path(folder), result.is_aborted)
+        code, out, err = run_producer(directory, job, Path(folder), is_aborted)
         if stopping.is_set() and code != 0:
             raise Reject("this worker is stopping", requeue=True)
         if code in (0, 1, 130) and out.read_text().strip():
@@ -98,6 +107,16 @@ def run_producer(directory: str, job: str, folder: Path, is_aborted: Callable[[]
         if child.poll() is None:
             child.kill()
     return child.wait(), out, err
+
+
+def _keep_result(task_id: str) -> None:
+    with suppress(RedisError):
+        app.backend.client.expire(app.backend.get_key_for_task(task_id), KEEP_SECONDS)
+
+
+@task_postrun.connect(sender=ingest_directory)
+def _keep_end(task_id: str, **_: Any) -> None:
+    _keep_result(task_id)
 
 
 def _allowed(directory: str) -> str:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from settings import load_settings
 from settings.errors import DarkroomError, WrongUse
 from tasks.app import app
-from tasks.queues import HTTP_CAPTION, HTTP_EMBED, HTTP_SEARCH, SEARCH
+from tasks.messages import Target
+from tasks.queues import COLLECTION_NAME, HTTP_CAPTION, HTTP_EMBED, HTTP_SEARCH, SEARCH
 from tasks.rpc import ask
 from workers.http_tasks.requests import CaptionRequest, EmbedRequest, SearchRequest
 
@@ -78,6 +79,7 @@ def search(**fields: Any) -> dict[str, Any]:
     hits = ask(
         SEARCH,
         NEAREST_SECONDS,
+        Target(COLLECTION_NAME, models.clip.name),
         vector=row.astype("<f4").tobytes(),
         clip_model=models.clip.name,
         limit=request.limit,

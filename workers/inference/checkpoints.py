@@ -1,33 +1,57 @@
 """Loads checkpoints: from a local folder or the hub's cache first, from the Hugging Face hub only if it answers.
 
-What the loaders raise becomes a sentence that says what to do.
+What the loaders raise becomes a sentence that says what to do. A checkpoint that is not whole, or whose processor does
+what Darkroom cannot do, is refused.
 """
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from pictures.preprocessing import ModelInput, UnsupportedProcessor
 from settings.errors import DarkroomError, ServiceMissing, WrongUse
 from tasks.checkpoint import looks_like_a_folder
 
 HUB_SECONDS = 5.0
+# Weights that no embedding and no caption depends on: tables of numbers, and the temperature of the training.
+HARMLESS = ("position_ids", "logit_scale")
 
 
-def load_checkpoint(
-    setting: str, model: str, architecture: str, load_model: Callable[..., Any], load_processor: Callable[..., Any]
-) -> tuple[Any, Any]:
-    """The model and the processor of a checkpoint, by their `from_pretrained`.
+class Checkpoint(NamedTuple):
+    """A model in float32 on the CPU, its processor, and the pictures that the processor makes."""
 
-    Raises WrongUse or ServiceMissing, with a sentence about `setting`, if they cannot be loaded.
+    model: Any
+    processor: Any
+    model_input: ModelInput
+
+
+def load_checkpoint(kind: str, model: str, model_class: Any, processor_class: Any) -> Checkpoint:
+    """Load a checkpoint of a kind, "clip" or "blip", by the library's classes; code of a checkpoint is never run.
+
+    Raises WrongUse or ServiceMissing, with a sentence about the setting, if it cannot be loaded or is not whole.
     """
     from transformers import AutoConfig
 
-    def load(**source: bool) -> tuple[Any, Any]:
-        check_architecture(setting, model, AutoConfig.from_pretrained(model, **source).model_type, architecture)
-        return load_model(model, **source), load_processor(model, **source)
+    setting = f"models.{kind}"
+
+    def load(**source: bool) -> Checkpoint:
+        source["trust_remote_code"] = False
+        check_architecture(setting, model, AutoConfig.from_pretrained(model, **source).model_type, kind)
+        loaded, found = model_class.from_pretrained(
+            model, dtype="float32", output_loading_info=True, ignore_mismatched_sizes=True, **source
+        )
+        check_weights(setting, model, loaded, found)
+        # The same processor on every machine; the other one, by torchvision, resizes a little differently.
+        processor = processor_class.from_pretrained(model, backend="pil", **source)
+        side = int(loaded.config.vision_config.image_size)
+        try:
+            model_input = ModelInput.from_processor(processor.image_processor.to_dict(), side)
+        except UnsupportedProcessor as error:
+            raise WrongUse(f"{setting} = {model!r}: Darkroom cannot do what its processor does: {error}.") from error
+        return Checkpoint(loaded.eval(), processor, model_input)
 
     try:
         # Without the hub a worker starts faster, and it starts while the hub cannot be reached.
@@ -85,6 +109,10 @@ def explain(setting: str, model: str, error: BaseException) -> DarkroomError:
         chain.append(cause)
         cause = cause.__cause__ or cause.__context__
     names = {class_.__name__ for cause in chain for class_ in type(cause).__mro__}
+    if "trust_remote_code" in str(error):
+        return WrongUse(
+            f"{setting} = {model!r} needs code of its own, which Darkroom never runs: name another checkpoint."
+        )
     if Path(model).is_dir():
         return WrongUse(f"The checkpoint in {model} ({setting}) cannot be loaded: {_first_line(error)}")
     if looks_like_a_folder(model):
@@ -107,6 +135,23 @@ def check_architecture(setting: str, model: str, actual: str, expected: str) -> 
     """Raise WrongUse if a checkpoint has another architecture than `setting` needs."""
     if actual != expected:
         raise WrongUse(f"{setting} = {model!r} is a {actual!r} checkpoint; a {expected!r} one is needed there.")
+
+
+def check_weights(setting: str, model: str, loaded: Any, found: Mapping[str, Any]) -> None:
+    """Raise WrongUse if a model has weights that its file does not have: they are random, other ones at each start.
+
+    `found` is what the loader tells with `output_loading_info`.
+    """
+    missing = sorted(name for name in found["missing_keys"] if not name.endswith(HARMLESS))
+    mismatched = sorted(name for name, *_ in found["mismatched_keys"])
+    if missing or mismatched:
+        what = "lacks" if missing else "has in another shape"
+        names = missing or mismatched
+        made_for = ", ".join(loaded.config.architectures or ["nothing that it names"])
+        raise WrongUse(
+            f"{setting} = {model!r} {what} {len(names)} of the weights of a {type(loaded).__name__}, such as {names[0]}"
+            f" (it was made for {made_for}): name a whole checkpoint."
+        )
 
 
 def _first_line(error: BaseException) -> str:

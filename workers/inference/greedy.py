@@ -12,28 +12,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-# Options of a checkpoint that change what greedy decoding returns, each with the values that change nothing.
-_NEUTRAL = {
-    "repetition_penalty": (None, 1.0),
-    "encoder_repetition_penalty": (None, 1.0),
-    "no_repeat_ngram_size": (None, 0),
-    "encoder_no_repeat_ngram_size": (None, 0),
-    "min_length": (None, 0),
-    "min_new_tokens": (None, 0),
-    "bad_words_ids": (None,),
-    "sequence_bias": (None,),
-    "suppress_tokens": (None,),
-    "begin_suppress_tokens": (None,),
-    "forced_bos_token_id": (None,),
-    "forced_eos_token_id": (None,),
-    "exponential_decay_length_penalty": (None,),
-}
-
-
-def is_supported(generation_config: Any) -> bool:
-    """True if a GenerationConfig has no option that `GreedyDecoder` ignores."""
-    return all(getattr(generation_config, name, None) in neutral for name, neutral in _NEUTRAL.items())
-
 
 @dataclass
 class _KeyValueCache:
@@ -65,7 +43,7 @@ class GreedyDecoder:
         is_unfinished = torch.ones(count, dtype=torch.bool, device=device)
         last = torch.full((count,), self._start_id, dtype=torch.long, device=device)
         for position in range(max_tokens):
-            last = self._next_tokens(last, position, caches, pictures)
+            last = self._next_scores(last, position, caches, pictures).argmax(dim=-1)
             tokens[rows[is_unfinished], position] = last[is_unfinished]
             is_unfinished &= last != self._end_id
             unfinished = int(is_unfinished.sum())
@@ -80,7 +58,16 @@ class GreedyDecoder:
                 is_unfinished = is_unfinished[selected]
         return tokens
 
-    def _next_tokens(
+    def scores(self, pictures: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        """The scores of all words, (n, length, vocabulary), at each place of captions (n, length) that are given."""
+        count, length = tokens.shape
+        caches = [self._empty_cache(layer.attention.self, pictures, length) for layer in self._layers]
+        starts = torch.full((count, 1), self._start_id, dtype=torch.long, device=pictures.device)
+        shown = torch.cat([starts, tokens[:, :-1]], dim=1)
+        columns = [self._next_scores(shown[:, position], position, caches, pictures) for position in range(length)]
+        return torch.stack(columns, dim=1)
+
+    def _next_scores(
         self, last: torch.Tensor, position: int, caches: list[_KeyValueCache], pictures: torch.Tensor
     ) -> torch.Tensor:
         states = self._embeddings.word_embeddings(last) + self._embeddings.position_embeddings.weight[position]
@@ -93,8 +80,8 @@ class GreedyDecoder:
             states = self._self_attention(layer.attention, states, cache.keys[:, :, :end], cache.values[:, :, :end])
             states = self._cross_attention(layer.crossattention, states, pictures)
             states = layer.feed_forward_chunk(states)
-        likeliest: torch.Tensor = self._head(states).argmax(dim=-1)
-        return likeliest
+        scores: torch.Tensor = self._head(states)
+        return scores
 
     def _self_attention(
         self, attention: Any, states: torch.Tensor, keys: torch.Tensor, values: torch.Tensor

@@ -1,17 +1,18 @@
-"""The device of this process, and the precision and the batch sizes that suit it."""
+"""The device of this process, and the batch sizes that suit it."""
 
 import os
 import sys
-import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from settings import Settings
+from settings.errors import ServiceMissing
+from workers.inference.machine import cores as cores
+from workers.inference.machine import memory as memory
 
 if TYPE_CHECKING:
     import torch
 
+VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES"
 # On a CPU, for each forward pass: with more pictures the data leaves the caches (CLIP) or takes much memory (BLIP).
 CPU_BATCH_CLIP, CPU_BATCH_BLIP = 16, 8
 GPU_BATCH_CLIP, GPU_BATCH_BLIP = 128, 32
@@ -19,24 +20,37 @@ GPU_BATCH_CLIP, GPU_BATCH_BLIP = 128, 32
 MAX_PARTS = 4
 # Far more than a BLIP base in float32 needs for one picture: several times 7 MB, the widest layer of its vision tower.
 BLIP_PICTURE_BYTES = 100 << 20
-# A lower precision rounds more, so it must be clearly faster.
-MIN_SPEEDUP = 1.15
 OUT_OF_MEMORY = ("DefaultCPUAllocator", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "std::bad_alloc")
 
 
-def pick_device() -> "torch.device":
+def pick_device(pinned: str | None = None) -> "torch.device":
     """The first visible CUDA device, else the CPU.
 
-    The supervisor sets CUDA_VISIBLE_DEVICES, so the first visible device is the only one.
+    The supervisor sets CUDA_VISIBLE_DEVICES, so the first visible device is the only one. A worker that is pinned to a
+    device by that variable, or by `pinned`, computes there or not at all: raises ServiceMissing if torch cannot use it.
     """
     import torch
 
-    return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    visible = os.environ.get(VISIBLE_DEVICES, "") if pinned is None else pinned
+    if torch.cuda.is_available():
+        return torch.device("cuda", 0)
+    if not visible or visible.startswith("-"):
+        return torch.device("cpu")
+    try:
+        torch.cuda.init()
+        reason = "it sees none"
+    except (AssertionError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+    raise unusable(f"the device {visible}", torch.__version__, reason)
 
 
-def cores() -> int:
-    """The number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def unusable(devices: str, version: str, reason: str) -> ServiceMissing:
+    """The error for devices that are there and that torch cannot use."""
+    torch = f"torch {version}".strip()
+    return ServiceMissing(
+        f"{torch} cannot use {devices} ({reason.removesuffix('.')}): install a torch for this machine's driver, "
+        'or set gpu.devices to "cpu".'
+    )
 
 
 def parallel_batches(settings: Settings, device_type: str) -> tuple[int, int]:
@@ -49,18 +63,6 @@ def parallel_batches(settings: Settings, device_type: str) -> tuple[int, int]:
         return 1, threads
     parts = min(threads, MAX_PARTS)
     return parts, threads // parts
-
-
-def memory(device_type: str) -> int:
-    """The bytes of memory of the device; for a CPU those of the machine."""
-    if device_type == "cuda":
-        import torch
-
-        total: int = torch.cuda.mem_get_info()[1]
-        return total
-    if hasattr(os, "sysconf"):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return 8 << 30
 
 
 def batch_sizes(settings: Settings, device_type: str) -> tuple[int, int]:
@@ -90,49 +92,6 @@ def loaders(settings: Settings) -> int:
 def in_flight(settings: Settings, batch_clip: int) -> int:
     """The number of files that a worker holds: one batch in the model, one that is ready, one that is being loaded."""
     return 3 * batch_clip if settings.gpu.in_flight == "auto" else settings.gpu.in_flight
-
-
-def has_fast_bfloat16() -> bool:
-    """True if the CPU multiplies bfloat16 in hardware; other CPUs emulate it, which is always slower."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return False
-    return "amx_bf16" in flags or "avx512_bf16" in flags
-
-
-def pick_dtype(setting: str, device: "torch.device", seconds: Callable[["torch.dtype"], float]) -> "torch.dtype":
-    """The precision to run a model in.
-
-    "auto" means the faster one by a short measurement: of float32 and float16 on CUDA, of float32 and bfloat16 on a CPU
-    that has it in hardware. `seconds(dtype)` runs one batch and returns how long it took.
-    """
-    import torch
-
-    if setting != "auto":
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[setting]
-    if device.type == "cuda":
-        half = torch.float16
-    elif has_fast_bfloat16():
-        half = torch.bfloat16
-    else:
-        return torch.float32
-    return half if seconds(half) * MIN_SPEEDUP < seconds(torch.float32) else torch.float32
-
-
-def fastest_seconds(run: Callable[[], object], device: "torch.device", repeats: int = 2) -> float:
-    """The seconds of the fastest of some runs, after one that warms up."""
-    import torch
-
-    def timed() -> float:
-        start = time.perf_counter()
-        run()
-        if device.type == "cuda":  # a CUDA call returns before the work is done
-            torch.cuda.synchronize(device)
-        return time.perf_counter() - start
-
-    timed()
-    return min(timed() for _ in range(repeats))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

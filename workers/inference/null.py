@@ -31,7 +31,6 @@ class NullClip:
             width=EDGE,
             height=EDGE,
             edge=EDGE,
-            crop=True,
             resample=int(Image.Resampling.BILINEAR),
             mean=(0.0, 0.0, 0.0),
             std=(1.0, 1.0, 1.0),

@@ -9,22 +9,29 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from workers.inference.precision import sharing_copy
+
 # quick_gelu(x) = x * sigmoid(1.702 x), the activation of CLIP (Hendrycks & Gimpel 2016, section 2).
 _QUICK_GELU = 1.702
 
 
-def trim_clip(vision: Any) -> None:
-    """Change a CLIPVisionModel in place: the same `pooler_output`, `last_hidden_state` for the first token only."""
-    for layer in vision.encoder.layers:
+def trimmed_clip(model: Any) -> Any:
+    """A CLIPModel with the weights of this one: the same features, of the pictures' last layer the first token only."""
+    trimmed = sharing_copy(model)
+    layers = trimmed.vision_model.encoder.layers
+    for layer in layers:
         if layer.mlp.config.hidden_act == "quick_gelu":
-            _fold_quick_gelu(layer.mlp)
-    vision.encoder.layers[-1] = FirstTokenLayer(vision.encoder.layers[-1])
+            layer.mlp.activation_fn = QuickGelu()
+    layers[-1] = FirstTokenLayer(layers[-1])
+    return trimmed
 
 
-def trim_blip(vision: Any) -> None:
-    """Change a BlipVisionModel in place: the same outputs, but no matrix of attention weights in memory."""
-    for layer in vision.encoder.layers:
+def trimmed_blip(vision: Any) -> Any:
+    """A BlipVisionModel with the weights of this one: the same outputs, no matrix of attention weights in memory."""
+    trimmed = sharing_copy(vision)
+    for layer in trimmed.encoder.layers:
         layer.self_attn = FusedAttention(layer.self_attn)
+    return trimmed
 
 
 class FirstTokenLayer(nn.Module):
@@ -72,20 +79,13 @@ class FusedAttention(nn.Module):
         return output, None
 
 
-class _SiluInPlace(nn.Module):
+class QuickGelu(nn.Module):
+    """The activation of CLIP with one array of its own in place of three."""
+
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
-        return F.silu(hidden_states, inplace=True)
+        """The same shape. The factor is not part of the weights before it: float16 would overflow earlier."""
+        return hidden_states.mul(_QUICK_GELU).sigmoid_().mul_(hidden_states)
 
 
 def _heads(states: torch.Tensor, heads: int) -> torch.Tensor:
     return states.unflatten(-1, (heads, -1)).transpose(1, 2)
-
-
-def _fold_quick_gelu(mlp: Any) -> None:
-    # quick_gelu(x) = silu(1.702 x) / 1.702, and the factors become part of the weights before and after it: one pass
-    # over the memory instead of three.
-    with torch.no_grad():
-        mlp.fc1.weight.mul_(_QUICK_GELU)
-        mlp.fc1.bias.mul_(_QUICK_GELU)
-        mlp.fc2.weight.div_(_QUICK_GELU)
-    mlp.activation_fn = _SiluInPlace()

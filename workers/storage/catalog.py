@@ -99,7 +99,8 @@ class Catalog(Protocol):
     def facet(self, field: str, where: dict[str, Any] | None = None, limit: int = 10) -> dict[str | int | bool, int]:
         """value -> exact number of points that have it, the most frequent first.
 
-        Takes an indexed keyword or integer field, else raises WrongUse.
+        Takes an indexed keyword or integer field, else raises WrongUse; the embedded engine also refuses a field with
+        more than MAX_VALUES different values.
         """
 
     def delete(self, ids: Sequence[str]) -> None:
@@ -111,8 +112,8 @@ class Catalog(Protocol):
     def drop(self) -> None:
         """Remove the whole collection durably, with its model; it then reads as empty and may be ensured again."""
 
-    def maintain(self) -> bool:
-        """One step of maintenance, for idle moments; True if there is more to do."""
+    def maintain(self) -> None:
+        """Write to disk what the last writes left in memory, in an idle moment; it never builds a search graph."""
 
     def close(self) -> None:
         """Write everything to disk and release the store; a second call does nothing."""

@@ -2,105 +2,85 @@
 
 import logging
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from settings.errors import DarkroomError
-from tasks.app import app
 from tasks.queues import DUPLICATES
-from tasks.rpc import reply
-from workers.storage.catalog import Catalog, Point, point_id
+from tasks.rpc import answers
+from workers.storage.catalog import Catalog, Point
 from workers.storage.near_duplicates import Groups, near_groups
-from workers.storage.state import catalog, stopping
+from workers.storage.shared_search import RENEW_SECONDS, Group, Run, SharedSearch
+from workers.storage.state import catalog, client, stopping
 
 log = logging.getLogger("darkroom.storage")
 
 # Reading a page of vectors holds the lock of the embedded engine, and the GIL, for about ten milliseconds.
 PAGE_POINTS = 256
-ABANDONED_SECONDS = 60.0
 # The share of the work that is reading the vectors, for the progress bar.
 READING_SHARE = 0.3
 
 
-class DuplicateSearch(threading.Thread):
+class DuplicateSearch:
     """Groups the points of a collection: byte-identical ones, or with `near` those with at least that cosine.
 
-    `groups` is None while it runs, then a list of groups, the largest first, each a list of (uri, cosine to the first
-    of the group) in the order of the URIs. `failure` is the error that ended it. A search ends by itself when no
-    request came for ABANDONED_SECONDS.
+    `done` is the share that is done, `points` how many were read. It ends early, with whatever it has, when `is_over`.
     """
 
-    def __init__(self, catalog: Catalog, near: float | None, where: dict[str, Any] | None, stop: threading.Event):
-        super().__init__(name="duplicates", daemon=True)
+    def __init__(
+        self, catalog: Catalog, near: float | None, where: dict[str, Any] | None, is_over: Callable[[], bool]
+    ) -> None:
         self._catalog = catalog
         self._near = near
         self._where = where
-        self._stopping = stop
-        self._last_request = time.monotonic()
+        self._is_over = is_over
         self.done = 0.0
         self.points = 0
-        self.groups: list[list[tuple[str, float]]] | None = None
-        self.failure: DarkroomError | None = None
 
-    def keep_alive(self) -> None:
-        """Note that a request came."""
-        self._last_request = time.monotonic()
+    def find(self) -> list[Group]:
+        """The groups, the largest first, each in the order of the URIs."""
+        return self._copies() if self._near is None else self._near_ones(self._near)
 
-    def is_abandoned(self) -> bool:
-        """True when no request came for a while, or the worker stops."""
-        return self._stopping.is_set() or time.monotonic() - self._last_request > ABANDONED_SECONDS
-
-    def run(self) -> None:
-        """Read the collection, then group it."""
-        try:
-            self.groups = self._group_copies() if self._near is None else self._group_near(self._near)
-        except DarkroomError as error:
-            self.failure = error
-        except Exception as error:
-            log.exception("a search for duplicates failed")
-            self.failure = DarkroomError(f"The search for duplicates failed ({type(error).__name__}: {error}).")
-
-    def _group_copies(self) -> list[list[tuple[str, float]]]:
+    def _copies(self) -> list[Group]:
         count = self._catalog.count(self._where)
         groups = Groups(count)
-        uris: list[str] = []
+        found: list[tuple[str, str]] = []
         first_numbers: dict[str, int] = {}
         for number, point in enumerate(self._points(count, with_vectors=False)):
-            uris.append(point.payload["uri"])
+            found.append((point.payload["uri"], point.id))
             first = first_numbers.setdefault(point.payload.get("sha256") or point.id, number)
             groups.link(first, number)
             self.done = self.points / count
-        return [[(uri, 1.0) for uri in sorted(uris[member] for member in members)] for members in groups.as_lists()]
+        return [[(id_, 1.0) for _, id_ in sorted(found[member] for member in group)] for group in groups.as_lists()]
 
-    def _group_near(self, threshold: float) -> list[list[tuple[str, float]]]:
+    def _near_ones(self, threshold: float) -> list[Group]:
         count = self._catalog.count(self._where)
         vectors: NDArray[np.float32] = np.empty((0, 0), dtype=np.float32)
-        uris: list[str] = []
+        found: list[tuple[str, str]] = []
         for number, point in enumerate(self._points(count, with_vectors=True)):
-            if not uris:
+            if not found:
                 vectors = np.empty((count, len(point.vector)), dtype=np.float32)
             vectors[number] = point.vector
-            uris.append(point.payload["uri"])
+            found.append((point.payload["uri"], point.id))
             self.done = READING_SHARE * self.points / count
-        vectors = vectors[: len(uris)]
+        vectors = vectors[: len(found)]
 
         def progress(share: float) -> None:
             self.done = READING_SHARE + (1 - READING_SHARE) * share
 
         groups = []
-        for members in near_groups(vectors, threshold, progress, self.is_abandoned) if uris else []:
-            members.sort(key=uris.__getitem__)
+        for members in near_groups(vectors, threshold, progress, self._is_over) if found else []:
+            members.sort(key=found.__getitem__)
             cosines = vectors[members] @ vectors[members[0]]
-            groups.append([(uris[member], float(cosine)) for member, cosine in zip(members, cosines, strict=True)])
+            groups.append([(found[member][1], float(cosine)) for member, cosine in zip(members, cosines, strict=True)])
         return groups
 
     def _points(self, limit: int, with_vectors: bool) -> Iterator[Point]:
         after: str | None = None
-        while not self.is_abandoned():
+        while not self._is_over():
             page, after = self._catalog.scroll(self._where, PAGE_POINTS, after, with_vectors)
             for point in page:
                 # Points that were added meanwhile may exceed the arrays; the next search sees them.
@@ -112,56 +92,64 @@ class DuplicateSearch(threading.Thread):
                 return
 
 
-ANSWER_ROWS = 1000
 FIELDS = ["uri", "sha256", "caption", "bytes", "format", "width", "height", "taken_at", "camera"]
 
-_searches: dict[str, DuplicateSearch] = {}
-_lock = threading.Lock()
 
-
-@app.task(name=DUPLICATES, ignore_result=False, acks_late=False)
+@answers(DUPLICATES)
 def duplicates(token: str, near: float | None, where: dict[str, Any] | None, offset: int = 0) -> dict[str, Any]:
     """The progress of the search `token`, which its first request starts; then its groups, page by page.
 
     {"done": 0 to 1} while it runs; then also "points": how many were read, "total": how many groups there are,
-    "groups": some of them from `offset` on, each a list of {"uri", "score": the cosine to the first of its group,
-    ...facts}, and "next": the next offset, None at the end. A repeated request does no harm, and neither does one that
-    reaches another worker: that worker searches too.
+    "groups": those of the page `offset`, each a list of {"uri", "score": the cosine to the first of its group,
+    ...facts}, and "next": the next page, None at the end. Each request may reach another storage worker: there is one
+    search for all of them. If its worker dies another one begins it anew.
     """
-
-    def answer() -> dict[str, Any]:
-        search = _search(token, near, where)
-        if search.failure is not None:
-            raise search.failure
-        if search.groups is None:
-            return {"done": search.done}
-        page, rows = [], 0
-        for group in search.groups[offset:]:
-            page.append(group)
-            rows += len(group)
-            if rows >= ANSWER_ROWS:
-                break
-        facts = catalog().payloads([point_id(uri) for group in page for uri, _ in group], FIELDS)
-        end = offset + len(page)
-        return {
-            "done": 1.0,
-            "points": search.points,
-            "total": len(search.groups),
-            "groups": [
-                [{"uri": uri, "score": score, **facts.get(point_id(uri), {})} for uri, score in group] for group in page
-            ],
-            "next": end if end < len(search.groups) else None,
-        }
-
-    return reply(answer)
+    return _answer(token, near, where, offset)
 
 
-def _search(token: str, near: float | None, where: dict[str, Any] | None) -> DuplicateSearch:
-    with _lock:
-        for abandoned in [name for name, search in _searches.items() if search.is_abandoned()]:
-            del _searches[abandoned]
-        if token not in _searches:
-            _searches[token] = DuplicateSearch(catalog(), near, where, stopping)
-            _searches[token].start()
-        _searches[token].keep_alive()
-        return _searches[token]
+def _answer(token: str, near: float | None, where: dict[str, Any] | None, number: int) -> dict[str, Any]:
+    shared = SharedSearch(client(), token)
+    state = shared.look()
+    if state.failure is not None:
+        raise state.failure
+    if (found := state.found) is None:
+        if number:
+            raise DarkroomError("The result of the search is lost: search again.")
+        if run := shared.take(stopping):
+            search = DuplicateSearch(catalog(), near, where, run.is_over)
+            threading.Thread(target=_carry_out, args=(search, run), name="duplicates", daemon=True).start()
+        return {"done": state.done}
+    page = shared.page(found, number) if found.pages else []
+    facts = catalog().payloads([id_ for group in page for id_, _ in group], FIELDS)
+    # Without the pictures that were removed meanwhile.
+    groups = [[{"score": score, **facts[id_]} for id_, score in group if id_ in facts] for group in page]
+    return {
+        "done": 1.0,
+        "points": found.points,
+        "total": found.total,
+        "groups": [group for group in groups if len(group) > 1],
+        "next": number + 1 if number + 1 < found.pages else None,
+    }
+
+
+def _carry_out(search: DuplicateSearch, run: Run) -> None:
+    """Run a search to its end, and renew its lease meanwhile."""
+    ended = threading.Event()
+
+    def renew() -> None:
+        while not ended.wait(RENEW_SECONDS):
+            run.renew(search.done)
+
+    threading.Thread(target=renew, name="duplicates lease", daemon=True).start()
+    try:
+        groups = search.find()
+        if not run.is_over():
+            run.finish(groups, search.points)
+    except DarkroomError as error:
+        run.fail(error)
+    except Exception as error:
+        log.exception("a search for duplicates failed")
+        run.fail(DarkroomError(f"The search for duplicates failed ({type(error).__name__}: {error})."))
+    finally:
+        run.release()
+        ended.set()

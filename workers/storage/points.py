@@ -1,29 +1,29 @@
 """Stores points: one confirmed upsert for a batch, then the ledger, then the acknowledgement of the message."""
 
 import logging
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from celery import Task
 from celery.exceptions import Reject
 from redis.exceptions import RedisError
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_when_event_set, wait_exponential
 
-from settings.errors import DarkroomError, ServiceMissing
+from settings.errors import DarkroomError, ServiceMissing, WrongUse
+from settings.redis_errors import may_pass
 from tasks.app import app
 from tasks.ledger import Failure, Ledger
-from tasks.messages import PointsMessage, UnknownSchema
+from tasks.messages import PointsMessage, Target, UnknownSchema
 from tasks.queues import ENSURE, STORE_POINTS
 from tasks.registry import clear_fault, report_fault
+from tasks.rpc import this_worker
 from workers.metrics import files_ended, retried
 from workers.storage.catalog import BadPoint, Point, point_id
 from workers.storage.state import WORKER_NAME, catalog, client, record_write, stopping
 
 log = logging.getLogger("darkroom.storage")
-
-UNKNOWN_SCHEMA_SECONDS = 1.0
 
 
 @app.task(name=STORE_POINTS, bind=True, acks_late=True)
@@ -32,26 +32,27 @@ def store_points(self: Task, **wire: Any) -> None:
     try:
         message = PointsMessage.from_wire(wire)
     except UnknownSchema as error:
+        # No release puts it here, so none would take it either.
         log.error("%s", error)
-        # It is delivered again at once, until a worker of its release takes it; the pause keeps this loop slow.
-        time.sleep(UNKNOWN_SCHEMA_SECONDS)
-        raise Reject(str(error), requeue=True) from error
+        return
     ledger = Ledger(client(), message.job)
     rows = np.frombuffer(message.vectors, dtype="<f4").reshape(len(message.numbers), message.dim)
     points = [
         Point(point_id(payload["uri"]), vector, payload) for payload, vector in zip(message.payloads, rows, strict=True)
     ]
     try:
-        _retry_until_available(lambda: catalog().ensure(message.dim, message.clip_model))
-        refused = _upsert(points)
+        # Only the collection: what was computed while other models were set is as good.
+        if reason := Target(message.target.collection).mismatch(this_worker().name, this_worker().has):
+            raise WrongUse(reason)
+        refused = _upsert(points, message)
         record_write()
         stored = [row for row in range(len(points)) if row not in refused]
         numbers, reused = [message.numbers[row] for row in stored], [message.reused[row] for row in stored]
         _retry_until_available(lambda: ledger.stored(numbers, reused))
-    except (ServiceMissing, RedisError) as error:
-        # Raised only while this worker stops; the next one takes the batch.
-        raise Reject(str(error), requeue=True) from error
     except Exception as error:
+        if _may_pass(error):
+            # Raised only while this worker stops; the next one takes the batch.
+            raise Reject(str(error), requeue=True) from error
         if not isinstance(error, DarkroomError):
             log.exception("a batch of job %s", message.job)
         refused = dict.fromkeys(range(len(points)), str(error) or type(error).__name__)
@@ -67,33 +68,42 @@ def store_points(self: Task, **wire: Any) -> None:
 
 
 @app.task(name=ENSURE, acks_late=False)
-def ensure_collection(dim: int, clip_model: str) -> None:
+def ensure_collection(target: list[str | None], dim: int) -> None:
     """Create the collection while the GPU worker still loads models, because this takes seconds on a slow disk.
 
     An error here is only logged: the first batch meets it again and reports it.
     """
     try:
-        catalog().ensure(dim, clip_model)
+        wanted = Target.from_wire(target)
+        if reason := wanted.mismatch(this_worker().name, this_worker().has):
+            raise WrongUse(reason)
+        catalog().ensure(dim, wanted.clip or "")
     except DarkroomError as error:
         log.warning("%s", error)
 
 
-def _upsert(points: list[Point]) -> dict[int, str]:
+def _upsert(points: list[Point], message: PointsMessage) -> dict[int, str]:
     """Write a batch; returns row -> reason for the points that the catalog refuses."""
+
+    def write() -> None:
+        # Each time, because the collection may be gone after a wait.
+        catalog().ensure(message.dim, message.clip_model)
+        catalog().upsert(points)
+
     try:
-        _retry_until_available(lambda: catalog().upsert(points))
+        _retry_until_available(write)
     except BadPoint as error:
         if len(points) == 1:
             return {0: str(error)}
         # One by one, so that a bad point fails alone.
-        return {row: reason for row, point in enumerate(points) for reason in _upsert([point]).values()}
+        return {row: reason for row, point in enumerate(points) for reason in _upsert([point], message).values()}
     return {}
 
 
 def _retry_until_available(operation: Callable[[], None]) -> None:
     """Repeat an operation while a service is away, and report it: nothing is dropped; the window stops the producer."""
     retrying = Retrying(
-        retry=retry_if_exception_type((ServiceMissing, RedisError)),
+        retry=retry_if_exception(_may_pass),
         wait=wait_exponential(0.2, max=10),
         stop=stop_when_event_set(stopping),
         before_sleep=_report_retry,
@@ -101,7 +111,13 @@ def _retry_until_available(operation: Callable[[], None]) -> None:
     )
     retrying(operation)
     if retrying.statistics["attempt_number"] > 1:
-        clear_fault(client(), WORKER_NAME)
+        with suppress(RedisError):
+            clear_fault(client(), WORKER_NAME)
+
+
+def _may_pass(error: BaseException) -> bool:
+    # What Redis answers about a fault in what it was asked is the fault of this batch, and must not be asked for ever.
+    return isinstance(error, ServiceMissing) or (isinstance(error, RedisError) and may_pass(error))
 
 
 def _report_retry(retry_state: RetryCallState) -> None:
@@ -109,4 +125,5 @@ def _report_retry(retry_state: RetryCallState) -> None:
     retried("store")
     log.warning("waiting (try %d): %s", retry_state.attempt_number, error)
     if isinstance(error, DarkroomError):
-        report_fault(client(), WORKER_NAME, str(error))
+        with suppress(RedisError):  # it may be away or refuse as well
+            report_fault(client(), WORKER_NAME, str(error))

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from settings import load_settings
-from tasks.app import app
 from tasks.checkpoint import PREPROCESSING
 from tasks.queues import BY_CONTENT, COLLECTION, COUNTS, DELETE, FACET, FACTS, PLAN, REBUILD, SCROLL, SEARCH
-from tasks.rpc import reply
+from tasks.rpc import answers
 from workers.storage.catalog import point_id
 from workers.storage.state import catalog, record_write
 
@@ -18,74 +17,56 @@ log = logging.getLogger("darkroom.storage")
 _rebuild_lock = threading.Lock()
 
 
-@app.task(name=PLAN, ignore_result=False, acks_late=False)
-def plan(
-    clip_model: str, blip_model: str | None, uris: list[str], sizes: list[int], mtimes: list[int]
-) -> dict[str, Any]:
+@answers(PLAN, once=True)
+def plan(clip_model: str, blip_model: str | None, uris: list[str], sizes: list[int], mtimes: list[int]) -> bytes:
     """Which of these files the collection holds unchanged: a byte a file, 1 for unchanged.
 
     Unchanged means the same size and modification time, embedded by the same model with the same preprocessing, and
     captioned by `blip_model` unless that is None.
     """
-
-    def find_unchanged() -> bytes:
-        if catalog().clip_model() is None:
-            return bytes(len(uris))
-        catalog().check_model(clip_model)
-        expected = {"clip_model": clip_model, "preprocessing": PREPROCESSING}
-        if blip_model is not None:
-            expected["blip_model"] = blip_model
-        ids = [point_id(uri) for uri in uris]
-        payloads = catalog().payloads(ids, ("bytes", "mtime", *expected))
-        return bytes(
-            payloads.get(id_) == {**expected, "bytes": size, "mtime": mtime}
-            for id_, size, mtime in zip(ids, sizes, mtimes, strict=True)
-        )
-
-    return reply(find_unchanged)
+    if catalog().clip_model() is None:
+        return bytes(len(uris))
+    catalog().check_model(clip_model)
+    expected = {"clip_model": clip_model, "preprocessing": PREPROCESSING}
+    if blip_model is not None:
+        expected["blip_model"] = blip_model
+    ids = [point_id(uri) for uri in uris]
+    payloads = catalog().payloads(ids, ("bytes", "mtime", *expected))
+    return bytes(
+        payloads.get(id_) == {**expected, "bytes": size, "mtime": mtime}
+        for id_, size, mtime in zip(ids, sizes, mtimes, strict=True)
+    )
 
 
-@app.task(name=BY_CONTENT, ignore_result=False, acks_late=False)
+@answers(BY_CONTENT)
 def by_content(sha256s: list[str], clip_model: str, preprocessing: str) -> dict[str, Any]:
     """What is known for some contents: sha256 to [embedding as float32 bytes, payload]."""
-
-    def look_up() -> dict[str, Any]:
-        points = catalog().by_content(sha256s, clip_model, preprocessing)
-        return {sha: [np.asarray(point.vector, dtype="<f4").tobytes(), point.payload] for sha, point in points.items()}
-
-    return reply(look_up)
+    points = catalog().by_content(sha256s, clip_model, preprocessing)
+    return {sha: [np.asarray(point.vector, dtype="<f4").tobytes(), point.payload] for sha, point in points.items()}
 
 
-@app.task(name=SEARCH, ignore_result=False, acks_late=False)
-def search(vector: bytes, clip_model: str, limit: int, where: dict[str, Any] | None = None) -> dict[str, Any]:
+@answers(SEARCH)
+def search(vector: bytes, clip_model: str, limit: int, where: dict[str, Any] | None = None) -> list[dict[str, Any]]:
     """The nearest points to an embedding (float32 bytes): a list of {"uri", "score", ...payload}, best first."""
-
-    def find_nearest() -> list[dict[str, Any]]:
-        if catalog().clip_model() is None:
-            return []
-        catalog().check_model(clip_model)
-        hits = catalog().search(np.frombuffer(vector, dtype="<f4"), limit, where)
-        return [{"uri": hit.payload.get("uri"), "score": hit.score, **hit.payload} for hit in hits]
-
-    return reply(find_nearest)
+    if catalog().clip_model() is None:
+        return []
+    catalog().check_model(clip_model)
+    hits = catalog().search(np.frombuffer(vector, dtype="<f4"), limit, where)
+    return [{"uri": hit.payload.get("uri"), "score": hit.score, **hit.payload} for hit in hits]
 
 
-@app.task(name=COLLECTION, ignore_result=False, acks_late=False)
+@answers(COLLECTION)
 def collection() -> dict[str, Any]:
     """What the collection is: its name, its model, how many points it holds."""
-
-    def describe() -> dict[str, Any]:
-        model = catalog().clip_model()
-        return {
-            "name": load_settings().qdrant.collection,
-            "clip_model": model,
-            "points": catalog().count() if model is not None else 0,
-        }
-
-    return reply(describe)
+    model = catalog().clip_model()
+    return {
+        "name": load_settings().qdrant.collection,
+        "clip_model": model,
+        "points": catalog().count() if model is not None else 0,
+    }
 
 
-@app.task(name=SCROLL, ignore_result=False, acks_late=False)
+@answers(SCROLL, once=True)
 def scroll(
     where: dict[str, Any] | None,
     limit: int,
@@ -98,79 +79,63 @@ def scroll(
     {"ids": [...], "payloads": [...], "vectors": float32 bytes, row after row, "dim": numbers a row, "next": the `after`
     of the next page, None at the end}. `fields` names the payload fields to return, None for all.
     """
-
-    def read_page() -> dict[str, Any]:
-        points, next_id = catalog().scroll(where, limit, after, with_vectors)
-        vectors = np.stack([point.vector for point in points]) if with_vectors and points else np.empty((0, 0))
-        return {
-            "ids": [point.id for point in points],
-            "payloads": [_select(point.payload, fields) for point in points],
-            "vectors": vectors.astype("<f4").tobytes(),
-            "dim": int(vectors.shape[1]),
-            "next": next_id,
-        }
-
-    return reply(read_page)
+    points, next_id = catalog().scroll(where, limit, after, with_vectors)
+    vectors = np.stack([point.vector for point in points]) if with_vectors and points else np.empty((0, 0))
+    return {
+        "ids": [point.id for point in points],
+        "payloads": [_select(point.payload, fields) for point in points],
+        "vectors": vectors.astype("<f4").tobytes(),
+        "dim": int(vectors.shape[1]),
+        "next": next_id,
+    }
 
 
-@app.task(name=FACTS, ignore_result=False, acks_late=False)
-def facts(uris: list[str], fields: list[str]) -> dict[str, Any]:
+@answers(FACTS)
+def facts(uris: list[str], fields: list[str]) -> list[dict[str, Any] | None]:
     """These payload fields of each of these files, None for a file that the collection does not hold."""
-
-    def look_up() -> list[dict[str, Any] | None]:
-        ids = [point_id(uri) for uri in uris]
-        payloads = catalog().payloads(ids, fields)
-        return [payloads.get(id_) for id_ in ids]
-
-    return reply(look_up)
+    ids = [point_id(uri) for uri in uris]
+    payloads = catalog().payloads(ids, fields)
+    return [payloads.get(id_) for id_ in ids]
 
 
-@app.task(name=FACET, ignore_result=False, acks_late=False)
-def facet(field: str, where: dict[str, Any] | None = None, limit: int = 10) -> dict[str, Any]:
+@answers(FACET, once=True)
+def facet(field: str, where: dict[str, Any] | None = None, limit: int = 10) -> list[list[Any]]:
     """[value, number of points] of the most frequent values of an indexed field, the most frequent first."""
-    return reply(lambda: [[value, count] for value, count in catalog().facet(field, where, limit).items()])
+    return [[value, count] for value, count in catalog().facet(field, where, limit).items()]
 
 
-@app.task(name=COUNTS, ignore_result=False, acks_late=False)
-def counts(wheres: list[dict[str, Any] | None]) -> dict[str, Any]:
+@answers(COUNTS, once=True)
+def counts(wheres: list[dict[str, Any] | None]) -> list[int]:
     """The exact number of points that match each of these filters; None counts all."""
-    return reply(lambda: [catalog().count(where) for where in wheres])
+    return [catalog().count(where) for where in wheres]
 
 
-@app.task(name=DELETE, ignore_result=False, acks_late=False)
-def delete(uris: list[str]) -> dict[str, Any]:
+@answers(DELETE, once=True)
+def delete(uris: list[str]) -> int:
     """Delete the points of these files durably; returns how many of them existed."""
-
-    def delete_points() -> int:
-        existing = list(catalog().payloads([point_id(uri) for uri in uris], []))
-        catalog().delete(existing)
-        record_write()
-        return len(existing)
-
-    return reply(delete_points)
+    existing = list(catalog().payloads([point_id(uri) for uri in uris], []))
+    catalog().delete(existing)
+    record_write()
+    return len(existing)
 
 
-@app.task(name=REBUILD, ignore_result=False, acks_late=False)
-def rebuild(dim: int, clip_model: str) -> dict[str, Any]:
+@answers(REBUILD, once=True)
+def rebuild(dim: int, clip_model: str) -> int:
     """Replace a collection that holds vectors of another model by an empty one for this model.
 
     Returns how many points were removed; 0 if the collection is for this model already, so that a second call does no
     harm. The new collection exists before this returns: late writes of the old model are then refused.
     """
-
-    def replace_collection() -> int:
-        with _rebuild_lock:
-            old_model = catalog().clip_model()
-            if old_model in (None, clip_model):
-                return 0
-            points = catalog().count()
-            log.warning("the collection of %s with %d points is made anew for %s", old_model, points, clip_model)
-            catalog().drop()
-            catalog().ensure(dim, clip_model)
-            record_write()
-            return points
-
-    return reply(replace_collection)
+    with _rebuild_lock:
+        old_model = catalog().clip_model()
+        if old_model in (None, clip_model):
+            return 0
+        points = catalog().count()
+        log.warning("the collection of %s with %d points is made anew for %s", old_model, points, clip_model)
+        catalog().drop()
+        catalog().ensure(dim, clip_model)
+        record_write()
+        return points
 
 
 def _select(payload: dict[str, Any], fields: list[str] | None) -> dict[str, Any]:

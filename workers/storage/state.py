@@ -33,7 +33,7 @@ def open_catalog(settings: Settings) -> Catalog:
     from workers.storage.server.connection import connect
     from workers.storage.server.layout import layout_of
 
-    return ServerCatalog(connect(settings), settings.qdrant.collection, settings.qdrant.safe_url, layout_of(settings))
+    return ServerCatalog(connect(settings), settings.qdrant.collection, layout_of(settings))
 
 
 def initialize(settings: Settings) -> None:

@@ -18,7 +18,8 @@ def validate_points(points: Sequence[Point], dim: int) -> None:
         validate_ids([point.id])
         validate_vector(point.vector, dim, name)
         try:
-            json.dumps(point.payload, allow_nan=False)
+            # Text that UTF-8 cannot hold is refused as well: it would end in an error of the client, batch by batch.
+            json.dumps(point.payload, allow_nan=False, ensure_ascii=False).encode()
         except (TypeError, ValueError) as error:
             raise BadPoint(f"{name}: its payload is not JSON ({error}).") from error
         if _is_too_wide(point.payload):

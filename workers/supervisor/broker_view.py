@@ -2,18 +2,29 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from settings import Settings
-from tasks.broker import explain, redis_url
+from settings.errors import ServiceMissing
+from tasks.broker import redis_client, require
 from tasks.queues import EMBED, FILES, POINTS, UNACKED
-from tasks.registry import FAULTS, READY, STOP_NOW, stack_key
+from tasks.registry import (
+    FAULTS,
+    STOP_NOW,
+    WORKERS,
+    clear_fault,
+    living,
+    report_fault,
+    sign_off,
+    stack_key,
+)
 
 ANSWER_SECONDS = 3.0
+NO_STACK = (
+    "No local stack is up, which these workers could join: start it by `python -m workers up`, "
+    "or set broker.url to the Redis of a cluster."
+)
 
 
 @dataclass(frozen=True)
@@ -50,19 +61,16 @@ class BrokerView:
         self._settings = settings
         self._stack = stack_key(stack)
         # No retries: the supervisor asks again anyway, and must look after its children meanwhile.
-        self._redis = redis.Redis.from_url(
-            redis_url(settings),
-            socket_timeout=ANSWER_SECONDS,
-            socket_connect_timeout=ANSWER_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis = redis_client(settings, ANSWER_SECONDS)
 
     def require(self) -> None:
         """Raise ServiceMissing unless Redis answers, WrongUse where a file of broker.ca, cert or key is missing."""
         try:
-            self._redis.ping()
-        except (redis.RedisError, OSError) as error:
-            raise explain(self._settings, error) from error
+            require(self._settings, self._redis)
+        except ServiceMissing as error:
+            if self._settings.broker.url == "embedded":
+                raise ServiceMissing(NO_STACK) from error
+            raise
 
     def state(self) -> BrokerState | None:
         """The state of Redis, or None while it does not answer or still loads its data."""
@@ -72,18 +80,20 @@ class BrokerView:
         pipe.hlen(UNACKED)
         pipe.exists(STOP_NOW)
         pipe.get(self._stack)
-        pipe.hgetall(READY)
+        pipe.hgetall(WORKERS)
+        pipe.time()
         try:
-            files, embed, points, unacked, stop_now, stack, ready = pipe.execute()
+            files, embed, points, unacked, stop_now, stack, entries, now = pipe.execute()
         except redis.RedisError:
             return None
-        pids = {name.decode(): int(pid) for name, pid in ready.items()}
+        pids = {worker.name: worker.pid for worker in living(entries, now).values() if worker.ready}
         return BrokerState(files, embed, points, unacked, bool(stop_now), pids, int(stack) if stack else None)
 
     def open_stack(self, pid: int, names: Sequence[str], own: bool) -> bool:
         """Forget what an earlier stack said and sign in as this one; False if Redis did not take it.
 
-        In a Redis of its `own` everything said is out of date; in a shared one only what was said under `names`.
+        In a Redis of its `own` everything said is out of date; in a shared one only what was said under `names`, and
+        nobody looks there for a stack.
         """
         return self._say(names, own, pid)
 
@@ -91,43 +101,34 @@ class BrokerView:
         """Sign out, so that nobody takes a stack that is about to end for one that is ready."""
         return self._say(names, own, None)
 
-    def withdraw(self, names: Iterable[str]) -> None:
-        """Say that these children, which announced themselves earlier, are not ready any more."""
-        pipe = self._redis.pipeline()
-        pipe.hdel(READY, *names)
-        self._execute(pipe)
-
-    def announce(self, pids: dict[str, int]) -> None:
-        """Say for these children, which announced themselves to a Redis that has lost its data, that they are ready."""
-        pipe = self._redis.pipeline()
-        pipe.hset(READY, mapping=dict[Any, Any](pids))
-        self._execute(pipe)
+    def withdraw(self, names: Iterable[str]) -> bool:
+        """Say that these children, which announced themselves earlier, have stopped; False if Redis did not take it."""
+        try:
+            for name in names:
+                sign_off(self._redis, name)
+        except redis.RedisError:
+            return False
+        return True
 
     def report(self, faults: dict[str, str | None]) -> bool:
         """Note the faults by name, None for a fault that is over; False if Redis did not take them."""
-        pipe = self._redis.pipeline()
-        for name, fault in faults.items():
-            if fault is None:
-                pipe.hdel(FAULTS, name)
-            else:
-                pipe.hset(FAULTS, name, fault)
-        return self._execute(pipe)
+        try:
+            for name, fault in faults.items():
+                if fault is None:
+                    clear_fault(self._redis, name)
+                else:
+                    report_fault(self._redis, name, fault)
+        except redis.RedisError:
+            return False
+        return True
 
     def _say(self, names: Sequence[str], own: bool, pid: int | None) -> bool:
+        if not own:
+            return self.withdraw(names) and self.report(dict.fromkeys(names))
         pipe = self._redis.pipeline()
-        if own:
-            pipe.delete(READY, FAULTS, STOP_NOW)
-        elif names:
-            pipe.hdel(READY, *names)
-            pipe.hdel(FAULTS, *names)
-        if pid is None:
-            pipe.delete(self._stack)
-        else:
+        pipe.delete(WORKERS, FAULTS, STOP_NOW, self._stack)
+        if pid is not None:
             pipe.set(self._stack, pid)
-        return self._execute(pipe)
-
-    @staticmethod
-    def _execute(pipe: redis.client.Pipeline) -> bool:
         try:
             pipe.execute()
         except redis.RedisError:

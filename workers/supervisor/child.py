@@ -7,10 +7,12 @@ import subprocess
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from settings.errors import ServiceMissing
-from tasks.stack_paths import StackPaths, error_line, last_line, rotate
+from tasks.stack_paths import StackPaths
 from workers.exit_codes import DEVICE_FAILED
+from workers.supervisor.child_log import ChildLog
 from workers.supervisor.processes import ChildSpec, spawn
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
@@ -45,19 +47,20 @@ class Ended:
 
 
 class Child:
-    """A command that is kept running from the moment that it is `wanted`."""
+    """A command that is kept running from the moment that it is `wanted`; what it says also goes to `shown`."""
 
-    def __init__(self, spec: ChildSpec, local: StackPaths) -> None:
+    def __init__(self, spec: ChildSpec, local: StackPaths, shown: BinaryIO | None = None) -> None:
         self.spec = spec
         self.name = spec.name
         self.log = local.logs / f"{spec.name}.log"
         self.wanted = False
+        self._output = ChildLog(self.log, shown)
         self.last_words = ""
         self._lock_file = local.runtime / f"{spec.name}.pid"
         self._process: subprocess.Popen[bytes] | None = None
         self._last_pid: int | None = None
+        self.dead_pids: set[int] = set()
         self._started = self._due = 0.0
-        self._log_start = 0
         self.deaths = 0
         self._delay = FIRST_DELAY
         self._device_failures = 0
@@ -76,6 +79,7 @@ class Child:
             return self._start() if self.wanted and time.monotonic() >= self._due else None
         code = self._process.poll()
         if code is None:
+            self._output.tend()
             return None
         self._bury()
         return self._ended(code)
@@ -99,6 +103,8 @@ class Child:
         """True when it does not run any more."""
         if self._process and self._process.poll() is not None:
             self._bury()
+        elif self._process:
+            self._output.tend()
         return self._process is None
 
     def kill(self) -> None:
@@ -109,7 +115,7 @@ class Child:
             self._bury()
 
     def _start(self) -> Ended | None:
-        self._log_start = rotate(self.log)
+        self._output.begin()
         try:
             self._process = spawn(self.spec, self.log, self._lock_file)
         except ServiceMissing as error:
@@ -118,12 +124,16 @@ class Child:
             self._due = time.monotonic() + LONGEST_DELAY
             return Ended(self.name, "did not start", str(error), LONGEST_DELAY)
         self._started, self._last_pid = time.monotonic(), self._process.pid
+        self.dead_pids.discard(self._last_pid)
         return None
 
     def _bury(self) -> None:
         # What the child itself had started, such as Redis' background rewrite, must not run on beside a new child.
         self._kill_group()
+        if self._process:
+            self.dead_pids.add(self._process.pid)
         self._process = None
+        self._output.end()
         self._lock_file.unlink(missing_ok=True)
 
     def _kill_group(self) -> None:
@@ -134,11 +144,11 @@ class Child:
 
     def _ended(self, code: int) -> Ended:
         self.deaths += 1
-        self.last_words = error_line(self.log, self._log_start) or last_line(self.log, self._log_start)
+        self.last_words = self._output.last_words()
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         fault = None
         if code in HOPELESS:
-            fault = error_line(self.log, self._log_start) or f"{self.name} {how}; its log is {self.log}."
+            fault = self._output.error() or f"{self.name} {how}; its log is {self.log}."
             delay = LONGEST_DELAY
         elif self._is_device_lost(code):
             fault = (

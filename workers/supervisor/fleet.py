@@ -1,6 +1,7 @@
 """Workers of one kind on a machine of a cluster, supervised without a stack around them."""
 
 import socket
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -8,7 +9,7 @@ from settings import Settings
 from tasks.stack_paths import StackPaths
 from workers.supervisor.broker_view import BrokerView
 from workers.supervisor.child import Child
-from workers.supervisor.processes import ChildSpec
+from workers.supervisor.processes import ChildSpec, take_over
 from workers.supervisor.supervisor import Supervisor, say
 
 
@@ -17,8 +18,10 @@ def run_fleet(settings: Settings, local: StackPaths, specs: Sequence[ChildSpec])
     broker = BrokerView(settings, local.runtime.name)
     broker.require()
     local.create()
+    locks = [take_over(local, spec.name) for spec in specs]
     # Named for good, by device and host: machines that share one Redis can be told apart, in Flower as well.
-    children = [Child(spec.on(socket.gethostname()), local) for spec in specs]
+    # A fleet is started by a service manager or is a container, which keep what is written to stderr.
+    children = [Child(spec.on(socket.gethostname()), local, sys.stderr.buffer) for spec in specs]
     for child in children:
         child.wanted = True
     say(f"Starting {', '.join(child.name for child in children)}; logs are in {local.logs}.")
@@ -33,5 +36,7 @@ def run_fleet(settings: Settings, local: StackPaths, specs: Sequence[ChildSpec])
     try:
         Supervisor([children], broker).run(lambda _glance: True, sign_out)
     finally:
+        for lock in locks:
+            lock.remove()
         with suppress(OSError):  # other workers of this machine may have files in it
             local.runtime.rmdir()

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from settings.child_commands import child_environment
 from settings.errors import ServiceMissing
-from tasks.locks import acquire, is_held, read_note
+from tasks.locks import FileLock, acquire, is_held, read_note
 from tasks.registry import WORKER
+from tasks.stack_paths import StackPaths
 
 
 @dataclass(frozen=True)
@@ -98,13 +99,27 @@ GRACE_SECONDS = 5.0
 STEP_SECONDS = 0.02
 
 
-def end_orphans(runtime: Path) -> None:
+def take_over(local: StackPaths, name: str) -> FileLock:
+    """Become the one supervisor of the child `name` outside a stack, and end what a killed one has left of it.
+
+    Raises ServiceMissing while another one lives.
+    """
+    lock, pid_file = acquire(local.runtime / f"{name}.supervisor"), local.runtime / f"{name}.pid"
+    if lock is None:
+        raise ServiceMissing(f"{name} runs already as process {read_note(pid_file)}: stop it first.")
+    if not is_held(local.stack_lock):  # else it may be a child of the stack
+        end_orphans(local.runtime, pid_file.name)
+    return lock
+
+
+def end_orphans(runtime: Path, pattern: str = "*.pid") -> None:
     """End what still runs from an earlier stack in this runtime folder, and remove the files it left.
 
-    Only for the holder of the stack's lock. A process id is believed only while its process holds the lock on the file
-    that it stands in, so no stranger with a reused id is ever hit.
+    Only for the holder of the stack's lock, or with the file of one child for the one supervisor of that child. A
+    process id is believed only while its process holds the lock on the file that it stands in, so no stranger with a
+    reused id is ever hit.
     """
-    files = sorted(runtime.glob("*.pid"))
+    files = sorted(runtime.glob(pattern))
     for number, grace in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, GRACE_SECONDS)):
         for file in files:
             _signal(file, number)

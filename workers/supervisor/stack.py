@@ -11,6 +11,7 @@ from settings import Settings
 from settings.errors import ServiceMissing
 from tasks.locks import FileLock, acquire, read_note
 from tasks.stack_paths import StackPaths
+from workers.logs import cut
 from workers.supervisor.broker_view import BrokerState, BrokerView
 from workers.supervisor.child import Child
 from workers.supervisor.processes import ChildSpec, end_orphans
@@ -71,12 +72,15 @@ class LocalStack:
             self._clear(lock)
 
     def _is_visible(self, lock: FileLock) -> bool:
-        """Always true; raises ServiceMissing when somebody cleaned away the lock by which others find this stack."""
-        if not lock.refresh():
-            raise ServiceMissing(f"The folder {self._local.runtime} was removed while the stack ran: start it again.")
+        """Always true; raises ServiceMissing when somebody removed the files by which others find this stack."""
+        if not lock.refresh() or not self._local.runtime.is_dir():
+            raise ServiceMissing(
+                f"The folder {self._local.runtime} or {lock.path} was removed while the stack ran: start it again."
+            )
         return True
 
     def _step(self, state: BrokerState | None) -> bool:
+        cut(self._local.logs / "stack.log")  # what this supervisor itself says, if a producer has started it
         if not self._came_up and self._redis and self._redis.deaths:
             raise ServiceMissing(f"Redis does not start: {self._redis.last_words} (its log is {self._redis.log}).")
         if self._redis and self._redis.pid is None:
@@ -84,7 +88,7 @@ class LocalStack:
             self._local.redis_data.mkdir(parents=True, exist_ok=True)
         if state and not self._came_up:
             self._came_up = self._sign_in()
-        elif state and state.stack != os.getpid():
+        elif state and self._redis and state.stack != os.getpid():
             say("Redis has lost its data; signing in again.")
             self._came_up = self._sign_in()
         if self._came_up:
@@ -101,7 +105,7 @@ class LocalStack:
         return self._broker.open_stack(os.getpid(), self._names, own=self._redis is not None)
 
     def _tell(self, state: BrokerState) -> None:
-        if not self._told and self._storage.settled(state.ready.get(self._storage.name)):
+        if not self._told and self._storage.settled(state.ready.get(self._storage.spec.full_name)):
             self._told = True
             say(f"The stack is up on {self._local.data}.")
 
@@ -111,7 +115,7 @@ class LocalStack:
 
     @property
     def _names(self) -> list[str]:
-        return [child.name for child in (self._storage, *self._gpus, *self._front)]
+        return [child.spec.full_name for child in (self._storage, *self._gpus, *self._front)]
 
     def _clear(self, lock: FileLock) -> None:
         if self._redis:

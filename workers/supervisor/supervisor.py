@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from tasks.registry import node_name
+from tasks.registry import FAULT_LEASE_SECONDS, node_name
 from workers.logs import as_json, json_line
 from workers.supervisor.broker_view import BrokerState, BrokerView
 from workers.supervisor.child import Child
@@ -34,7 +34,7 @@ class Supervisor:
         self._broker = broker
         self._faults: dict[str, str] = {}
         self._unsaid: dict[str, str | None] = {}
-        self._ready: dict[str, int | None] = {}
+        self._faults_said = time.monotonic()
         self._signals = 0
 
     def run(self, step: Callable[[BrokerState | None], bool], closing: Callable[[], None] = lambda: None) -> None:
@@ -69,21 +69,19 @@ class Supervisor:
         if state is None:
             return
         for child in self.children:
-            if not child.settled(state.ready.get(child.spec.full_name)):
-                continue
-            self._ready[child.name] = child.pid
-            if child.name in self._faults:
+            if child.settled(state.ready.get(child.spec.full_name)) and child.name in self._faults:
                 del self._faults[child.name]
                 self._unsaid[child.spec.full_name] = None
                 say(f"{child.name} works again.")
+        if time.monotonic() - self._faults_said > FAULT_LEASE_SECONDS / 3:
+            self._faults_said = time.monotonic()
+            for child in self.children:
+                if child.name in self._faults:
+                    self._unsaid.setdefault(child.spec.full_name, self._faults[child.name])
         if self._unsaid and self._broker.report(self._unsaid):
             self._unsaid = {}
-        unsaid = [c for c in self.children if c.spec.announces and c.spec.full_name not in state.ready]
-        lost = {c.spec.full_name: c.pid for c in unsaid if c.pid and c.pid == self._ready.get(c.name)}
-        if lost:
-            self._broker.announce(lost)
-        # In a shared Redis the same name may be that of another worker, which this supervisor knows nothing of.
-        gone = [c.name for c in self.children if not c.spec.host and state.ready.get(c.name) not in (None, c.pid)]
+        # Killed, they could not sign off.
+        gone = [c.spec.full_name for c in self.children if state.ready.get(c.spec.full_name) in c.dead_pids]
         if gone:
             self._broker.withdraw(gone)
 

@@ -20,7 +20,7 @@ FORMATS = [name for name in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF"
 MAX_PIXELS = 4_000_000
 GREY = (0.5, 0.5, 0.5)
 # Squeezed to a square, so that every edge and corner of the picture stays in sight.
-WHOLE = ModelInput(width=64, height=64, edge=0, crop=False, resample=Image.Resampling.BICUBIC, mean=GREY, std=GREY)
+WHOLE = ModelInput(width=64, height=64, edge=(64, 64), resample=Image.Resampling.BICUBIC, mean=GREY, std=GREY)
 
 # Where row 0 and column 0 of the file lie in the upright picture (EXIF 2.32, 4.6.4 A).
 SIDES = {

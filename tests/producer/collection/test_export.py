@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from producer.collection.export import _WRITERS, COLUMNS, _csv, _jsonl, _parquet, check_export, row_of
+from producer.collection import export
+from producer.collection.export import _FORMS, COLUMNS, _csv, _jsonl, _parquet, check_export, row_of
 from producer.collection.scroll import Page
 from settings.errors import WrongUse
 
@@ -60,6 +61,16 @@ def test_parquet_has_the_vectors_and_typed_columns(tmp_path: Path) -> None:
     }
 
 
+def test_parquet_gathers_pages_to_groups_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "ROW_GROUP", 4)
+    with _parquet(tmp_path / "a.parquet") as write:
+        for number in range(5):
+            write(page(2 * number))
+    file = pyarrow.parquet.ParquetFile(tmp_path / "a.parquet")
+    assert [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)] == [4, 4, 2]
+    assert file.read().column("id").to_pylist() == [f"id{number}" for number in range(10)]
+
+
 def test_csv_has_a_line_a_point(tmp_path: Path) -> None:
     with _csv(tmp_path / "a.csv") as write:
         write(page(0))
@@ -93,7 +104,7 @@ def test_a_value_that_its_column_cannot_hold_is_kept_beside_and_does_not_end_the
 ) -> None:
     target = tmp_path / name
     vectors = np.zeros(4, dtype="<f4").tobytes()
-    with _WRITERS[target.suffix](target) as write:
+    with _FORMS[target.suffix].writer(target) as write:
         write(Page(["id"], [{"uri": "file:///p/a.jpg", "width": 7, **WIDE}], vectors, 4))
     row: dict[str, Any]
     if name == "wide.jsonl":
@@ -107,3 +118,20 @@ def test_a_value_that_its_column_cannot_hold_is_kept_beside_and_does_not_end_the
     assert int(row["width"]) == 7
     assert json.loads(row["other"]) == WIDE
     assert not any(row[key] for key in WIDE)
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.csv", "a.jsonl"])
+def test_an_export_of_ours_is_told_from_the_file_of_another_program(name: str, tmp_path: Path) -> None:
+    target = tmp_path / name
+    stored = {"uri": "file:///p/a.jpg", "sha256": "00", "indexed_at": "2026-01-01T00:00:00Z"}
+    with _FORMS[target.suffix].writer(target) as write:
+        write(Page(["id"], [stored], np.zeros(4, dtype="<f4").tobytes(), 4))
+    check_export(target)
+    pyarrow.parquet.write_table(pyarrow.table({"id": [1]}), tmp_path / "theirs.parquet")
+    (tmp_path / "theirs.csv").write_text("id,uri\n1,x\n")
+    (tmp_path / "theirs.jsonl").write_text('{"id": 1, "uri": "x"}\n')
+    for content in ((tmp_path / f"theirs{target.suffix}").read_bytes(), b"short", b"\xff\xd8\xff\xe0" + bytes(2000)):
+        target.write_bytes(content)
+        with pytest.raises(WrongUse, match="exists and Darkroom has not written it"):
+            check_export(target)
+        assert target.read_bytes() == content

@@ -1,12 +1,14 @@
 """What a person reads, and a program gets, at the end of an ingest."""
 
 import json
+from collections import Counter
 from io import StringIO
 
 import pytest
 from rich.console import Console
 
 from producer.ingest.outcome import Outcome, print_summary
+from producer.ingest.sources.exclusion import PassedOver
 from producer.jobs.tables import failures_table
 from tasks.ledger import Counts, Failure
 
@@ -86,7 +88,9 @@ def test_a_long_path_and_a_long_reason_are_folded_and_nothing_is_cut_off() -> No
 
 
 def test_folders_that_could_not_be_entered_are_named() -> None:
-    text = read_by_a_person(an_outcome(Counts(stored=1), unreadable=[f"/p/locked{number}" for number in range(23)]))
+    text = read_by_a_person(
+        an_outcome(Counts(stored=1), passed_over=PassedOver(unreadable=[f"/p/locked{number}" for number in range(23)]))
+    )
     assert "Not entered, no permission or gone: /p/locked0\n" in text
     assert "/p/locked19\n… and 3 more folders that could not be entered.\n" in text
 
@@ -114,8 +118,9 @@ def test_a_command_stays_in_one_line_however_narrow_the_screen_is() -> None:
     assert "29 more failed: python -m producer errors 20260131-142501-9f3a" in lines
 
 
-def test_a_program_gets_one_flat_object_of_plain_numbers() -> None:
-    outcome = an_outcome(Counts(stored=7, failed=2, skipped=1, reused=3))
+def test_a_program_gets_one_object_of_plain_numbers() -> None:
+    passed_over = PassedOver(Counter({".xmp": 2}), 3, 4, 0, ["/p/locked"])
+    outcome = an_outcome(Counts(stored=7, failed=2, skipped=1, reused=3), passed_over=passed_over)
     assert json.loads(json.dumps(outcome.to_dict())) == {
         "job": "20260131-142501-9f3a",
         "root": "/home/ada/Pictures",
@@ -125,6 +130,13 @@ def test_a_program_gets_one_flat_object_of_plain_numbers() -> None:
         "skipped": 1,
         "reused": 3,
         "seconds": 12.345,
+        "passed_over": {
+            "extensions": {".xmp": 2},
+            "excluded_files": 3,
+            "excluded_folders": 4,
+            "linked_folders": 0,
+            "not_entered": 1,
+        },
     }
 
 
@@ -134,7 +146,7 @@ def test_a_program_gets_one_flat_object_of_plain_numbers() -> None:
         (an_outcome(Counts(stored=3)), 0),
         (an_outcome(Counts(skipped=3)), 0),
         (an_outcome(Counts(stored=3, failed=1)), 1),
-        (an_outcome(Counts(stored=3), unreadable=["/p/locked"]), 1),
+        (an_outcome(Counts(stored=3), passed_over=PassedOver(unreadable=["/p/locked"])), 1),
         (an_outcome(Counts(stored=3, failed=1), interrupted=True), 130),
     ],
 )

@@ -12,13 +12,13 @@ import redis
 
 import producer.ingest.plan
 from producer.ingest.plan import Planned, plan
-from producer.ingest.scan import FileRef
+from producer.ingest.sources.scan import FileRef
 from settings import Settings, load_settings
 from settings.errors import WrongUse
 from tasks.app import app
-from tasks.checkpoint import PREPROCESSING, checkpoint_name
+from tasks.checkpoint import PREPROCESSING, checkpoint_name, target_of
 from tasks.ledger import Ledger
-from tasks.messages import SCHEMA, PointsMessage
+from tasks.messages import PointsMessage, Target
 from tasks.queues import COLLECTION, STORE_POINTS
 from tasks.rpc import Question, ask
 from tests.conftest import ROOT
@@ -72,13 +72,15 @@ def store(files: list[FileRef], settings: Settings) -> None:
             "clip_model": checkpoint_name(settings.models.clip),
             "blip_model": checkpoint_name(settings.models.blip),
             "preprocessing": PREPROCESSING,
-            "schema": SCHEMA,
+            "schema": 1,
         }
         for number, file in enumerate(files)
     ]
     clip_model = checkpoint_name(settings.models.clip)
     numbers = list(range(len(files)))
-    message = PointsMessage("job", clip_model, DIM, numbers, vectors.tobytes(), payloads, [False] * len(files))
+    message = PointsMessage(
+        Target("pictures", clip_model), "job", DIM, numbers, vectors.tobytes(), payloads, [False] * len(files)
+    )
     app.send_task(STORE_POINTS, kwargs=message.to_wire())
 
 
@@ -88,7 +90,7 @@ def answer(question: Question) -> bytes:
 
 
 def planned(files: list[FileRef], settings: Settings) -> list[Planned]:
-    return list(plan(files, settings, answer))
+    return list(plan(files, target_of(settings), answer))
 
 
 def unchanged(files: list[FileRef], settings: Settings) -> list[int]:
@@ -152,7 +154,7 @@ def test_the_next_chunk_is_asked_about_before_the_answer_to_the_last_one_is_used
             taken.append(file.uri)
             yield file
 
-    stretches = plan(walk(), storage.settings, answer)
+    stretches = plan(walk(), target_of(storage.settings), answer)
     assert taken == []
     next(stretches)
     assert len(taken) == 4

@@ -14,7 +14,7 @@ from tasks.envelope import files_header
 from tasks.ledger import Ledger
 from tasks.queues import FILES, POINTS, STORE_POINTS, UNACKED, files_of_worker
 from tasks.registry import renew_worker
-from tests.producer.files import ROOT_URI, numbered, take_all
+from tests.producer.files import ROOT_URI, TARGET, numbered, take_all
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_one_look_proves_nothing(client: redis.Redis, reconciler: Reconciler) ->
 def test_what_others_do_neither_hides_a_loss_nor_looks_like_one(client: redis.Redis, reconciler: Reconciler) -> None:
     client.hset(UNACKED, "tag", "a task of another application that runs for hours")
     client.lpush(FILES, "what is no message", b"\xff\x00")
-    other = Window(Ledger(client, "another job"), ROOT_URI, 10, 1)
+    other = Window(Ledger(client, "another job"), TARGET, ROOT_URI, 10, 1)
     other.enqueue(numbered(3))
     lose(client, 3)
     assert published_in(reconciler, 2) == 1
@@ -68,7 +68,7 @@ def test_a_file_is_not_lost_while_any_message_holds_it(client: redis.Redis, reco
     if place == "in a worker":
         client.hset(UNACKED, "tag", b"[" + raw + b', "files", "files"]')
     elif place == "in the queue of one worker":
-        renew_worker(client, "gpu0@host")
+        renew_worker(client, "gpu0@host", has=TARGET)
         client.lpush(files_of_worker("gpu0@host"), raw)
     else:
         app.send_task(STORE_POINTS, kwargs={"vectors": bytes(100_000)}, headers=files_header("job", [2, 4, 5]))
@@ -135,7 +135,7 @@ def test_exactly_the_lost_ones_are_found_among_many(
 ) -> None:
     client.flushall()
     ledger = Ledger(client, "many")
-    window = Window(ledger, ROOT_URI, 3 * PAGE, per_task)
+    window = Window(ledger, TARGET, ROOT_URI, 3 * PAGE, per_task)
     window.enqueue(numbered(*range(3 * PAGE)))
     gone: set[int] = set()
     for raw in waiting(client):

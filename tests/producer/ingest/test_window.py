@@ -7,11 +7,11 @@ from producer.ingest.window import Window
 from tasks.ledger import Failure, Ledger
 from tasks.messages import FileItem
 from tasks.queues import FILES, PROCESS_FILES
-from tests.producer.files import ROOT_URI, numbered, take_all
+from tests.producer.files import ROOT_URI, TARGET, numbered, take_all
 
 
 def a_window(client: redis.Redis, size: int = 10, files_per_task: int = 1) -> Window:
-    return Window(Ledger(client, "job"), ROOT_URI, size, files_per_task)
+    return Window(Ledger(client, "job"), TARGET, ROOT_URI, size, files_per_task)
 
 
 def test_a_file_is_one_task_that_carries_its_number_its_address_and_its_job(client: redis.Redis) -> None:

@@ -18,8 +18,9 @@ from rich.console import Console
 from producer.jobs.dashboard import drawn, stream, watch
 from producer.jobs.view import QUEUES, JobView
 from settings.errors import WrongUse
-from tasks.app import app
 from tasks.ledger import Failure, Ledger
+from tasks.queues import POINTS, role
+from tasks.registry import announce, renew_worker
 from tests.conftest import ROOT
 
 
@@ -38,7 +39,7 @@ def ledger(client: redis.Redis) -> Ledger:
 
 @pytest.fixture
 def view(client: redis.Redis) -> Iterator[JobView]:
-    found = JobView(client, app)
+    found = JobView(client)
     yield found
     found.close()
 
@@ -50,11 +51,17 @@ def text_of(found: dict[str, Any], away: bool = False) -> str:
 
 
 def test_a_look_has_the_queues_and_the_jobs(client: redis.Redis, ledger: Ledger, view: JobView) -> None:
-    client.lpush("points", "one", "two")
+    client.lpush(POINTS, "one", "two")
     found = view.read()
-    assert found["queues"] == {name: 2 if name == "points" else 0 for name in QUEUES}
+    assert found["queues"] == {role(queue): 2 if queue == POINTS else 0 for queue in QUEUES}
     (job,) = found["jobs"]
     assert (job["job"], job["state"], job["stored"], job["failed"]) == (ledger.job, "running", 4, 1)
+
+
+def test_it_names_the_workers_that_live_also_those_that_are_loading(client: redis.Redis, view: JobView) -> None:
+    announce(client, "storage@a")
+    renew_worker(client, "gpu0@a")
+    assert [worker["name"] for worker in view.read()["workers"]] == ["gpu0@a", "storage@a"]
 
 
 def test_the_rate_is_what_was_finished_since_the_first_look(ledger: Ledger, view: JobView) -> None:
@@ -75,7 +82,7 @@ def test_while_files_are_enqueued_the_total_is_what_was_counted(client: redis.Re
 
 
 def test_the_dashboard_names_jobs_queues_workers_and_faults(ledger: Ledger, view: JobView) -> None:
-    found = view.read() | {"workers": ["gpu0@box"], "faults": {"gpu1@box": "The model is not there."}}
+    found = view.read() | {"workers": [{"name": "gpu0@box"}], "faults": {"gpu1@box": "The model is not there."}}
     shown = text_of(found)
     for part in (
         ledger.job,
@@ -105,7 +112,7 @@ def test_programs_get_an_object_a_look_until_the_job_is_over(client: redis.Redis
         seen.append(json.loads(json.dumps(found)))
         ledger.stored([6, 7, 8, 9], [False] * 4)
 
-    stream(JobView(client, app, ledger.job), show, 0.01, until_over=True)
+    stream(JobView(client, ledger.job), show, 0.01, until_over=True)
     assert [found["jobs"][0]["state"] for found in seen] == ["running", "done"]
     assert all(found["redis"] for found in seen)
 

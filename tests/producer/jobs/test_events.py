@@ -1,7 +1,8 @@
 """A job as Flower hears of it: the events on the real Redis, read by Celery's own receiver."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 import redis
@@ -10,6 +11,7 @@ from celery.events.state import State
 
 from producer.jobs import events as job_events
 from producer.jobs.events import JobEvents
+from settings.errors import ServiceMissing
 from tasks.app import app
 from tests.until import until
 
@@ -55,6 +57,41 @@ def test_a_job_that_is_heard_of_late_has_its_name_its_folder_its_progress_and_it
     events.end("100 %", 12.5)
     until(lambda: task.state == "SUCCESS", "its end")
     assert (task.result, task.runtime) == ("100 %", 12.5)
+
+
+def state_of(heard: State, leave: Callable[[JobEvents], None]) -> tuple[str, str | None, str | None]:
+    """The state of a job that ends in a certain way, its result and its exception."""
+
+    def is_known(events: JobEvents) -> bool:
+        events._send("task-started")
+        return JOB in heard.tasks
+
+    events = JobEvents(app, JOB, "/photos")
+    with suppress(ServiceMissing, KeyboardInterrupt), events:
+        # Its first events may have gone out before anybody listened.
+        until(lambda: is_known(events), "the job to be heard of")
+        leave(events)
+    task = until(lambda: heard.tasks[JOB] if heard.tasks[JOB].ready else None, "its end")
+    return task.state, task.result, task.exception
+
+
+def test_a_job_that_was_interrupted_is_no_success(heard: State) -> None:
+    ended = state_of(heard, lambda events: events.end("41 %", 12.5, interrupted=True))
+    assert ended == ("REVOKED", "41 %", None)
+
+
+def test_a_job_that_raises_is_a_failure_with_its_sentence(heard: State) -> None:
+    def leave(_: JobEvents) -> None:
+        raise ServiceMissing("Redis is away for 120 s.")
+
+    assert state_of(heard, leave) == ("FAILURE", None, "Redis is away for 120 s.")
+
+
+def test_a_job_that_ctrl_c_ends_before_its_end_is_interrupted(heard: State) -> None:
+    def leave(_: JobEvents) -> None:
+        raise KeyboardInterrupt
+
+    assert state_of(heard, leave) == ("REVOKED", "interrupted", None)
 
 
 def test_progress_is_told_once_a_second(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from settings.errors import ServiceMissing, WrongUse
 def test_the_page_replaces_the_one_before_and_says_what_could_not_be_read(tmp_path: Path) -> None:
     Image.new("RGB", (40, 30), "red").save(tmp_path / "a.png")
     target = tmp_path / "page.html"
-    target.write_text("the page before")
+    HtmlPage(target, opened=False).make("The page before", "", [], Console(file=io.StringIO()))
     rows = [{"uri": (tmp_path / "a.png").as_uri(), "caption": "größer"}, {"uri": "file:///nowhere/b.png"}]
     page = wanted_page(target, opened=False)
     assert page is not None

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from settings import load_settings
 from tasks.ledger import Ledger
-from tasks.messages import FileItem, FilesMessage, PointsMessage
+from tasks.messages import FileItem, FilesMessage, PointsMessage, Target
 from workers.gpu.delivery import KnownContent
 from workers.gpu.pipeline import Pipeline
 from workers.inference.blip import Blip
 from workers.inference.clip import Clip
 
 BATCH = 8
+TARGET = Target("pictures", "clip", "blip")
 LookUp = Callable[[list[str]], Sequence[KnownContent | None]]
 
 
@@ -35,7 +36,7 @@ class Bench:
 
     def process(self, files: list[FileItem], redelivered: bool = False) -> None:
         """Bring the files of one message through."""
-        self.pipeline.process(FilesMessage("job", "file:///root", files), self.ledger, redelivered)
+        self.pipeline.process(FilesMessage(TARGET, "job", "file:///root", files), self.ledger, redelivered)
 
     def process_each(self, files: list[FileItem], threads: int = 3 * BATCH) -> None:
         """Bring every file through as a message of its own, many at once, as the worker's threads do."""

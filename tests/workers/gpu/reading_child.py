@@ -13,7 +13,7 @@ from benchmarks.processes.ingest import resident_peak
 from settings import load_settings
 from tasks.broker import redis_client
 from tasks.ledger import Ledger
-from tasks.messages import FileItem, FilesMessage, PointsMessage
+from tasks.messages import FileItem, FilesMessage, PointsMessage, Target
 from workers.gpu.pipeline import Pipeline
 from workers.inference.null import NullClip
 
@@ -40,7 +40,7 @@ def main(folder: str, count: int, size: int, read_bytes: int) -> None:
     files = large_files(Path(folder), count, size)
 
     def one(item: FileItem) -> None:
-        pipeline.process(FilesMessage("job", "file:///root", [item]), ledger)
+        pipeline.process(FilesMessage(Target("pictures", "null"), "job", "file:///root", [item]), ledger)
 
     before = resident_peak()
     with ThreadPoolExecutor(count) as pool:

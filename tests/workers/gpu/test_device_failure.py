@@ -14,7 +14,7 @@ from pictures.decode import decode
 from pictures.picture import Pixels
 from settings import load_settings
 from tasks.ledger import Ledger
-from tasks.messages import FileItem, FilesMessage, PointsMessage
+from tasks.messages import FileItem, FilesMessage, PointsMessage, Target
 from tests.pictures.made.pictures import local_path
 from tests.until import until
 from tests.workers.gpu.bench import files_of
@@ -53,7 +53,11 @@ class Device:
         """Bring each file through as a message of its own, many at once; the error that each message ended with."""
 
         def one(item: FileItem) -> None:
-            self.pipeline.process(FilesMessage("job", "file:///root", [item]), self.ledger, redelivered)
+            self.pipeline.process(
+                FilesMessage(Target("pictures", self.pipeline.clip.name), "job", "file:///root", [item]),
+                self.ledger,
+                redelivered,
+            )
 
         with ThreadPoolExecutor(len(files)) as pool:
             return [done.exception(60) for done in [pool.submit(one, item) for item in files]]

@@ -17,7 +17,7 @@ from PIL import Image
 
 from settings import load_settings
 from tasks.ledger import Ledger
-from tasks.messages import FileItem, FilesMessage, PointsMessage
+from tasks.messages import FileItem, FilesMessage, PointsMessage, Target
 from tests.conftest import ROOT
 from tests.until import until
 from workers.gpu.memory_budget import Lease, MemoryBudget, NoRoom
@@ -134,7 +134,9 @@ class Memory:
         """Bring all messages through at once, as the threads of a worker do."""
 
         def one(files: list[FileItem]) -> None:
-            self.pipeline.process(FilesMessage("job", "file:///root", files), self.ledger, redelivered)
+            self.pipeline.process(
+                FilesMessage(Target("pictures", "null"), "job", "file:///root", files), self.ledger, redelivered
+            )
 
         with ThreadPoolExecutor(len(messages)) as pool:
             list(pool.map(one, messages))

@@ -24,7 +24,7 @@ from tasks.ledger import Ledger
 from tasks.messages import FileItem, FilesMessage, PointsMessage
 from tests.pictures.made.pictures import local_path
 from tests.until import until
-from tests.workers.gpu.bench import BATCH, Bench, OpenBench, files_of
+from tests.workers.gpu.bench import BATCH, TARGET, Bench, OpenBench, files_of
 from workers import logs
 from workers.gpu.delivery import FileState, KnownContent
 from workers.gpu.pipeline import Pipeline
@@ -171,7 +171,7 @@ def test_out_of_memory_splits_the_batch_stores_every_file_and_keeps_the_size_tha
 def test_a_ledger_that_is_away_fails_no_file(open_bench: OpenBench, folder: Path) -> None:
     bench = open_bench()
     nowhere = redis.Redis(unix_socket_path=str(folder / "no.sock"), retry=Retry(NoBackoff(), 0))
-    message = FilesMessage("job", "file:///root", files_of(folder, 2))
+    message = FilesMessage(TARGET, "job", "file:///root", files_of(folder, 2))
     with pytest.raises(redis.ConnectionError):
         bench.pipeline.process(message, Ledger(nowhere, "job"), redelivered=True)
     assert bench.failures == {}
@@ -183,7 +183,7 @@ def test_a_ledger_that_is_away_when_a_file_fails_ends_its_message_and_no_other(
     bench = open_bench()
     nowhere = redis.Redis(unix_socket_path=str(folder / "no.sock"), retry=Retry(NoBackoff(), 0))
     missing = FileItem(1, (tmp_path / "missing.png").as_uri())
-    message = FilesMessage("job", tmp_path.as_uri(), [*files_of(folder, 2), missing])
+    message = FilesMessage(TARGET, "job", tmp_path.as_uri(), [*files_of(folder, 2), missing])
     (tmp_path / "beside it").touch()
     with pytest.raises(redis.ConnectionError):
         bench.pipeline.process(message, Ledger(nowhere, "job"))
@@ -238,7 +238,7 @@ def test_points_that_cannot_be_sent_are_failed_with_the_reason(clip: Clip, clien
     files = files_of(folder, 3)
     ledger = Ledger(client, "job")
     pipeline = Pipeline(load_settings(), clip, None, lambda shas: [None] * len(shas), publish)
-    pipeline.process(FilesMessage("job", "file:///root", files), ledger)
+    pipeline.process(FilesMessage(TARGET, "job", "file:///root", files), ledger)
     pipeline.close()
     assert sorted(sent) == [item.number for item in files[1:]]
     assert [failure.number for failure in ledger.failures()] == [files[0].number]

@@ -1,6 +1,9 @@
 """The producer as a child of the worker that ingests for others: a real child, and how it is ended."""
 
+import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +14,12 @@ import redis
 
 from settings import load_settings
 from settings.errors import WrongUse
+from tasks.app import app
 from tasks.ledger import JOB_VARIABLE, new_job_id
+from tasks.queues import HTTP_INGEST, QUERIES
+from tasks.registry import ready
 from tasks.stack_paths import error_line
+from tests.conftest import ROOT
 from tests.own_settings import own_settings
 from tests.until import until
 from workers.http_tasks import directory
@@ -70,7 +77,7 @@ def test_the_child_ends_when_the_task_is_aborted_and_when_the_worker_stops(
     def end() -> None:
         until(children, "the producer to run")
         # Python must be far enough to take Ctrl-C as a person's: it asks the storage worker by then.
-        until(lambda: broker.llen("queries"), "the producer to ask")
+        until(lambda: broker.llen(QUERIES), "the producer to ask")
         (aborted if reason == "abort" else directory.stopping).set()
 
     threading.Thread(target=end, daemon=True).start()
@@ -84,3 +91,25 @@ def test_the_job_has_the_name_that_it_was_given(monkeypatch: pytest.MonkeyPatch)
     assert new_job_id() == JOB
     monkeypatch.delenv(JOB_VARIABLE)
     assert new_job_id() != new_job_id()
+
+
+def test_the_result_of_a_long_ingest_is_kept_while_it_runs_and_a_day_after_its_end(
+    broker: redis.Redis, pictures: Path, tmp_path: Path
+) -> None:
+    env = {**os.environ, "DARKROOM__DATA__DIR": str(tmp_path / "data"), "PYTHONPATH": str(ROOT)}
+    with (tmp_path / "log").open("wb") as log:
+        command = [sys.executable, "-m", "workers", "ingest", "--one"]
+        worker = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
+    try:
+        until(lambda: ready(broker).get("ingest") == worker.pid, "the ingest worker to be ready")
+        asked = app.send_task(HTTP_INGEST, kwargs={"directory": str(pictures)}, ignore_result=False)
+        until(lambda: asked.state == "STARTED", "the ingest to run")
+        key = f"celery-task-meta-{asked.id}"
+        a_result_seconds = app.conf.result_expires
+        until(lambda: broker.ttl(key) > a_result_seconds, "the result of the running task to be kept")
+        # Nobody serves the collection, so it ends with a sentence.
+        until(lambda: asked.state == "FAILURE", "the ingest to end")
+        until(lambda: broker.ttl(key) > a_result_seconds, "its end to be kept")
+    finally:
+        worker.kill()
+        worker.wait()

@@ -11,7 +11,7 @@ from models.scenes import Scene, draw
 from pictures.preprocessing import fit
 from settings.errors import WrongUse
 from tests.pictures.made.pictures import smooth
-from workers.inference import hardware
+from workers.inference import precision
 from workers.inference.blip import Blip
 
 
@@ -50,8 +50,8 @@ def test_probing_a_lower_precision_leaves_the_weights_as_they_are(
     blip: Blip, blip_folder: Path, scenes: list[Scene], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # So much is asked of bfloat16 that float32 wins after both were tried.
-    monkeypatch.setattr(hardware, "has_fast_bfloat16", lambda: True)
-    monkeypatch.setattr(hardware, "MIN_SPEEDUP", 1e9)
+    monkeypatch.setattr(precision, "has_fast_bfloat16", lambda: True)
+    monkeypatch.setattr(precision, "MIN_SPEEDUP", 1e9)
     probed = Blip(str(blip_folder), torch.device("cpu"), "auto", 8, 30)
     assert probed.dtype == torch.float32
     for one, other in zip(probed._model.parameters(), blip._model.parameters(), strict=True):

@@ -12,6 +12,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+from transformers import (
+    BlipConfig,
+    BlipForImageTextRetrieval,
+    BlipModel,
+    CLIPConfig,
+    CLIPForImageClassification,
+    CLIPModel,
+    PreTrainedModel,
+)
 
 from settings.errors import DarkroomError, ServiceMissing, WrongUse
 from tests.conftest import ROOT
@@ -111,6 +121,93 @@ def test_a_damaged_checkpoint_is_wrong_use(tmp_path: Path, clip_folder: Path, da
     error = refusal(folder)
     assert isinstance(error, WrongUse)
     assert str(error).startswith(f"The checkpoint in {folder} (models.clip) cannot be loaded: ")
+
+
+def saved(folder: Path, model: PreTrainedModel, like: Path) -> Path:
+    """A checkpoint of another class, with the tokenizer and the processor of a whole one."""
+    shutil.copytree(like, folder, ignore=shutil.ignore_patterns("*.safetensors", "config.json"))
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("made_for", [BlipForImageTextRetrieval, BlipModel])
+def test_a_blip_that_was_made_for_something_else_writes_no_captions(
+    tmp_path: Path, blip_folder: Path, made_for: type[PreTrainedModel]
+) -> None:
+    folder = saved(tmp_path / "blip", made_for(BlipConfig.from_pretrained(blip_folder)), blip_folder)
+    error = refusal(folder, "blip")
+    assert isinstance(error, WrongUse)
+    assert str(error).startswith(f"models.blip = {str(folder)!r} lacks ")
+    assert " of the weights of a BlipForConditionalGeneration, such as text_decoder." in str(error)
+    assert str(error).endswith(f" (it was made for {made_for.__name__}): name a whole checkpoint.")
+
+
+def test_a_clip_that_was_made_for_something_else_embeds_nothing(tmp_path: Path, clip_folder: Path) -> None:
+    folder = saved(tmp_path / "clip", CLIPForImageClassification(CLIPConfig.from_pretrained(clip_folder)), clip_folder)
+    assert "of the weights of a CLIPModel, such as text_" in str(refusal(folder))
+
+
+def changed_weights(folder: Path, like: Path, **changed: torch.Tensor | None) -> Path:
+    """A checkpoint with other weights, or without those that are None."""
+    shutil.copytree(like, folder)
+    weights = load_file(folder / "model.safetensors")
+    for name, value in changed.items():
+        full = next(known for known in weights if known.replace(".", "_") == name)
+        if value is None:
+            del weights[full]
+        else:
+            weights[full] = value
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def test_a_clip_that_lacks_one_weight_is_refused_by_its_name(tmp_path: Path, clip_folder: Path) -> None:
+    folder = changed_weights(tmp_path / "clip", clip_folder, visual_projection_weight=None)
+    assert str(refusal(folder)) == (
+        f"models.clip = {str(folder)!r} lacks 1 of the weights of a CLIPModel, such as visual_projection.weight"
+        " (it was made for CLIPModel): name a whole checkpoint."
+    )
+
+
+def test_a_weight_of_another_shape_is_refused_by_its_name(tmp_path: Path, clip_folder: Path) -> None:
+    folder = changed_weights(tmp_path / "clip", clip_folder, visual_projection_weight=torch.zeros(64, 128))
+    assert " has in another shape 1 of the weights of a CLIPModel, such as visual_projection.weight" in str(
+        refusal(folder)
+    )
+
+
+def test_a_weight_that_no_embedding_depends_on_may_be_missing(tmp_path: Path, clip_folder: Path) -> None:
+    folder = changed_weights(tmp_path / "clip", clip_folder, logit_scale=None)
+    assert Clip(str(folder), CPU, "float32", 1).notes == []
+
+
+def test_weights_in_half_precision_are_computed_in_float32(tmp_path: Path, clip_folder: Path) -> None:
+    shutil.copytree(clip_folder, tmp_path / "clip")
+    CLIPModel.from_pretrained(clip_folder, dtype="float16").save_pretrained(tmp_path / "clip")
+    assert {weight.dtype for weight in Clip(str(tmp_path / "clip"), CPU, "float32", 1)._model.parameters()} == {
+        torch.float32
+    }
+
+
+@pytest.mark.parametrize("file", ["config.json", "processor_config.json"])
+def test_code_of_a_checkpoint_is_never_run_and_nobody_is_asked(
+    tmp_path: Path, clip_folder: Path, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("builtins.input", lambda question: pytest.fail(question))
+    folder = shutil.copytree(clip_folder, tmp_path / "clip")
+    (folder / "theirs.py").write_text("raise SystemExit('their code was run')")
+    known = json.loads((folder / file).read_text())
+    if file == "config.json":
+        known |= {"model_type": "theirs_clip", "auto_map": {"AutoConfig": "theirs.Config", "AutoModel": "theirs.Model"}}
+    else:
+        known["image_processor"] |= {
+            "image_processor_type": "TheirProcessor",
+            "auto_map": {"AutoImageProcessor": "theirs.TheirProcessor"},
+        }
+    (folder / file).write_text(json.dumps(known))
+    assert str(refusal(folder)) == (
+        f"models.clip = {str(folder)!r} needs code of its own, which Darkroom never runs: name another checkpoint."
+    )
 
 
 @pytest.mark.parametrize("kind", ["clip", "blip"])

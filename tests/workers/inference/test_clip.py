@@ -12,7 +12,7 @@ from pictures.picture import Pixels
 from pictures.preprocessing import fit
 from settings.errors import WrongUse
 from tests.pictures.made.pictures import smooth
-from workers.inference import hardware
+from workers.inference import precision
 from workers.inference.clip import Clip
 
 
@@ -64,8 +64,8 @@ def test_probing_a_lower_precision_leaves_the_weights_as_they_are(
     clip: Clip, clip_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # So much is asked of bfloat16 that float32 wins after both were tried.
-    monkeypatch.setattr(hardware, "has_fast_bfloat16", lambda: True)
-    monkeypatch.setattr(hardware, "MIN_SPEEDUP", 1e9)
+    monkeypatch.setattr(precision, "has_fast_bfloat16", lambda: True)
+    monkeypatch.setattr(precision, "MIN_SPEEDUP", 1e9)
     probed = Clip(str(clip_folder), torch.device("cpu"), "auto", 8)
     assert probed.dtype == torch.float32
     pictures = [fit(smooth(64, 64, seed), clip.model_input) for seed in range(3)]

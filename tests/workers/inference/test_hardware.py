@@ -1,12 +1,13 @@
-"""What a process computes on: sizes that settings win, and precision by what is faster."""
+"""What a process computes on, and sizes that settings win."""
+
+import re
 
 import pytest
 import torch
 
 from settings import Settings, load_settings
+from settings.errors import ServiceMissing
 from workers.inference import hardware
-
-CPU = torch.device("cpu")
 
 
 def with_gpu(**values: object) -> Settings:
@@ -60,6 +61,29 @@ def test_each_core_has_a_forward_pass_of_its_own_while_cores_are_few(
     assert hardware.parallel_batches(with_gpu(torch_threads=torch_threads), "cuda")[0] == 1
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="here torch can use its device")
+@pytest.mark.parametrize("visible", ["0", "GPU-4f2a", "MIG-91c0"])
+def test_a_worker_that_is_pinned_to_a_device_never_computes_on_the_cpu(
+    visible: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    with pytest.raises(
+        ServiceMissing, match=rf"^torch {re.escape(torch.__version__)} cannot use the device {visible} \("
+    ):
+        hardware.pick_device()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="here torch can use its device")
+@pytest.mark.parametrize("visible", ["", "-1", None])
+def test_a_worker_that_is_pinned_to_none_computes_on_the_cpu(
+    visible: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert hardware.pick_device() == torch.device("cpu")
+
+
 def test_the_machine_says_how_much_memory_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     assert hardware.memory("cpu") > 100 << 20
@@ -70,31 +94,6 @@ def test_a_number_in_the_settings_wins() -> None:
     assert hardware.batch_sizes(settings, "cuda") == (5, 3)
     assert hardware.loaders(settings) == 7
     assert hardware.in_flight(settings, 5) == 11
-
-
-def unprobed(dtype: torch.dtype) -> float:
-    """A probe that nobody may ask."""
-    raise AssertionError("probed")
-
-
-def test_a_precision_that_is_named_is_not_probed() -> None:
-    assert hardware.pick_dtype("bfloat16", CPU, unprobed) == torch.bfloat16
-    assert hardware.pick_dtype("float16", torch.device("cuda", 0), unprobed) == torch.float16
-
-
-def test_without_bfloat16_in_hardware_float32_is_taken_unprobed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hardware, "has_fast_bfloat16", lambda: False)
-    assert hardware.pick_dtype("auto", CPU, unprobed) == torch.float32
-
-
-@pytest.mark.parametrize(("device", "half"), [(CPU, torch.bfloat16), (torch.device("cuda", 0), torch.float16)])
-@pytest.mark.parametrize(("seconds", "faster"), [(1.0, True), (1.9, False), (3.0, False)])
-def test_a_lower_precision_must_be_clearly_faster(
-    device: torch.device, half: torch.dtype, seconds: float, faster: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hardware, "has_fast_bfloat16", lambda: True)
-    picked = hardware.pick_dtype("auto", device, {half: seconds, torch.float32: 2.0}.__getitem__)
-    assert picked == (half if faster else torch.float32)
 
 
 def test_torch_without_memory_on_a_cpu_is_out_of_memory() -> None:

@@ -13,7 +13,7 @@ from pictures.preprocessing import ModelInput
 from workers.inference.pixels import PixelFeed
 
 CUDA = torch.device("cuda", 0)
-TARGET = ModelInput(8, 8, 8, True, 3, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+TARGET = ModelInput(8, 8, 8, 3, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 
 
 class Stream:

@@ -19,6 +19,7 @@ from tests.workers.storage.pictures import DIM, MODEL, picture
 from workers.storage.catalog import Catalog
 from workers.storage.embedded.catalog import EdgeCatalog
 from workers.storage.server.catalog import ServerCatalog
+from workers.storage.server.connection import Connection
 
 
 class OneAtATime:
@@ -47,7 +48,7 @@ def empty(request: pytest.FixtureRequest, folder: Path) -> Iterator[Catalog]:
         catalog = EdgeCatalog(folder, "pictures")
     else:
         client: Any = OneAtATime(QdrantClient(":memory:"))
-        catalog = ServerCatalog(client, "pictures", "http://localhost:6333")
+        catalog = ServerCatalog(Connection("http://localhost:6333", client), "pictures")
     yield catalog
     catalog.close()
 

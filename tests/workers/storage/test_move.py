@@ -16,6 +16,7 @@ from producer.stack import Stack
 from settings import Settings, load_settings
 from settings.errors import DarkroomError, WrongUse
 from tasks.queues import MOVE_PAGE, MOVE_START
+from tasks.rpc import reply
 from tests.workers.storage.conftest import OneAtATime
 from tests.workers.storage.pictures import DIM, MODEL, picture
 from workers.storage import move as worker_move
@@ -23,6 +24,7 @@ from workers.storage import state as process
 from workers.storage.catalog import Catalog
 from workers.storage.embedded.catalog import EdgeCatalog
 from workers.storage.server.catalog import ServerCatalog
+from workers.storage.server.connection import Connection
 
 URL = "http://store:6333"
 COUNT = 600
@@ -49,7 +51,7 @@ def filled(source: EdgeCatalog) -> EdgeCatalog:
 def target(monkeypatch: pytest.MonkeyPatch) -> Catalog:
     """The collection on the server, which does not exist yet."""
     client: Any = OneAtATime(QdrantClient(":memory:"))
-    catalog = ServerCatalog(client, "pictures", URL)
+    catalog = ServerCatalog(Connection(URL, client), "pictures")
     monkeypatch.setattr(worker_move, "_targets", {URL: catalog})
     return catalog
 
@@ -57,11 +59,11 @@ def target(monkeypatch: pytest.MonkeyPatch) -> Catalog:
 @pytest.fixture
 def embedded(monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of a local stack; the storage worker's answers come from this process."""
-    answers = {MOVE_START: worker_move.start, MOVE_PAGE: worker_move.page}
+    answers: dict[str, Any] = {MOVE_START: worker_move.start, MOVE_PAGE: worker_move.page}
 
     class Ask:
         def __init__(self, task: str, **arguments: Any) -> None:
-            self.answer = answers[task](**arguments)
+            self.answer = reply(lambda: answers[task](**arguments))
 
     def wait_for(question: Any, *_: object) -> Any:
         if "error" in question.answer:
@@ -156,6 +158,5 @@ def test_the_end_says_what_to_set(embedded: Settings) -> None:
 
 
 def test_a_stranger_cannot_send_the_collection_and_its_key_anywhere(embedded: Settings, filled: EdgeCatalog) -> None:
-    reply = worker_move.start("http://stranger:6333")
-    assert reply["kind"] == "WrongUse"
-    assert "may not move its collection to http://stranger:6333" in reply["error"]
+    with pytest.raises(WrongUse, match="may not move its collection to http://stranger:6333"):
+        worker_move.start("http://stranger:6333")

@@ -1,89 +1,96 @@
-"""A Qdrant server that is away, busy or slow in the middle: the batch is held, the reason is told."""
+"""A Qdrant server that is away, busy, full or slow in the middle: the batch is held, the reason is told."""
 
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
-import numpy as np
 import pytest
 import redis
 from celery.exceptions import Reject
 from qdrant_client import QdrantClient
 
-import workers.storage.points
-import workers.storage.state
-from tasks.ledger import Counts, Ledger
-from tasks.messages import PointsMessage
+from tasks.ledger import Counts
 from tasks.registry import faults, report_fault
 from tests.until import until
 from tests.workers.storage.pictures import DIM, MODEL, picture
 from tests.workers.storage.server.moody_server import MoodyServer
-from workers.storage.points import store_points
-from workers.storage.server.catalog import ServerCatalog
-
-FILES = 3
-
-
-@dataclass
-class Writing:
-    """One message on its way to a server, in a thread as in the worker."""
-
-    server: MoodyServer
-    ledger: Ledger
-    stopping: threading.Event
-    error: list[BaseException] = field(default_factory=list)
-
-    def start(self) -> threading.Thread:
-        """Begin to write; what it raises is kept."""
-        thread = threading.Thread(target=self._write)
-        thread.start()
-        return thread
-
-    def _write(self) -> None:
-        points = [picture(number) for number in range(FILES)]
-        vectors = np.stack([point.vector for point in points]).astype("<f4").tobytes()
-        payloads = [point.payload for point in points]
-        message = PointsMessage("job", MODEL, DIM, list(range(FILES)), vectors, payloads, [False] * FILES)
-        try:
-            store_points(**message.to_wire())
-        except Reject as error:
-            self.error.append(error)
+from tests.workers.storage.writing import FILES, Writing, writing_to
+from workers.storage.server.connection import Connection
 
 
 @pytest.fixture
-def writing(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[Writing]:
-    """A storage worker's task on the client's real HTTP, in front of a server that answers as it is told to."""
-    stopping = threading.Event()
-    with MoodyServer(DIM, MODEL) as server:
-        connection = QdrantClient(url=server.url, timeout=1, check_compatibility=False)
-        catalog = ServerCatalog(connection, "pictures", server.url)
-        monkeypatch.setattr(workers.storage.state, "_catalog", catalog)
-        monkeypatch.setattr(workers.storage.state, "_client", client)
-        monkeypatch.setattr(workers.storage.points, "stopping", stopping)
-        yield Writing(server, Ledger(client, "job"), stopping)
-        stopping.set()
-        catalog.close()
+def server() -> Iterator[MoodyServer]:
+    """A server that answers as it is told to."""
+    with MoodyServer(DIM, MODEL) as own:
+        yield own
 
 
-@pytest.mark.parametrize("mood", [503, 429, "slow", "closed"])
-def test_a_batch_is_held_while_the_server_is_away_and_written_when_it_is_back(
-    writing: Writing, client: redis.Redis, mood: int | str
+@pytest.fixture
+def writing(server: MoodyServer, client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[Writing]:
+    """A storage worker's task on the client's real HTTP, in front of that server."""
+    over_http = QdrantClient(url=server.url, timeout=1, check_compatibility=False)
+    with writing_to(Connection(server.url, over_http), client, monkeypatch) as own:
+        yield own
+
+
+FULL = "Service internal error: No space left on device: WAL buffer size exceeds available disk space"
+
+
+@pytest.mark.parametrize(
+    ("mood", "words", "told"),
+    [
+        (503, "", "Qdrant at {url} does not answer ("),
+        (429, "", "Qdrant at {url} says again and again that it is busy"),
+        ("slow", "", "Qdrant at {url} does not answer ("),
+        ("closed", "", "Qdrant at {url} does not answer ("),
+        (408, "Timeout: not in 1 s", "Qdrant at {url} does not answer (Timeout: not in 1 s)"),
+        (500, FULL, f"Qdrant's disk is full: make room on it ({{url}} says: {FULL})."),
+        (500, "Service internal error: panic", "Qdrant has failed: see its log ("),
+        (507, "Insufficient storage: a quota", "Qdrant has reached the limit of its storage: "),
+        (403, "Storage locked: for a backup", "Qdrant is locked: unlock it ("),
+        (403, "Forbidden: Global manage access is required", "Qdrant at {url} refuses the key (Forbidden: Global "),
+        (401, "Invalid API key or JWT", "Qdrant at {url} refuses the key (Invalid API key or JWT): set qdrant.api_key"),
+        (404, "Not found: Collection", "Qdrant at {url} cannot do it now (Not found: Collection)"),
+        (418, "", "Qdrant at {url} cannot do it now ("),
+        ("strange", "", "What answers at {url} is no Qdrant that this release understands"),
+    ],
+)
+def test_a_batch_is_held_whatever_the_server_answers_and_written_when_it_is_well_again(
+    server: MoodyServer, writing: Writing, client: redis.Redis, mood: int | str, words: str, told: str
 ) -> None:
-    writing.server.mood = mood
+    server.mood, server.words = mood, words
     thread = writing.start()
     fault = until(lambda: faults(client).get("storage"), "the reason to be told")
-    assert fault.startswith(f"Qdrant at {writing.server.url} does not answer (")
+    assert fault.startswith(told.format(url=server.url))
     assert writing.ledger.counts() == Counts()
-    writing.server.mood = 200
+    server.mood, server.words = 200, ""
     thread.join(60)
     assert writing.ledger.counts() == Counts(stored=FILES)
     assert (faults(client), writing.error) == ({}, [])
 
 
-def test_a_worker_that_stops_while_the_server_is_away_gives_the_batch_back(
-    writing: Writing, client: redis.Redis
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_point_that_the_server_refuses_fails_alone_with_its_words(
+    server: MoodyServer, writing: Writing, status: int
 ) -> None:
-    writing.server.mood = 503
+    bad = picture(1).id.encode()
+    server.mood, server.words = lambda body: status if bad in body else 200, "Wrong input: a number"
+    writing.start().join(60)
+    assert writing.ledger.counts() == Counts(stored=FILES - 1, failed=1)
+    (failure,) = writing.ledger.failures()
+    assert (failure.number, failure.stage) == (1, "store")
+    assert failure.reason == f"Qdrant at {server.url} refused a request: Wrong input: a number."
+
+
+def test_a_batch_that_is_too_large_for_a_proxy_is_cut_down(server: MoodyServer, writing: Writing) -> None:
+    first, second = picture(0).id.encode(), picture(1).id.encode()
+    server.mood = lambda body: 413 if first in body and second in body else 200
+    writing.start().join(60)
+    assert writing.ledger.counts() == Counts(stored=FILES)
+
+
+def test_a_worker_that_stops_while_the_server_is_away_gives_the_batch_back(
+    server: MoodyServer, writing: Writing, client: redis.Redis
+) -> None:
+    server.mood = 503
     thread = writing.start()
     until(lambda: faults(client).get("storage"), "the reason to be told")
     writing.stopping.set()

@@ -19,6 +19,7 @@ from tests.workers.storage.random_payloads import payloads
 from workers.storage.catalog import Catalog, Point
 from workers.storage.embedded.catalog import EdgeCatalog
 from workers.storage.server.catalog import ServerCatalog
+from workers.storage.server.connection import Connection
 
 DIM = 2
 
@@ -33,7 +34,7 @@ def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         catalog = EdgeCatalog(memory / folder.name if memory.is_dir() else folder, "pictures")
     else:
         client: Any = OneAtATime(QdrantClient(":memory:"))
-        catalog = ServerCatalog(client, "pictures", "http://localhost:6333")
+        catalog = ServerCatalog(Connection("http://localhost:6333", client), "pictures")
     catalog.ensure(DIM, "clip")
     yield catalog
     catalog.drop()

@@ -1,5 +1,6 @@
 """One supervised child, with real processes."""
 
+import io
 import math
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from settings.errors import ServiceMissing
+from tasks import stack_paths
 from tasks.locks import is_held, read_note
 from tasks.stack_paths import StackPaths
 from tests.until import is_alive, until
@@ -126,6 +128,50 @@ def test_a_command_that_does_not_exist_is_one_sentence(local: StackPaths) -> Non
     kid.wanted = True
     with pytest.raises(ServiceMissing, match=r"^/no/such/command cannot be started for kid: No such file"):
         kid.tend()
+
+
+def test_the_logs_of_a_child_that_speaks_without_end_stay_below_their_bound(
+    local: StackPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bound = 100_000
+    monkeypatch.setattr(stack_paths, "MAX_LOG_BYTES", bound)
+    # By the descriptor itself, as native libraries and faulthandler write; one more only after the last was cut.
+    script = (
+        "import os, sys, time\n"
+        "log = sys.argv[1]\n"
+        "for _ in range(20):\n"
+        "    os.write(2, b'x' * 999 + b'\\n')\n"
+        "    while os.path.getsize(log) > 100_000: time.sleep(0.01)\n"
+        "    os.write(2, (b'y' * 999 + b'\\n') * 100)\n"
+        "os.write(2, b'error: the end\\n')\n"
+        "raise SystemExit(3)\n"
+    )
+    kid = Child(ChildSpec("kid", (sys.executable, "-c", script, str(local.logs / "kid.log"))), local)
+    kid.wanted = True
+    sizes: list[int] = []
+
+    def ended() -> Ended | None:
+        end = kid.tend()
+        sizes.extend(file.stat().st_size for file in local.logs.iterdir())
+        return end
+
+    assert until(ended, "the child to end").fault == "the end"
+    assert {file.name for file in local.logs.iterdir()} == {"kid.log", "kid.log.1"}
+    assert max(sizes) < 2 * bound + 2000, "twenty times more was written"
+
+
+def test_what_children_say_is_shown_in_whole_lines(local: StackPaths) -> None:
+    shown = io.BytesIO()
+    script = "import time; print('first', flush=True); print('half', end='', flush=True); time.sleep(600)"
+    kid = Child(ChildSpec("kid", (sys.executable, "-c", script)), local, shown)
+    kid.wanted = True
+    (local.logs / "kid.log").write_text("of an earlier life\n")
+    kid.tend()
+    until(lambda: kid.log.read_text().endswith("half"), "the child to speak")
+    kid.tend()
+    assert shown.getvalue() == b"first\n"
+    kid.kill()
+    assert shown.getvalue() == b"first\nhalf\n"
 
 
 FAILS = f"print('error: The device hangs.'); raise SystemExit({DEVICE_FAILED})"

@@ -6,29 +6,57 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from settings.errors import ServiceMissing
 from workers.supervisor.commands import gpu_specs
-from workers.supervisor.devices import devices
+from workers.supervisor.devices import ask_torch, devices
 from workers.supervisor.processes import spawn
 
-Machine = Callable[[int], None]
+Machine = Callable[..., None]
+A100 = "GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-aaaa)\n"
+SLICES = "".join(f"  MIG 3g.20gb     Device  {n}: (UUID: MIG-{n:04d})\n" for n in range(2))
+TORCH = """
+class cuda:
+    @staticmethod
+    def init():
+        if {reason!r}:
+            raise RuntimeError({reason!r})
+
+    @staticmethod
+    def device_count():
+        return {count}
+
+__version__ = "2.0.0"
+"""
 
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """Makes this a machine with some GPUs."""
+    """Makes this a machine with these GPUs, or this list of nvidia-smi, whose torch can use them or says why not."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr("workers.supervisor.devices.has_driver", lambda: False)
 
-    def make(gpus: int) -> None:
-        lines = "".join(f"GPU {n}: NVIDIA H100 80GB HBM3 (UUID: GPU-{n:04d})\n" for n in range(gpus))
-        (tmp_path / "listing").write_text(lines)
+    def make(gpus: int | str, reason: str = "") -> None:
+        made = [
+            f"GPU {n}: NVIDIA H100 80GB HBM3 (UUID: GPU-{n:04d})\n" for n in range(0 if isinstance(gpus, str) else gpus)
+        ]
+        (tmp_path / "listing").write_text(gpus if isinstance(gpus, str) else "".join(made))
         smi = tmp_path / "nvidia-smi"
-        smi.write_text(f'#!/bin/sh\n[ "$1" = -L ] && while read line; do echo "$line"; done < {tmp_path}/listing\n')
+        smi.write_text(
+            f'#!/bin/sh\n[ "$1" = -L ] && while IFS= read -r line; do echo "$line"; done < {tmp_path}/listing\n'
+        )
         smi.chmod(0o755)
         monkeypatch.setenv("PATH", str(tmp_path))
+        torch_for(tmp_path, monkeypatch, len(made), reason)
 
     return make
+
+
+def torch_for(folder: Path, monkeypatch: pytest.MonkeyPatch, count: int, reason: str = "") -> None:
+    """The torch that child processes find from now on."""
+    (folder / "torch.py").write_text(TORCH.format(count=count or 1, reason=reason))
+    monkeypatch.setenv("PYTHONPATH", str(folder))
 
 
 def visible(wanted: str) -> list[tuple[str, str]]:
@@ -39,7 +67,8 @@ def test_eight_devices_make_eight_workers_and_each_sees_exactly_its_own(machine:
     machine(8)
     specs = gpu_specs("auto")
     assert [spec.name for spec in specs] == [f"gpu{n}" for n in range(8)]
-    assert [spec.env for spec in specs] == [{"CUDA_VISIBLE_DEVICES": str(n)} for n in range(8)]
+    assert [spec.env["CUDA_VISIBLE_DEVICES"] for spec in specs] == [str(n) for n in range(8)]
+    assert {spec.env["DARKROOM_GPU_WORKERS"] for spec in specs} == {"8"}, "they share the cores and the memory"
     assert [spec.argv[-2:] for spec in specs] == [("--one", f"gpu{n}") for n in range(8)]
     assert gpu_specs("all") == specs
 
@@ -115,3 +144,70 @@ def test_numbers_count_within_an_existing_limit(machine: Machine, monkeypatch: p
     machine(4)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
     assert visible("1") == [("gpu1", "3")]
+
+
+def test_all_devices_are_never_the_cpu(machine: Machine) -> None:
+    machine(0)
+    with pytest.raises(ServiceMissing, match=r"gpu.devices asks for all, but this machine has no CUDA device: "):
+        devices("all")
+
+
+def test_eight_devices_that_torch_cannot_use_are_one_sentence(machine: Machine) -> None:
+    machine(8, reason="The NVIDIA driver on your system is too old (found version 11040).\nPlease update")
+    with pytest.raises(ServiceMissing) as caught:
+        devices("auto")
+    assert str(caught.value) == (
+        "torch 2.0.0 cannot use the 8 devices of this machine (The NVIDIA driver on your system is too old (found "
+        'version 11040)): install a torch for this machine\'s driver, or set gpu.devices to "cpu".'
+    )
+    assert visible("cpu") == [("gpu0", "")]
+
+
+def test_a_torch_that_cannot_be_imported_is_told(machine: Machine, tmp_path: Path) -> None:
+    machine(2)
+    (tmp_path / "torch.py").write_text("raise OSError('libcudnn.so.9 is missing')")
+    with pytest.raises(
+        ServiceMissing, match=r"^torch cannot use the 2 devices .* \(OSError: libcudnn.so.9 is missing\): "
+    ):
+        devices("auto")
+
+
+def test_without_nvidia_smi_torch_is_asked_where_there_is_a_driver(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(3)
+    (tmp_path / "nvidia-smi").unlink()
+    assert visible("auto") == [("gpu0", "")]
+    monkeypatch.setattr("workers.supervisor.devices.has_driver", lambda: True)
+    assert visible("auto") == [("gpu0", "0"), ("gpu1", "1"), ("gpu2", "2")]
+    assert visible("2") == [("gpu2", "2")]
+    assert visible("GPU-4f2a,1") == [("gpu0", "GPU-4f2a"), ("gpu1", "1")]
+    torch_for(tmp_path, monkeypatch, 3, reason="No CUDA GPUs are available")
+    assert visible("auto") == [("gpu0", "")]
+
+
+def test_each_slice_of_a_gpu_is_a_device_and_whole_ones_beside_them_go_by_their_uuid(machine: Machine) -> None:
+    machine(A100 + SLICES)
+    assert visible("auto") == [("gpu0", "MIG-0000"), ("gpu1", "MIG-0001")]
+    machine(A100 + SLICES + "GPU 1: NVIDIA A100-SXM4-40GB (UUID: GPU-bbbb)\n")
+    assert visible("all") == [("gpu0", "MIG-0000"), ("gpu1", "MIG-0001"), ("gpu2", "GPU-bbbb")]
+    assert visible("MIG-0001") == [("gpu1", "MIG-0001")]
+
+
+def test_devices_are_named_by_their_uuid_or_its_beginning(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(4)
+    assert visible("GPU-0003,GPU-0001") == [("gpu1", "1"), ("gpu3", "3")]
+    with pytest.raises(ServiceMissing, match=r"asks for GPU-0009, but this machine has only the CUDA devices 0 to 3: "):
+        devices("GPU-0009")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-0003")
+    assert visible("GPU-0002") == [("gpu0", "2")]
+    assert visible("GPU-0003") == [("gpu1", "GPU-0003")]
+    with pytest.raises(ServiceMissing, match="asks for GPU-0001"):
+        devices("GPU-0001")
+
+
+def test_the_torch_of_this_machine_answers() -> None:
+    answer = ask_torch()
+    assert answer.version == torch.__version__
+    assert bool(answer.devices) != bool(answer.reason)
+    assert bool(answer.devices) == torch.cuda.is_available()

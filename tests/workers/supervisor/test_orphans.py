@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from settings.errors import ServiceMissing
+from tasks.locks import acquire
 from tasks.stack_paths import StackPaths
 from tests.until import files_below
 from workers.supervisor import processes
@@ -52,4 +54,27 @@ def test_a_stranger_with_the_process_id_of_a_dead_child_lives_on(local: StackPat
         processes.end_orphans(local.runtime)
         stranger.communicate(b"\n")
     assert stranger.returncode == 0
+    assert files_below(local.runtime) == []
+
+
+def test_what_a_killed_supervisor_of_a_fleet_left_is_ended_by_the_next_one(local: StackPaths) -> None:
+    with orphan(local, "import time; time.sleep(600)") as process:
+        processes.take_over(local, "kid").remove()
+        assert process.wait(timeout=60) == -15
+    assert files_below(local.runtime) == []
+
+
+def test_what_a_living_supervisor_runs_is_left_alone(local: StackPaths) -> None:
+    with orphan(local, "import time; time.sleep(600)") as process:
+        of_fleet = acquire(local.runtime / "kid.supervisor")
+        assert of_fleet
+        with pytest.raises(ServiceMissing, match=f"^kid runs already as process {process.pid}: stop it first.$"):
+            processes.take_over(local, "kid")
+        of_fleet.remove()
+        of_stack = acquire(local.stack_lock)
+        assert of_stack
+        processes.take_over(local, "kid").remove()
+        of_stack.remove()
+        assert process.poll() is None
+        pid_file(local).unlink()
     assert files_below(local.runtime) == []

@@ -6,18 +6,23 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from settings import load_settings
+from settings.errors import ServiceMissing
 from tasks.locks import acquire
-from tasks.queues import UNACKED
-from tasks.registry import STOP_NOW, faults
+from tasks.queues import EMBED, POINTS, UNACKED
+from tasks.registry import FAULTS, STOP_NOW, faults
 from tasks.stack_paths import StackPaths, stack_paths
 from tests.own_settings import own_settings
 from tests.until import files_below, is_alive, until
-from tests.workers.supervisor.tiny_stack import tiny_stack
+from tests.workers.supervisor.tiny_stack import tiny, tiny_stack
+from workers.supervisor.stack import LocalStack, StackSpec
 from workers.supervisor.supervisor import GRACE_SECONDS
 
 
@@ -80,9 +85,9 @@ def test_gpu_workers_start_when_work_waits_for_them(local: StackPaths) -> None:
     with users, tiny_stack(local, "while-used") as stack:
         stack.wait_ready("storage")
         assert stack.pid_of("gpu0") is None
-        stack.redis.lpush("embed", b"message")
+        stack.redis.lpush(EMBED, b"message")
         stack.wait_ready("gpu0")
-        stack.redis.delete("embed")
+        stack.redis.delete(EMBED)
 
 
 def test_two_users_share_one_stack_and_it_ends_after_the_second(local: StackPaths) -> None:
@@ -120,13 +125,13 @@ def test_a_user_who_wants_to_leave_now_leaves_the_work_for_the_next_time(local: 
     assert users
     with tiny_stack(local, "while-used") as stack:
         stack.wait_ready("storage")
-        stack.redis.lpush("points", b"message")
+        stack.redis.lpush(POINTS, b"message")
         stack.redis.set(STOP_NOW, 1)
         users.release()
         assert stack.process.wait(timeout=60) == 0
     with tiny_stack(local) as stack:
         stack.wait_ready("storage")
-        assert stack.redis.lrange("points", 0, -1) == [b"message"]
+        assert stack.redis.lrange(POINTS, 0, -1) == [b"message"]
         assert not stack.redis.exists(STOP_NOW)
 
 
@@ -153,6 +158,32 @@ def test_a_second_stack_on_the_same_data_is_refused_in_one_sentence(local: Stack
     assert run.stderr.startswith(f"error: The data directory {local.data} is in use by another stack (process ")
     assert str(stack.process.pid) in run.stderr
     assert run.stderr.count("\n") == 1
+
+
+def test_a_stack_is_its_data_directory_whatever_the_environment(
+    local: StackPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tiny_stack(local) as stack:
+        stack.wait_ready("storage")
+        for variable in ("XDG_RUNTIME_DIR", "TMPDIR"):
+            (tmp_path / variable).mkdir()
+            monkeypatch.setenv(variable, str(tmp_path / variable))
+        tempfile.tempdir = None
+        assert stack_paths(load_settings()) == local
+        run = subprocess.run([sys.executable, "-m", "workers", "serve"], capture_output=True, text=True)
+    assert run.returncode == 3
+    assert run.stderr.startswith(f"error: The data directory {local.data} is in use by another stack (process ")
+
+
+def test_a_stack_that_is_seen_from_another_temporary_folder_gets_no_second_redis(local: StackPaths) -> None:
+    elsewhere = replace(local, runtime=local.runtime.with_name("as-in-a-container"))
+    with tiny_stack(local) as stack:
+        stack.wait_ready("storage")
+        with pytest.raises(ServiceMissing, match="is in use by another stack"):
+            LocalStack(
+                load_settings(), elsewhere, StackSpec(None, tiny("storage", elsewhere), []), while_used=False
+            ).run()
+    shutil.rmtree(elsewhere.runtime)
 
 
 def test_the_data_directory_may_be_deep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +213,7 @@ def test_a_stack_that_nobody_can_find_any_more_ends(local: StackPaths) -> None:
         shutil.rmtree(local.runtime)
         assert stack.process.wait(timeout=60) != 0
         _, said = stack.end()
-    assert f"The folder {local.runtime} was removed while the stack ran: start it again." in said
+    assert f"The folder {local.runtime} or {local.stack_lock} was removed while the stack ran: start it again." in said
     assert not [pid for pid in children if is_alive(pid)]
 
 
@@ -217,7 +248,7 @@ def test_a_second_signal_ends_it_at_once_and_leaves_nothing(local: StackPaths) -
 def test_what_a_former_stack_said_is_forgotten(local: StackPaths) -> None:
     with tiny_stack(local) as stack:
         stack.wait_ready("storage")
-        stack.redis.hset("darkroom:faults", "gpu7", "on fire")
+        stack.redis.hset(FAULTS, "gpu7", "on fire")
         stack.process.kill()
         stack.process.wait()
     with tiny_stack(local) as stack:

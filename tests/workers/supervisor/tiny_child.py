@@ -12,7 +12,7 @@ from pathlib import Path
 
 import redis
 
-from tasks.registry import announce
+from workers.presence import Presence
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
         sys.exit(3)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    announce(redis.Redis(unix_socket_path=socket), name)
+    Presence(redis.Redis(unix_socket_path=socket), name).ready()
     print(f"{name} sees {os.environ.get('CUDA_VISIBLE_DEVICES')!r}", flush=True)
     # Waits in short turns, because a signal does not interrupt an endless wait on every system.
     while not stop.wait(0.1):

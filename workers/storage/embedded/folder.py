@@ -12,7 +12,6 @@ from qdrant_edge import (
     DatetimeIndexParams,
     Distance,
     EdgeConfig,
-    EdgeOptimizersConfig,
     EdgeShard,
     EdgeVectorParams,
     GeoIndexParams,
@@ -25,7 +24,6 @@ from qdrant_edge import (
 from settings.errors import ServiceMissing
 from workers.storage.catalog import INDEXES, CatalogFull, CollectionInfo
 
-SEGMENT_POINTS = 20_000
 _SCHEMA = {
     "keyword": KeywordIndexParams,
     "integer": IntegerIndexParams,
@@ -89,7 +87,7 @@ class CollectionFolder:
             shard = EdgeShard.load(str(self.path / "shard"))
         except Exception as error:  # the engine raises no more specific error
             raise ServiceMissing(f"The catalog {self.path} cannot be opened ({error}).") from error
-        # A process that is killed while optimising leaves unfinished segments here, and the engine never removes them.
+        # Left by an earlier version that was killed while it built a graph; the engine never removes them.
         shutil.rmtree(self.path / "shard" / "temp_segments", ignore_errors=True)
         _add_indexes(shard)
         return shard
@@ -136,10 +134,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _config(dim: int) -> EdgeConfig:
-    kilobytes = max(1, SEGMENT_POINTS * dim * 4 // 1024)
-    # Segments of this size are never merged into larger ones, so a step of maintenance stays short.
-    optimizers = EdgeOptimizersConfig(max_segment_size=kilobytes, indexing_threshold=max(1, kilobytes // 2))
-    return EdgeConfig(vectors=EdgeVectorParams(size=dim, distance=Distance.Cosine), optimizers=optimizers)
+    return EdgeConfig(vectors=EdgeVectorParams(size=dim, distance=Distance.Cosine))
 
 
 def _add_indexes(shard: EdgeShard) -> None:

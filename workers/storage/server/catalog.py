@@ -2,16 +2,16 @@
 
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from qdrant_client import QdrantClient, models
 
-from settings.errors import DarkroomError, WrongUse
-from workers.storage.catalog import CollectionInfo, Hit, Point
-from workers.storage.server.connection import call
+from settings.errors import DarkroomError, ServiceMissing, WrongUse
+from workers.storage.catalog import BadPoint, CollectionInfo, Hit, Point
+from workers.storage.server.connection import Connection
+from workers.storage.server.errors import LimitReached, Refused
 from workers.storage.server.filter import server_filter
 from workers.storage.server.layout import Layout, add_indexes
 from workers.storage.validation import (
@@ -29,12 +29,11 @@ INFO_CACHE_SECONDS = 5.0
 
 
 class ServerCatalog:
-    """The collection `name` on the server that `client` is connected to; errors name the server by `url`."""
+    """The collection `name` on a server."""
 
-    def __init__(self, client: QdrantClient, name: str, url: str, layout: Layout | None = None) -> None:
-        self._client = client
+    def __init__(self, connection: Connection, name: str, layout: Layout | None = None) -> None:
+        self._connection = connection
         self._name = name
-        self._url = url
         self._layout = layout or Layout()
         # When it was read, and the info.
         self._cached_info: tuple[float, CollectionInfo] | None = None
@@ -42,15 +41,19 @@ class ServerCatalog:
 
     def ensure(self, dim: int, clip_model: str) -> None:
         """See Catalog."""
-        if self._collection_info() is None:
-            self._create(dim, clip_model)
-        info = self._collection_info()
-        if info is None:
-            raise DarkroomError(f"The collection {self._name!r} vanished while it was being made.")
-        validate_model(self._name, info, dim, clip_model)
-        if not self._has_indexes:
-            add_indexes(self._client, self._name, self._call)
-            self._has_indexes = True
+        try:
+            if self._collection_info() is None:
+                self._create(dim, clip_model)
+            info = self._collection_info()
+            if info is None:
+                raise ServiceMissing(f"The collection {self._name!r} vanished while it was being made.")
+            validate_model(self._name, info, dim, clip_model)
+            if not self._has_indexes:
+                add_indexes(self._name, self._call)
+                self._has_indexes = True
+        except Refused as error:
+            # A layout that the server does not take is no fault of a point.
+            raise ServiceMissing(str(error)) from error
 
     def clip_model(self) -> str | None:
         """See Catalog."""
@@ -67,22 +70,29 @@ class ServerCatalog:
         """See Catalog."""
         info = self._collection_info()
         if info is None:
-            raise DarkroomError("The catalog has no collection: ensure() was not called.")
+            raise ServiceMissing(f"The collection {self._name!r} is gone: it must be ensured again.")
         validate_points(points, info.dim)
-        if points:
-            batch = models.Batch(
-                ids=[point.id for point in points],
-                vectors=[point.vector.tolist() for point in points],
-                payloads=[point.payload for point in points],
-            )
-            self._call(lambda: self._client.upsert(self._name, batch, wait=True))
+        if not points:
+            return
+        batch = models.Batch(
+            ids=[point.id for point in points],
+            vectors=[point.vector.tolist() for point in points],
+            payloads=[point.payload for point in points],
+        )
+        try:
+            self._call(lambda client: client.upsert(self._name, batch, wait=True))
+        except Refused as error:
+            if len(points) == 1 and isinstance(error, LimitReached):
+                # Alone it is within every limit of a batch, so it is the collection that is full.
+                raise ServiceMissing(str(error)) from error
+            raise BadPoint(str(error)) from error
 
     def payloads(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, dict[str, Any]]:
         """See Catalog."""
         validate_ids(ids)
         if self._collection_info() is None:
             return {}
-        records = self._call(lambda: self._client.retrieve(self._name, list(ids), list(fields) or False, False))
+        records = self._call(lambda client: client.retrieve(self._name, list(ids), list(fields) or False, False))
         return {str(record.id): record.payload or {} for record in records}
 
     def by_content(self, sha256s: Sequence[str], clip_model: str, preprocessing: str) -> dict[str, Point]:
@@ -101,7 +111,7 @@ class ServerCatalog:
             )
             for sha256 in contents
         ]
-        answers = self._call(lambda: self._client.query_batch_points(self._name, requests))
+        answers = self._call(lambda client: client.query_batch_points(self._name, requests))
         return {sha256: _point(answer.points[0]) for sha256, answer in zip(contents, answers) if answer.points}
 
     def search(self, vector: NDArray[np.float32], limit: int, where: dict[str, Any] | None = None) -> list[Hit]:
@@ -112,7 +122,7 @@ class ServerCatalog:
             return []
         validate_vector(vector, info.dim, "The query")
         answer = self._call(
-            lambda: self._client.query_points(
+            lambda client: client.query_points(
                 self._name,
                 vector.tolist(),
                 query_filter=condition,
@@ -131,7 +141,7 @@ class ServerCatalog:
         if self._collection_info() is None:
             return [], None
         records, next_id = self._call(
-            lambda: self._client.scroll(
+            lambda client: client.scroll(
                 self._name, condition, limit=limit, offset=after, with_payload=True, with_vectors=with_vectors
             )
         )
@@ -143,50 +153,54 @@ class ServerCatalog:
         condition = self._filter(where)
         if self._collection_info() is None:
             return {}
-        answer = self._call(lambda: self._client.facet(self._name, field, condition, limit=limit, exact=True))
+        answer = self._call(lambda client: client.facet(self._name, field, condition, limit=limit, exact=True))
         return {hit.value: hit.count for hit in answer.hits if hit.count}
 
     def delete(self, ids: Sequence[str]) -> None:
         """See Catalog."""
         validate_ids(ids)
         if ids and self._collection_info():
-            self._call(lambda: self._client.delete(self._name, models.PointIdsList(points=list(ids)), wait=True))
+            self._call(lambda client: client.delete(self._name, models.PointIdsList(points=list(ids)), wait=True))
 
     def count(self, where: dict[str, Any] | None = None) -> int:
         """See Catalog."""
         condition = self._filter(where)
         if self._collection_info() is None:
             return 0
-        return self._call(lambda: self._client.count(self._name, condition, exact=True)).count
+        return self._call(lambda client: client.count(self._name, condition, exact=True)).count
 
     def drop(self) -> None:
         """See Catalog."""
         if self._collection_info():
-            self._call(lambda: self._client.delete_collection(self._name))
+            self._call(lambda client: client.delete_collection(self._name))
         self._cached_info, self._has_indexes = None, False
 
-    def maintain(self) -> bool:
+    def maintain(self) -> None:
         """See Catalog. A server does its own maintenance."""
-        return False
 
     def close(self) -> None:
         """See Catalog."""
-        self._client.close()
+        self._connection.close()
 
     def _filter(self, where: dict[str, Any] | None) -> models.Filter | None:
         return server_filter(expand_patterns(parse_where(where), lambda field, limit: self.facet(field, limit=limit)))
 
-    def _call(self, request: Callable[[], T]) -> T:
-        return call(self._url, request)
+    def _call(self, request: Callable[[QdrantClient], T]) -> T:
+        try:
+            return self._connection.call(request)
+        except DarkroomError:
+            # Somebody may have removed the collection, or made another one by this name.
+            self._cached_info, self._has_indexes = None, False
+            raise
 
     def _collection_info(self) -> CollectionInfo | None:
         """The info of the collection, None before it exists; it is cached once its model is known."""
         cached = self._cached_info
         if cached and time.monotonic() - cached[0] < INFO_CACHE_SECONDS:
             return cached[1]
-        if not self._call(lambda: self._client.collection_exists(self._name)):
+        if not self._call(lambda client: client.collection_exists(self._name)):
             return None
-        config = self._call(lambda: self._client.get_collection(self._name)).config
+        config = self._call(lambda client: client.get_collection(self._name)).config
         vectors = config.params.vectors
         if not isinstance(vectors, models.VectorParams):
             raise WrongUse(
@@ -197,15 +211,15 @@ class ServerCatalog:
         return info
 
     def _model_of_a_point(self) -> str | None:
-        # Servers before 1.16 keep no metadata for a collection, but every point names its model.
-        records, _ = self._call(lambda: self._client.scroll(self._name, limit=1, with_payload=["clip_model"]))
+        # A collection that was made on a server before 1.16 has no metadata, but every point names its model.
+        records, _ = self._call(lambda client: client.scroll(self._name, limit=1, with_payload=["clip_model"]))
         model = (records[0].payload or {}).get("clip_model") if records else None
         return None if model is None else str(model)
 
     def _create(self, dim: int, clip_model: str) -> None:
         try:
             options = self._layout.create_options(dim, clip_model)
-            self._call(partial(self._client.create_collection, self._name, **options))
+            self._call(lambda client: client.create_collection(self._name, **options))
         except DarkroomError:
             # Another storage worker may have created it meanwhile.
             if self._collection_info() is None:

@@ -19,11 +19,15 @@ _SCHEMA: dict[str, models.PayloadSchemaType | Any] = {
 }
 
 
-def add_indexes(client: QdrantClient, collection: str, call: Callable[[Callable[[], Any]], Any]) -> None:
+def add_indexes(collection: str, call: Callable[[Callable[[QdrantClient], Any]], Any]) -> None:
     """Create the indexes that the collection lacks; `call` makes each request and translates its errors."""
-    existing = call(lambda: client.get_collection(collection)).payload_schema
+    existing = call(lambda client: client.get_collection(collection)).payload_schema
     for field in INDEXES.keys() - existing.keys():
-        call(partial(client.create_payload_index, collection, field, _SCHEMA[INDEXES[field]]))
+        call(partial(_create_index, collection=collection, field=field))
+
+
+def _create_index(client: QdrantClient, collection: str, field: str) -> None:
+    client.create_payload_index(collection, field, _SCHEMA[INDEXES[field]])
 
 
 # So many times more candidates are searched by quantized vectors; the full vectors then select among them.

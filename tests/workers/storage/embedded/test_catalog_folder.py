@@ -1,5 +1,6 @@
 """What only the embedded catalog promises: one owner, a disk that never runs full, and no loss when it is killed."""
 
+import json
 import random
 import shutil
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from qdrant_edge import EdgeShard
 
-from settings.errors import ServiceMissing
+from settings.errors import ServiceMissing, WrongUse
 from tests.workers.storage.embedded.kill_writers import kill_writers
 from tests.workers.storage.embedded.writing_child import BATCH
 from tests.workers.storage.pictures import DIM, MODEL, identity, picture
@@ -90,24 +91,45 @@ def test_what_a_killed_optimisation_left_is_removed(folder: Path) -> None:
     assert not left.exists()
 
 
-def test_a_graph_is_built_once_there_are_many_points(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.storage.embedded.catalog.POINTS_WITHOUT_GRAPH", 2000)
-    monkeypatch.setattr("workers.storage.embedded.catalog.SEGMENT_POINTS", 2000)
-    monkeypatch.setattr("workers.storage.embedded.folder.SEGMENT_POINTS", 2000)
+def test_upkeep_writes_to_disk_and_never_builds_a_graph(folder: Path) -> None:
+    """The engine builds one for all points at once and holds the GIL, so the whole worker stands still for minutes."""
+    written(folder).close()
+    config = folder / "pictures" / "shard" / "edge_config.json"
+    # From here on the engine would build a graph for a handful of points, whenever it is asked to.
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"optimizers": {"indexing_threshold": 1}}))
     catalog = EdgeCatalog(folder, "pictures")
-    catalog.ensure(DIM, MODEL)
     for start in range(0, 3000, 500):
         catalog.upsert([picture(number) for number in range(start, start + 500)])
-    assert catalog.maintain() is True
-    while catalog.maintain():
-        pass
-    assert catalog.count() == 3000
+        catalog.maintain()
     nearest = [catalog.search(picture(number).vector, 1)[0].id for number in (0, 1999, 2999)]
     assert nearest == [identity(number) for number in (0, 1999, 2999)]
+    flushed = folder / "flushed"
+    shutil.copytree(folder / "pictures" / "shard" / "segments", flushed / "segments")
     catalog.close()
-    shard = EdgeShard.load(str(folder / "pictures" / "shard"))
+    shutil.copy(config, flushed)
+    shard = EdgeShard.load(str(flushed))
+    info = shard.info()
+    assert (info.points_count, info.indexed_vectors_count, info.segments_count) == (3000, 0, 1)
+    # The engine itself would have done it.
+    assert shard.optimize()
     assert shard.info().indexed_vectors_count == 3000
     shard.close()
+
+
+def test_a_field_of_very_many_values_is_not_counted_value_by_value(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.storage.embedded.catalog.MAX_VALUES", 9)
+    catalog = written(folder)
+    assert len(catalog.facet("name", limit=10)) == 10
+    catalog.delete([identity(9)])
+    assert len(catalog.facet("name", limit=5)) == 5
+    catalog.upsert([picture(number) for number in range(20)])
+    for where in (None, {"all": [{"field": "format", "is": "PNG"}]}):
+        with pytest.raises(WrongUse, match="name has more than 9 different values"):
+            catalog.facet("name", where, limit=5)
+    assert sum(catalog.facet("format").values()) == 20
+    catalog.close()
 
 
 def test_the_log_alone_brings_back_what_was_acknowledged(folder: Path) -> None:

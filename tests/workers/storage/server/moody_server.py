@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -13,17 +14,21 @@ SLOW_SECONDS = 3.0
 
 
 class MoodyServer:
-    """`mood` is the status of every answer; "slow" answers far too late, and "closed" hangs up without an answer."""
+    """`mood` is the status of every answer, or says it for the body of a request; `words` are what an error says.
+
+    "slow" answers far too late, "strange" as no Qdrant does, and "closed" hangs up without an answer.
+    """
 
     def __init__(self, dim: int, clip_model: str) -> None:
-        self.mood: int | str = 200
+        self.mood: int | str | Callable[[bytes], int] = 200
+        self.words = "because"
         own = self
         collection = _collection(dim, clip_model)
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                mood = own.mood
+                sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                mood = own.mood(sent) if callable(own.mood) else own.mood
                 if mood == "closed":
                     self.connection.shutdown(socket.SHUT_RDWR)
                     self.close_connection = True
@@ -34,7 +39,10 @@ class MoodyServer:
                 result: Any = {"operation_id": 1, "status": "completed"}
                 if self.command == "GET":
                     result = {"exists": True} if self.path.endswith("/exists") else collection
-                body = json.dumps({"result": result, "status": "ok", "time": 0.0}).encode()
+                said = "ok" if status == 200 else {"error": own.words}
+                body = json.dumps({"result": result, "status": said, "time": 0.0}).encode()
+                if mood == "strange":
+                    body = b'{"result": "Welcome!"}'
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))

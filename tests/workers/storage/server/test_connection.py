@@ -1,32 +1,41 @@
-"""A Qdrant server that is away, refuses the key or is busy: each ends in one sentence and never in a traceback."""
+"""A Qdrant server that is away, too old, busy or refuses the key: each ends in one sentence, never in a traceback."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
-import grpc
 import pytest
 from pydantic import SecretStr
-from qdrant_client import QdrantClient
 
 from settings import Settings
-from settings.errors import DarkroomError, ServiceMissing, WrongUse
+from settings.errors import ServiceMissing
 from settings.sections import Qdrant
-from workers.storage.server.connection import call, connect
+from tests.conftest import ROOT
+from workers.storage.server.connection import connect, server_version
+from workers.storage.server.errors import Refused
 from workers.storage.state import open_catalog
 
 
 @contextmanager
-def server(*answers: int) -> Iterator[str]:
-    """A web server that gives these statuses one after the other, and the last one for ever."""
+def server(*answers: int, version: str = "1.20.0") -> Iterator[str]:
+    """A web server that gives these statuses one after the other, and the last one for ever.
+
+    Its version it tells everybody, as Qdrant does.
+    """
     left = list(answers)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status = left.pop(0) if len(left) > 1 else left[0]
-            body = json.dumps({"result": {"collections": []}, "status": "ok", "time": 0.0}).encode()
+            is_root = self.path == "/"
+            status = 200 if is_root else left.pop(0) if len(left) > 1 else left[0]
+            answer = {"result": {"collections": []}, "status": "ok", "time": 0.0}
+            body = json.dumps({"title": "qdrant", "version": version} if is_root else answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
@@ -48,7 +57,7 @@ def server(*answers: int) -> Iterator[str]:
 
 def settings(url: str, key: str | None = None) -> Settings:
     """Settings with this server."""
-    return Settings(qdrant=Qdrant(url=url, api_key=SecretStr(key) if key else None, timeout=5))
+    return Settings(qdrant=Qdrant(url=url, api_key=SecretStr(key) if key else None, timeout=5, grpc_port=0))
 
 
 def free_url() -> str:
@@ -72,7 +81,7 @@ def test_a_password_in_the_url_is_not_shown() -> None:
 
 @pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection")
 def test_a_refused_key_is_named_without_being_shown() -> None:
-    with server(401) as url, pytest.raises(WrongUse, match=r"qdrant\.api_key") as caught:
+    with server(401) as url, pytest.raises(ServiceMissing, match=r"qdrant\.api_key") as caught:
         connect(settings(url, "geheim"))
     assert "geheim" not in str(caught.value)
 
@@ -90,45 +99,29 @@ def test_a_server_that_stays_busy_or_fails_counts_as_away() -> None:
 
 
 def test_any_other_refusal_is_told_as_it_is() -> None:
-    with server(400) as url, pytest.raises(DarkroomError, match="refused a request"):
+    with server(400) as url, pytest.raises(Refused, match="refused a request"):
         connect(settings(url))
 
 
-def test_grpc_errors_mean_the_same() -> None:
-    client = QdrantClient(url=free_url(), prefer_grpc=True, grpc_port=1, timeout=5, check_compatibility=False)
-    with pytest.raises(ServiceMissing, match="http://db:6333 does not answer"):
-        call("http://db:6333", client.get_collections)
-    client.close()
+@pytest.mark.parametrize("version", ["1.18.3", "0.11.0", "v1.9.1"])
+def test_a_server_that_is_too_old_is_told_so(version: str) -> None:
+    with server(200, version=version) as url, pytest.raises(ServiceMissing) as caught:
+        connect(settings(url))
+    assert str(caught.value) == f"Qdrant at {url} is {version}, and Darkroom needs 1.19 or later: update it."
 
 
-class Refusal(grpc.RpcError):
-    """The error of a call that a server answered with `status`."""
-
-    def __init__(self, status: grpc.StatusCode) -> None:
-        self.status = status
-
-    def code(self) -> grpc.StatusCode:
-        """As grpc's own errors have it."""
-        return self.status
-
-    def details(self) -> str:
-        """As grpc's own errors have it."""
-        return "because"
+@pytest.mark.parametrize("version", ["1.19.0", "1.20.1-dev", "2.0.0", "main"])
+def test_a_server_that_is_newer_or_says_no_number_is_taken(version: str) -> None:
+    with server(200, version=version) as url:
+        connect(settings(url)).close()
+        assert server_version(settings(url)) == version
 
 
-@pytest.mark.parametrize(
-    ("status", "expected"),
-    [
-        (grpc.StatusCode.UNAUTHENTICATED, WrongUse),
-        (grpc.StatusCode.PERMISSION_DENIED, WrongUse),
-        (grpc.StatusCode.DEADLINE_EXCEEDED, ServiceMissing),
-        (grpc.StatusCode.INVALID_ARGUMENT, DarkroomError),
-    ],
-)
-def test_each_grpc_status_has_its_sentence(status: grpc.StatusCode, expected: type[DarkroomError]) -> None:
-    def refuse() -> None:
-        raise Refusal(status)
-
-    with pytest.raises(expected) as caught:
-        call("http://db:6333", refuse)
-    assert type(caught.value) is expected
+def test_a_storage_worker_ends_in_that_sentence(tmp_path: Path, redis_process: str) -> None:
+    with server(200, version="1.15.4") as url:
+        env = {**os.environ, "DARKROOM__DATA__DIR": str(tmp_path), "DARKROOM__QDRANT__URL": url}
+        env |= {"DARKROOM__QDRANT__GRPC_PORT": "0"}
+        command = [sys.executable, "-m", "workers", "storage", "--one"]
+        ended = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (3, False), ended.stderr
+    assert f"Qdrant at {url} is 1.15.4, and Darkroom needs 1.19 or later: update it." in ended.stderr

@@ -24,8 +24,8 @@ def created(**qdrant: Any) -> dict[str, Any]:
     """The request by which a collection is made under these settings."""
     with recording_server() as server:
         own = settings(server.url, **qdrant)
-        client = connect(own)
-        catalog = ServerCatalog(client, "pictures", "the server", layout_of(own))
+        connection = connect(own)
+        catalog = ServerCatalog(connection, "pictures", layout_of(own))
         catalog._create(DIM, MODEL)
         catalog.close()
         sent: dict[str, Any] = server.sent("PUT", "/collections/pictures")
@@ -66,7 +66,7 @@ def test_quantized_vectors_stay_in_memory_and_searches_look_twice(quantization: 
 
 def test_the_second_look_goes_over_the_wire(monkeypatch: pytest.MonkeyPatch) -> None:
     with recording_server() as server:
-        catalog = ServerCatalog(connect(settings(server.url)), "pictures", "the server", Layout(quantization="scalar"))
+        catalog = ServerCatalog(connect(settings(server.url)), "pictures", Layout(quantization="scalar"))
         monkeypatch.setattr(catalog, "_collection_info", lambda: CollectionInfo(DIM, MODEL))
         catalog.search(np.ones(DIM, np.float32), 5)
         catalog.close()

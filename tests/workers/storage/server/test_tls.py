@@ -2,7 +2,6 @@
 
 import ssl
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,10 @@ import grpc
 import pytest
 import trustme
 from pydantic import SecretStr
-from qdrant_client import grpc as qdrant_grpc
-from qdrant_client.grpc import CollectionsServicer, add_CollectionsServicer_to_server
 
 from settings import Settings, load_settings
 from settings.errors import ServiceMissing, WrongUse
+from tests.workers.storage.server.qdrant_double import qdrant_double
 from tests.workers.storage.server.recording_server import Recording, recording_server
 from workers.storage.server.connection import connect
 
@@ -76,24 +74,31 @@ def test_a_file_that_holds_no_certificate_is_named(server: Recording, tmp_path: 
             connect(settings(server.url, ca=str(tmp_path / name)))
 
 
-def test_grpc_trusts_the_same_authority(authority: trustme.CA, server: Recording, ca: str) -> None:
-    asked: list[dict[str, str]] = []
-
-    class Collections(CollectionsServicer):
-        def List(self, request: Any, context: grpc.ServicerContext) -> Any:
-            asked.append({str(key): str(value) for key, value in context.invocation_metadata()})
-            return qdrant_grpc.ListCollectionsResponse()
-
+@pytest.fixture
+def shown(authority: trustme.CA) -> grpc.ServerCredentials:
+    """The same for gRPC."""
     issued = authority.issue_cert("localhost")
-    own = [(issued.private_key_pem.bytes(), b"".join(part.bytes() for part in issued.cert_chain_pems))]
-    with ThreadPoolExecutor(2) as pool:
-        encrypted = grpc.server(pool)
-        add_CollectionsServicer_to_server(Collections(), encrypted)
-        port = encrypted.add_secure_port("localhost:0", grpc.ssl_server_credentials(own))
-        encrypted.start()
-        try:
-            connect(settings(server.url, ca=ca, grpc_port=port)).close()
-        finally:
-            encrypted.stop(None).wait()
-    assert [metadata["api-key"] for metadata in asked] == ["pa55-key"]
+    chain = b"".join(part.bytes() for part in issued.cert_chain_pems)
+    return grpc.ssl_server_credentials([(issued.private_key_pem.bytes(), chain)])
+
+
+def test_grpc_trusts_the_same_authority(server: Recording, ca: str, shown: grpc.ServerCredentials) -> None:
+    with qdrant_double(credentials=shown) as encrypted:
+        connect(settings(server.url, ca=ca, grpc_port=encrypted.port)).close()
+        assert encrypted.keys == {"pa55-key"}
     assert server.requests == []
+
+
+def test_a_grpc_port_without_tls_beside_https_gets_no_key_and_http_is_used(server: Recording, ca: str) -> None:
+    with qdrant_double() as plain:
+        connect(settings(server.url, ca=ca, grpc_port=plain.port)).close()
+        assert (plain.calls, plain.keys) == ({}, set())
+    assert ("GET", "/collections", None) in server.requests
+
+
+@pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection")
+def test_a_grpc_port_with_tls_beside_http_is_left_alone_and_http_is_used(shown: grpc.ServerCredentials) -> None:
+    with recording_server() as plain, qdrant_double(credentials=shown) as encrypted:
+        connect(settings(plain.url, grpc_port=encrypted.port)).close()
+        assert ("GET", "/collections", None) in plain.requests
+        assert encrypted.calls == {}

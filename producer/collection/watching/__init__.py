@@ -1,0 +1,1 @@
+"""Following a folder: what changes below it, and what that means for the collection."""

@@ -1,0 +1,60 @@
+"""What this command's messages are for, and whether any worker is there for it: told before anything is enqueued."""
+
+from pathlib import Path
+
+from producer.stack import Stack
+from settings import Settings
+from settings.errors import WrongUse
+from tasks.checkpoint import checkpoint_name, looks_like_a_folder
+from tasks.messages import Target
+from tasks.queues import COLLECTION_NAME
+
+
+def target_here(settings: Settings, stack: Stack, held: str | None = None) -> Target:
+    """The collection and the checkpoints that the settings name.
+
+    The stack of this machine needs the folders of its checkpoints; a command that only talks to workers elsewhere needs
+    their names alone, and takes them from the workers, or from `held`, the CLIP model of the collection. Raises
+    WrongUse where nobody knows the name.
+    """
+    has = [worker.has for worker in stack.workers()]
+    models = settings.models
+    clip = _name("models.clip", models.clip, stack, [held, *(each.clip for each in has)])
+    blip = _name("models.blip", models.blip, stack, [each.blip for each in has]) if models.captions else ""
+    return Target(COLLECTION_NAME, clip, blip)
+
+
+def _name(key: str, model: str, stack: Stack, known: list[str | None]) -> str:
+    if stack.is_local or not looks_like_a_folder(model) or Path(model).is_dir():
+        return checkpoint_name(model)
+    names = sorted({name for name in known if name and name.rpartition("@")[0] == Path(model).name})
+    if len(names) == 1:
+        return names[0]
+    raise WrongUse(
+        f"The folder {model} is not on this machine, and "
+        + (f"the workers have {' and '.join(names)}" if names else "no worker that lives has a checkpoint of that name")
+        + f": set {key} to the name of a checkpoint as `python -m producer status` shows it, or start the GPU workers."
+    )
+
+
+def require_models(target: Target, stack: Stack) -> None:
+    """Raise WrongUse when all workers that say which models they have, or will load, have others than the target's.
+
+    Where none says so there is nothing to raise: GPU workers may come up later.
+    """
+    others = [(worker, target.mismatch(worker.node, worker.has)) for worker in stack.workers() if worker.has.clip]
+    if others and all(reason for _, reason in others):
+        # Of the GPU workers, if there are any: whoever reads it looks for the models there.
+        raise WrongUse(next((reason for worker, reason in others if worker.name.startswith("gpu")), others[0][1]))
+
+
+def require_collection(stack: Stack, who: str) -> None:
+    """Raise WrongUse when no worker of the kind `who` lives for this collection, but some do for others."""
+    if any(worker.name.startswith(who) for worker in stack.workers()):
+        return
+    others = [phrase for phrase in stack.foreign_workers() if phrase.startswith(who)]
+    if others:
+        raise WrongUse(
+            f"No {who} worker of this release keeps the collection {COLLECTION_NAME!r} ({', '.join(others)}): set "
+            f"qdrant.collection here to the same name, or start `python -m workers {who}` with these settings."
+        )
