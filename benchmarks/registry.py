@@ -31,13 +31,14 @@ BENCHMARKS = {
     "search_p50_ms": "benchmarks.collection:search_p50_ms",
     "near_duplicates_20k_s": "benchmarks.collection:near_duplicates_20k_s",
     "flower_p95_ms": "benchmarks.flower:flower_p95_ms",
+    "edge_700k": "benchmarks.large.embedded:edge_700k",
 }
 # Half an hour and 4 GB of disk: they run only where they are named.
-LARGE = {"edge_700k": "benchmarks.large.embedded:edge_700k"}
+LARGE = {"edge_700k"}
 
 
 def find(name: str) -> Benchmark:
     """The function of a benchmark; raises KeyError for an unknown name."""
-    module, _, function = (BENCHMARKS | LARGE)[name].partition(":")
+    module, _, function = BENCHMARKS[name].partition(":")
     benchmark: Benchmark = getattr(import_module(module), function)
     return benchmark

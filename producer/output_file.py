@@ -36,13 +36,13 @@ def begins_with(line: bytes) -> Callable[[BinaryIO], bool]:
 def check_output(target: Path, kind: FileKind) -> Path:
     """The absolute path of a file of this kind to be written; raises WrongUse where it cannot or must not be."""
     path = Path(os.path.abspath(os.path.expanduser(target)))
-    if not kind.fits(path):
-        raise WrongUse(f"{path} is no name for such a file: name one that ends in {' or '.join(kind.extensions)}.")
     place = _behind_links(path)
     if os.path.isdir(place):
         raise WrongUse(f"{path} is a folder: name a file in it.")
     if os.path.exists(place) and not os.path.isfile(place):
         raise WrongUse(f"{path} is a device or a pipe: name a file.")
+    if not kind.fits(path):
+        raise WrongUse(f"{path} is no name for such a file: name one that ends in {' or '.join(kind.extensions)}.")
     if not os.path.isdir(place.parent):
         raise WrongUse(f"{path} cannot be written: there is no folder {place.parent}.")
     if not _allows(place.parent, os.W_OK | os.X_OK) or (os.path.exists(place) and not _allows(place, os.W_OK)):

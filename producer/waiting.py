@@ -99,7 +99,7 @@ def _wait_until_answered(
 def wait_through(
     question: Question, wait: Callable[[], T], say: Callable[[str], None], leaving: Callable[[], bool]
 ) -> T:
-    """What `wait` returns for a question; while a worker says that a service is missing it is asked again.
+    """What `wait` returns for a question; while a worker says that a service is missing it is asked anew.
 
     For work that is under way: what a command at its beginning should tell at once, an ingest in its middle waits for.
     """
@@ -117,7 +117,8 @@ def wait_through(
         if leaving():
             raise KeyboardInterrupt
         with suppress(OperationalError, RedisError):
-            question.ask_again()
+            # Not `ask_again`: to the workers this one has had its answer.
+            question.ask_anew()
 
 
 def _nobody(who: str) -> str:
@@ -141,9 +142,11 @@ def with_retries(
         except REDIS_ERRORS as error:
             if not may_pass(error):
                 raise
-            reason = refusal(error) or "does not answer"
+            refused = refusal(error)
             if time.monotonic() - start > BROKER_SECONDS:
-                raise ServiceMissing(f"Redis {reason}, for {BROKER_SECONDS:.0f} s ({error}).") from error
+                what = f"{refused}, and that" if refused else "is away"
+                raise ServiceMissing(f"Redis {what} for {BROKER_SECONDS:.0f} s ({error}).") from error
+        reason = refused or "does not answer"
         if reason != said:
             said = reason
             say(f"Redis {reason}; waiting for it.")

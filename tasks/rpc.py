@@ -178,6 +178,11 @@ class Question:
         with _redis_may_be_away():
             return bool(self._result.ready())
 
+    def ask_anew(self) -> None:
+        """Ask as another question, after the answer to this one was that it cannot be answered now."""
+        with _redis_may_be_away():
+            self._result = app.send_task(self.task, **self._options)
+
     def wait(self, timeout: float) -> Any:
         """The answer, after at most `timeout` seconds.
 

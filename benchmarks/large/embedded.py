@@ -180,14 +180,8 @@ def _run(stack: Bench, *arguments: str) -> float | None:
     except subprocess.CalledProcessError as error:
         print(error.stderr, file=sys.stderr)
         return None
-    return time.perf_counter() - begin if any(found.values()) else None
-
-
-def _must(stack: Bench, *arguments: str) -> float:
-    seconds = _run(stack, *arguments)
-    if seconds is None:
-        raise RuntimeError(f"no answer to {' '.join(arguments)}")
-    return seconds
+    seconds = time.perf_counter() - begin
+    return seconds if found.get("results", True) else None
 
 
 def _longest_pause(stack: Bench, folder: Path) -> float:

@@ -97,8 +97,8 @@ class JobProgress:
                 return "the GPU worker is loading its models"
             return f"{files} messages wait in `{role(FILES)}` and no GPU worker is up: start `python -m workers gpu`"
         if points and not any(worker.ready for worker in there if worker.name.startswith("storage")):
-            start = "no storage worker is up: start `python -m workers storage`"
-            return f"{points} messages wait in `{role(POINTS)}`, {start}"
+            queue = role(POINTS)
+            return f"{points} messages wait in `{queue}`, no storage worker is up: start `python -m workers storage`"
         counts = f"{files} queued, {held} in work, {points} to be written"
         if points:
             return (

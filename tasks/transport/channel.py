@@ -82,6 +82,14 @@ class Channel(kombu_redis.Channel):
             with self.conn_or_acquire() as client:
                 write(client, "SADD", self.keyprefix_queue % exchange, member)
 
+    def maybe_refresh_binding_expiry(self) -> None:
+        """As kombu does it; a Redis that takes no writes is asked again later, without a traceback in the log."""
+        try:
+            super().maybe_refresh_binding_expiry()
+        except ResponseError as error:
+            if refusal(error) is None:
+                raise
+
     def _brpop_read(self, **options: Any) -> Any:
         try:
             delivered = super()._brpop_read(**options)

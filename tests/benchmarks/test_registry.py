@@ -18,7 +18,12 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_every_name_leads_to_a_function() -> None:
-    assert [name for name in BENCHMARKS | LARGE if not callable(find(name))] == []
+    assert [name for name in BENCHMARKS if not callable(find(name))] == []
+
+
+def test_a_large_benchmark_is_one_of_them_and_named_in_the_help() -> None:
+    assert BENCHMARKS.keys() > LARGE
+    assert f"all but the large ones ({', '.join(sorted(LARGE))})" in " ".join(run("--help").stdout.split())
 
 
 def test_a_smoke_run_prints_its_figure_and_leaves_the_results_alone() -> None:

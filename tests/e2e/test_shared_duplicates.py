@@ -1,7 +1,5 @@
 """A search for duplicates with two storage workers on one Qdrant server."""
 
-import os
-import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +9,6 @@ import pytest
 import redis
 from qdrant_client import models
 
-from tasks.registry import ready
 from tests.e2e.several_machines import Machines, ended, machines_on
 from tests.until import until
 from tests.workers.storage.pictures import DIM, MODEL, picture
@@ -103,7 +100,7 @@ def test_a_search_whose_storage_worker_is_killed_is_begun_anew_by_the_other_one(
     first = owner(client)
     assert first is not None
     name = first.split()[0]
-    os.kill(ready(client)[name], signal.SIGKILL)
+    machines.kill(name)
     second = until(lambda: owner(client) if owner(client) not in (None, first) else None, "the search to be taken over")
     assert second.split()[0] != name
     gate.open()

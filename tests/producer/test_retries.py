@@ -66,6 +66,46 @@ def test_what_fails_while_redis_is_away_is_done_when_it_is_back(stack: Stack, mo
     assert said == ["Redis does not answer; waiting for it."]
 
 
+def test_a_redis_that_refuses_is_named_and_what_it_answers_about_our_own_fault_is_raised_at_once(
+    stack: Stack, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(producer.waiting, "AWAY_STEP_SECONDS", 0.01)
+    said: list[str] = []
+
+    def say(sentence: str) -> None:
+        said.append(sentence)
+        client.config_set("maxmemory", "0")
+
+    client.config_set("maxmemory", "1")
+    assert with_retries(lambda: client.set("key", "value"), stack, say)
+    assert said == ["Redis is full (its maxmemory is reached); waiting for it."]
+    with pytest.raises(redis.ResponseError, match="out of range"):
+        with_retries(lambda: client.setbit("bits", 2**32, 1), stack, say)
+
+
+def test_as_long_as_others_get_on_a_full_redis_is_waited_for_and_then_it_is_a_missing_service(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(producer.waiting, "AWAY_STEP_SECONDS", 0.0)
+    now = iter(range(1_000_000))
+    monkeypatch.setattr("producer.waiting.time.monotonic", lambda: next(now))
+    tries, stored = 0, 0
+
+    def work() -> None:
+        nonlocal tries
+        tries += 1
+        raise redis.exceptions.OutOfMemoryError("no room")
+
+    def moved() -> int:
+        nonlocal stored
+        stored = min(stored + 1, 500)
+        return stored
+
+    with pytest.raises(ServiceMissing, match=r"^Redis is full .* and that for 120 s \(no room\)\.$"):
+        with_retries(work, stack, lambda _: None, moved)
+    assert tries > 500
+
+
 def test_a_redis_that_stays_away_is_a_missing_service(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(producer.waiting, "BROKER_SECONDS", 0.0)
 

@@ -4,6 +4,8 @@ import importlib.util
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +23,7 @@ from tasks.locks import is_held, read_note
 from tasks.queues import UNACKED
 from tasks.registry import STOP_NOW
 from tasks.stack_paths import stack_paths
+from tests.conftest import ROOT
 from tests.own_settings import own_settings
 from tests.until import files_below, is_alive, until
 
@@ -223,6 +226,21 @@ def test_a_broker_at_a_closed_port_is_one_sentence_without_its_password(configur
     expected = rf"^Redis at redis://me:\*\*\*@127\.0\.0\.1:{port}/0 does not answer: start it or set broker\.url\.$"
     with pytest.raises(ServiceMissing, match=expected), attached(settings):
         pass
+
+
+@pytest.mark.e2e
+def test_a_stack_of_another_collection_is_refused_by_name_and_left_alone(settings: Settings) -> None:
+    with attached(settings) as stack:
+        env = {**os.environ, "DARKROOM__QDRANT__COLLECTION": "cats"}
+        asked = subprocess.run(
+            [sys.executable, "-m", "producer", "status"], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+        )
+        assert asked.returncode == 2
+        assert asked.stderr == (
+            f"error: The stack that runs on {stack.local.data} keeps the collection 'pictures', not 'cats': set "
+            f"qdrant.collection to that name, or stop it first (process {supervisor(stack)}).\n"
+        )
+        assert stack.faults() == {}
 
 
 @pytest.mark.usefixtures("client")  # whose Redis is emptied

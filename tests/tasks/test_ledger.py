@@ -148,7 +148,8 @@ def test_a_reason_is_kept_once_and_ten_million_failures_take_a_few_bytes_each(cl
 
 def test_the_first_failures_are_read_without_the_others(client: redis.Redis) -> None:
     ledger = Ledger(client, "job")
-    ledger.failed(a_failure(number) for number in range(100_000))
+    for start in range(0, 100_000, 10_000):
+        ledger.failed(a_failure(number) for number in range(start, start + 10_000))
     before = client.info("stats")["total_net_output_bytes"]
     assert len(ledger.failures(20)) == 20
     assert client.info("stats")["total_net_output_bytes"] - before < 100_000
@@ -197,3 +198,67 @@ def test_files_without_an_end_are_found(client: redis.Redis) -> None:
     ledger.failed([a_failure(1)])
     ledger.skipped([6])
     assert list(ledger.without_end(8)) == [2, 4, 5, 7]
+
+
+def test_whatever_is_counted_keeps_the_whole_job_for_thirty_days_more(client: redis.Redis) -> None:
+    ledger = Ledger(client, "job")
+    ledger.open("file:///p")
+    ledger.failed([a_failure(20_000)])
+
+    def almost_over() -> None:
+        for key in client.keys("darkroom:job:job:*"):
+            client.expire(key, 60)
+
+    for count in (
+        lambda: ledger.stored([1], [True]),
+        lambda: ledger.failed([a_failure(20_001)]),
+        lambda: ledger.skipped([2]),
+        lambda: ledger.computed(1, 1),
+        lambda: ledger.count_attempt(3),
+    ):
+        almost_over()
+        count()
+        assert all(client.ttl(ledger.key(part)) > KEEP_SECONDS - 60 for part in ("meta", "failed", "uris", "reasons"))
+    almost_over()
+    ledger.note(state="done")
+    assert all(client.ttl(key) > KEEP_SECONDS - 60 for key in client.keys("darkroom:job:job:*"))
+
+
+def test_a_job_that_takes_longer_than_it_is_kept_stays_on_the_list(client: redis.Redis) -> None:
+    Ledger(client, "long").open("file:///p")
+    client.zadd(JOBS, {"long": time.time() - KEEP_SECONDS - 1, "forgotten": time.time() - KEEP_SECONDS - 1})
+    Ledger(client, "young").open("file:///p")
+    assert jobs(client) == ["young", "long"]
+    assert client.zscore(JOBS, "forgotten") is None
+
+
+def test_nothing_is_noted_about_a_job_that_redis_has_forgotten(client: redis.Redis) -> None:
+    ledger = Ledger(client, "gone")
+    ledger.note(state="done")
+    ledger.computed(3, 3)
+    ledger.forget_attempt(1)
+    assert client.keys("darkroom:job:gone:*") == []
+
+
+def test_a_full_redis_takes_what_is_counted_and_no_new_job(client: redis.Redis) -> None:
+    ledger = Ledger(client, "job")
+    ledger.open("file:///p")
+    client.config_set("maxmemory", "1")
+    try:
+        ledger.stored([0, 1], [True, False])
+        ledger.failed([a_failure(2)])
+        ledger.skipped([3])
+        ledger.computed(2, 1)
+        ledger.note(total=4)
+        ledger.hold(15)
+        assert ledger.is_held()
+        assert ledger.count_attempt(5) == 1
+        ledger.forget_attempt(5)
+        assert ledger.counts() == Counts(stored=2, failed=1, skipped=1, reused=1)
+        with pytest.raises(redis.ResponseError, match="OOM"):
+            Ledger(client, "another").open("file:///q")
+        assert client.keys("darkroom:job:another:*") == []
+        ledger.forget()
+        assert client.keys("darkroom:job:job:*") == [b"darkroom:job:job:producer"]
+    finally:
+        client.config_set("maxmemory", "0")

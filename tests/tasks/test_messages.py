@@ -33,6 +33,15 @@ def test_a_points_message_with_torn_vectors_is_refused() -> None:
         PointsMessage.from_wire(message.to_wire())
 
 
+@pytest.mark.parametrize("number", [-1, 2**32])
+def test_a_number_for_which_the_ledger_has_no_bit_is_refused_when_the_message_is_read(number: int) -> None:
+    files = FilesMessage(TARGET, "job", "file:///p", [FileItem(number, "file:///p/a.jpg")])
+    points = PointsMessage(TARGET, "job", 1, [number], b"\0" * 4, [{}], [False])
+    for message in (files, points):
+        with pytest.raises(ValueError, match="is no number of a file"):
+            type(message).from_wire(message.to_wire())
+
+
 @pytest.mark.parametrize("cls", [FilesMessage, PointsMessage])
 def test_a_message_of_another_release_is_named_not_guessed(cls: type[FilesMessage] | type[PointsMessage]) -> None:
     with pytest.raises(UnknownSchema, match="schema 99"):

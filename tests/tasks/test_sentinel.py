@@ -10,6 +10,7 @@ import redis
 from settings.errors import ServiceMissing, WrongUse
 from tasks.app import make_app
 from tasks.broker import redis_client
+from tasks.messages import SCHEMA, Target
 from tasks.queues import FILES
 from tests.conftest import redis_server
 from tests.e2e.conftest import free_port
@@ -51,7 +52,8 @@ def test_producer_and_worker_meet_at_the_redis_that_a_sentinel_names(sentinel: s
     workers = Workers(sentinel, tmp_path)
     try:
         workers.start("behind-a-sentinel")
-        answer = make_app(own).send_task(ECHO, args=["found"], ignore_result=False, queue=FILES)
+        question = {"schema": SCHEMA, "target": Target("pictures").to_wire(), "value": "found"}
+        answer = make_app(own).send_task(ECHO, kwargs=question, ignore_result=False, queue=FILES)
         assert answer.get(timeout=60) == {"value": "found"}
     finally:
         workers.end()

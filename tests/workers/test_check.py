@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import redis
 import torch
 from click.testing import CliRunner, Result
 from kombu.connection import Connection
+from safetensors.torch import load_file, save_file
 
 from settings import load_settings
 from settings.errors import WrongUse
@@ -19,6 +22,7 @@ from tasks.queues import FILES
 from tests.conftest import ROOT
 from tests.own_settings import own_settings
 from workers.cli import cli
+from workers.inference.towers import FirstTokenLayer
 
 MODELS = f'[models]\nclip = "{ROOT}/models/shapes-clip"\nblip = "{ROOT}/models/shapes-blip"\n'
 
@@ -126,6 +130,48 @@ def test_a_folder_that_is_no_checkpoint_is_told(tmp_path: Path, monkeypatch: pyt
     assert lines(result)["clip"].startswith(
         f"bad {tmp_path}/half is no checkpoint: it needs config.json and model.safe"
     )
+
+
+def torn_clip(folder: Path) -> Path:
+    """A CLIP whose file lacks a weight."""
+    shutil.copytree(ROOT / "models" / "shapes-clip", folder)
+    weights = load_file(folder / "model.safetensors")
+    del weights["visual_projection.weight"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def test_a_checkpoint_that_lacks_a_weight_is_bad_when_it_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f'[models]\nclip = "{torn_clip(tmp_path / "torn")}"\ncaptions = false\n'
+    result = check(tmp_path, monkeypatch, text, "--load")
+    assert result.exit_code == 3
+    assert lines(result)["device"].startswith(
+        f"bad models.clip = '{tmp_path}/torn' lacks 1 of the weights of a CLIPModel"
+    )
+
+
+def test_a_worker_with_such_a_checkpoint_ends_with_exit_code_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own_settings(tmp_path, monkeypatch, f'[models]\nclip = "{torn_clip(tmp_path / "torn")}"\ncaptions = false\n')
+    worker = [sys.executable, "-m", "workers", "gpu", "--one", "gpu0"]
+    done = subprocess.run(worker, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert "lacks 1 of the weights of a CLIPModel, such as visual_projection.weight" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_model_that_runs_in_the_layers_of_the_library_is_a_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FirstTokenLayer, "forward", lambda self, states, *_, **__: states[:, 1:2])
+    result = check(tmp_path, monkeypatch, MODELS, "--load")
+    assert result.exit_code == 0
+    device = lines(result)["device"]
+    assert device.startswith("note ")
+    assert "shapes-clip@" in device
+    assert ": the layers of transformers are used, which are slower, because ours give a cosine of " in device
+    assert "writes captions" in device
 
 
 def test_how_full_redis_is_and_who_else_uses_its_database_is_told(

@@ -87,7 +87,8 @@ class Exclusion:
             decided = patterns.check_file(within + "/" if is_folder else within).include
             if decided is not None:
                 return decided
-        return _OF_OTHER_PROGRAMS.fullmatch(name) is not None
+        # A bucket may have "." and ".." in its keys, which hide nothing.
+        return name not in (".", "..") and _OF_OTHER_PROGRAMS.fullmatch(name) is not None
 
     def below(self, name: str) -> "Exclusion":
         """The rules for what is in a folder of this folder; raises ValueError as `with_ignore_file` does."""

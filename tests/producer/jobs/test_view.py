@@ -10,8 +10,9 @@ from producer.jobs.tables import print_job, print_overview
 from producer.jobs.view import job_status, overview
 from settings.errors import WrongUse
 from tasks.ledger import Failure, Ledger
+from tasks.messages import SCHEMA, Target
 from tasks.queues import FILES, POINTS
-from tasks.registry import report_fault
+from tasks.registry import renew_worker, report_fault
 
 COLLECTION = {"name": "pictures", "clip_model": "shapes-clip@1a2b3c4d", "points": 12345}
 
@@ -119,6 +120,34 @@ def test_the_overview_tells_the_collection_the_queues_the_faults_and_the_latest_
         "gpu0: The GPU has no memory left.",
     ]
     assert [line.split()[0] for line in lines[3:]] == ["job6", "job5", "job4", "job3", "job2"]
+
+
+def test_the_overview_tells_what_each_living_worker_has_and_what_another_release_has_left(client: redis.Redis) -> None:
+    renew_worker(client, "storage@a")
+    renew_worker(client, "gpu0@a", has=Target("pictures", "a-clip", "a-blip"), device="cuda:0")
+    renew_worker(client, "gpu1@a", has=Target("pictures", "a-clip", ""), device="cpu")
+    old = f"darkroom.v{SCHEMA - 1}.pictures"
+    client.lpush(f"{old}.points", "message", "message")
+    client.lpush(f"{old}.files.gpu0@a", "message")
+    client.hset(f"{old}.unacked", "tag", "message")
+    # Of another collection, and no queue.
+    client.lpush(f"darkroom.v{SCHEMA - 1}.cats.files", "message")
+    client.hset(f"{old}:workers", "gpu0@a", "1 {}")
+    found = overview(client, COLLECTION)
+    assert found.other_releases == {f"{old}.files.gpu0@a": 1, f"{old}.points": 2, f"{old}.unacked": 1}
+    console = a_console()
+    print_overview(found, console)
+    rest = "messages of another release wait in"
+    advice = "start its workers to work them off, or leave them and ingest again."
+    assert console.export_text().splitlines()[2:-1] == [
+        "Worker gpu0@a: pictures, a-clip, captions by a-blip, on cuda:0",
+        "Worker gpu1@a: pictures, a-clip, no captions, on cpu",
+        "Worker storage@a: pictures",
+        f"1 {rest} {old}.files.gpu0@a: {advice}",
+        f"2 {rest} {old}.points: {advice}",
+        f"1 {rest} {old}.unacked: {advice}",
+    ]
+    assert found.to_dict()["workers"][1]["captions"] is False
 
 
 def test_with_nothing_done_yet_the_overview_says_so(client: redis.Redis) -> None:

@@ -9,16 +9,16 @@ from transformers import BlipConfig, BlipForConditionalGeneration, CLIPConfig, C
 
 from tests.private_names import fail, require_documented
 
-CLIP, TOWERS, GREEDY = "workers/inference/clip.py", "workers/inference/towers.py", "workers/inference/greedy.py"
+BLIP, TOWERS, GREEDY = "workers/inference/blip.py", "workers/inference/towers.py", "workers/inference/greedy.py"
 
 # Our file, the part of a model that it reaches into, and the names that it uses there.
 NAMES = [
-    (CLIP, "CLIPModel", "vision_model text_model visual_projection text_projection"),
+    (BLIP, "BlipForConditionalGeneration", "vision_model text_decoder"),
     (TOWERS, "CLIPModel.vision_model.encoder.layers.0", "layer_norm1 layer_norm2"),
     (TOWERS, "CLIPModel.vision_model.encoder.layers.0.mlp", "config.hidden_act activation_fn fc1 fc2"),
     (TOWERS, "CLIPModel.vision_model.encoder.layers.0.self_attn", "q_proj k_proj v_proj out_proj num_heads scale"),
     (TOWERS, "BlipForConditionalGeneration.vision_model.encoder.layers.0.self_attn", "qkv projection num_heads scale"),
-    (GREEDY, "BlipForConditionalGeneration.text_decoder", "cls generation_config"),
+    (GREEDY, "BlipForConditionalGeneration.text_decoder", "cls"),
     (
         GREEDY,
         "BlipForConditionalGeneration.text_decoder.config",

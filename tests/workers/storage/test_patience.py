@@ -106,3 +106,38 @@ def test_a_batch_that_is_written_at_once_leaves_the_fault_of_another_one_alone(
     writing.start().join(60)
     assert writing.ledger.counts() == Counts(stored=FILES)
     assert faults(client) == {"storage": "something else"}
+
+
+def test_a_batch_for_another_collection_is_never_written_and_fails_by_name(writing: Writing) -> None:
+    writing.collection = "cats"
+    writing.start().join(60)
+    assert writing.ledger.counts() == Counts(failed=FILES)
+    reasons = {failure.reason.partition(" ")[2] for failure in writing.ledger.failures()}
+    assert reasons == {
+        "keeps the collection 'pictures', and this is for 'cats': set qdrant.collection to the same name for both."
+    }
+    assert writing.error == []
+
+
+def test_what_redis_answers_about_a_fault_of_ours_ends_the_batch_and_is_not_asked_for_ever(
+    writing: Writing, client: redis.Redis
+) -> None:
+    client.lpush(writing.ledger.key("stored"), "this is no bitmap")
+    thread = writing.start()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert ["WRONGTYPE" in str(error) for error in writing.error] == [True]
+
+
+def test_a_redis_that_takes_no_writes_is_waited_for(
+    writing: Writing, client: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.config_set("min-replicas-to-write", "1")
+    thread = writing.start()
+    try:
+        until(lambda: "NOREPLICAS" in caplog.text, "the worker to say what it waits for")
+    finally:
+        client.config_set("min-replicas-to-write", "0")
+    thread.join(60)
+    assert writing.ledger.counts() == Counts(stored=FILES)
+    assert writing.error == []

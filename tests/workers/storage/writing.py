@@ -29,6 +29,7 @@ class Writing:
     ledger: Ledger
     stopping: threading.Event
     error: list[BaseException] = field(default_factory=list)
+    collection: str = "pictures"
 
     def start(self) -> threading.Thread:
         """Begin to write."""
@@ -41,11 +42,11 @@ class Writing:
         vectors = np.stack([point.vector for point in points]).astype("<f4").tobytes()
         payloads = [point.payload for point in points]
         message = PointsMessage(
-            Target("pictures", MODEL), "job", DIM, list(range(FILES)), vectors, payloads, [False] * FILES
+            Target(self.collection, MODEL), "job", DIM, list(range(FILES)), vectors, payloads, [False] * FILES
         )
         try:
             store_points(**message.to_wire())
-        except Reject as error:
+        except (Reject, redis.ResponseError) as error:
             self.error.append(error)
 
 
