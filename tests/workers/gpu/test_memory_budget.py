@@ -7,6 +7,7 @@ import sys
 import threading
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -206,6 +207,34 @@ def test_pictures_that_are_decoded_at_the_same_time_have_no_more_pixels_than_one
     assert memory.ledger.failures() == []
     assert len({number for message in memory.messages for number in message.numbers}) == 24
     assert 4800 <= max(seen) <= 10_000
+
+
+def test_a_picture_to_search_by_waits_for_its_pixels_and_is_watched_like_a_file(
+    folder: Path, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = Memory(client, 10**9)
+    pipeline = memory.pipeline
+    pixels, watched = pipeline._decoder._pixels, pipeline._loaders._watchdog._watched
+    data = sorted(folder.iterdir())[0].read_bytes()
+    seen: list[int] = []
+    load = Image.Image.resize
+
+    def looking(image: Image.Image, *arguments: Any, **options: Any) -> Image.Image:
+        seen.append(len(watched))
+        return load(image, *arguments, **options)
+
+    monkeypatch.setattr(Image.Image, "resize", looking)
+    pixels.take(pixels.limit)
+    with ThreadPoolExecutor(1) as pool:
+        decoded = pool.submit(pipeline.decode_query, data, "a picture")
+        until(lambda: pixels._waiting, "it to wait")
+        # While it waits it does not hang.
+        assert (watched, seen) == ({}, [])
+        pixels.give_back(pixels.limit)
+        assert decoded.result(30).format == "PNG"
+    assert seen == [1]
+    assert (watched, pixels.taken) == ({}, 0)
+    pipeline.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of a process from /proc")
