@@ -131,7 +131,7 @@ def large_pictures(folder: Path, kind: str, count: int, wide: int) -> None:
     if kind == "16 bits":
         Image.fromarray(np.asarray(grey).astype(np.uint16) * 257).save(stream, "PNG", compress_level=1)
     else:
-        options = {"quality": 50, "method": 0} if kind == "WebP" else {"compress_level": 1}
+        options = {"lossless": True, "quality": 0, "method": 0} if kind == "WebP" else {"compress_level": 1}
         picture = Image.merge("RGBA", (grey, grey, grey, grey))
         picture.save(stream, "WEBP" if kind == "WebP" else "PNG", **options)
     for number in range(count):

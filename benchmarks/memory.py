@@ -22,7 +22,7 @@ FEW, MANY = 2000, 20_000
 LARGE_FILES, LARGE_FILE_BYTES, ROOM_BYTES = 500, 60_000_000, 1_000_000_000
 LARGE_PICTURES, WIDE = 50, 15_800
 # Kind of picture -> bytes of memory that a pixel takes while it is decoded.
-PIXEL_BYTES = {"alpha": 5, "16 bits": 3, "WebP": 17}
+PIXEL_BYTES = {"alpha": 5, "16 bits": 4, "WebP": 17}
 MEGABYTE = 1e6
 
 
