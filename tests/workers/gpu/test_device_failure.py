@@ -100,7 +100,8 @@ def test_a_device_that_fails_has_no_failed_files_and_says_so_once(
     files = files_of(folder, 20)
     errors = device.process(files, redelivered)
     assert {type(error) for error in errors if error} == {CancelledError}
-    assert {item.number for item, error in zip(files, errors, strict=True) if error is None} == device.stored
+    # What was on its way to storage when the device failed is published as well as given back: it is stored once.
+    assert {item.number for item, error in zip(files, errors, strict=True) if error is None} <= device.stored
     assert len(device.stored) < len(files)
     assert device.ledger.failures() == []
     assert set(device.ledger.attempts([item.number for item in files]).values()) == {0}
@@ -170,7 +171,8 @@ def test_a_model_that_hangs_gives_its_files_back(open_device: OpenDevice, folder
     finally:
         go_on.set()
     assert {type(error) for error in errors if error} == {CancelledError}
-    assert {item.number for item, error in zip(files, errors, strict=True) if error is None} == device.stored
+    # What was on its way to storage when the device failed is published as well as given back: it is stored once.
+    assert {item.number for item, error in zip(files, errors, strict=True) if error is None} <= device.stored
     assert device.ledger.failures() == []
     assert len(device.told) == 1
     assert "The device hangs: null has not computed" in device.told[0]
