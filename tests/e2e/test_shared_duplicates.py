@@ -69,7 +69,9 @@ class Gate:
 
 def owner(client: redis.Redis) -> str | None:
     """The run that has the search."""
-    return next((client.get(key).decode() for key in client.scan_iter(f"{KEY}*:owner")), None)  # type: ignore[union-attr]
+    # A lease may run out between the two questions.
+    found = [client.get(key) for key in client.scan_iter(f"{KEY}*:owner")]
+    return next((value.decode() for value in found if isinstance(value, bytes)), None)
 
 
 def answered(client: redis.Redis) -> int:

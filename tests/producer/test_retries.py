@@ -112,7 +112,7 @@ def test_a_redis_that_stays_away_is_a_missing_service(stack: Stack, monkeypatch:
     def work() -> None:
         raise redis.exceptions.ConnectionError("refused")
 
-    with pytest.raises(ServiceMissing, match=r"^Redis does not answer, for 0 s \(refused\)\.$"):
+    with pytest.raises(ServiceMissing, match=r"^Redis is away for 0 s \(refused\)\.$"):
         with_retries(work, stack, print)
 
 
