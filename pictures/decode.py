@@ -28,7 +28,7 @@ Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", module=r"PIL\..*")
 # Larger than what glibc keeps for later when it is freed (mallopt(3), M_MMAP_THRESHOLD): with the usual blocks of 16 MB
 # each loader thread keeps the memory of a whole large picture.
-Image.core.set_block_size(64 << 20)  # type: ignore[attr-defined]
+Image.core.set_block_size(64 << 20)  # type: ignore[attr-defined]  # the types of Pillow do not know it
 # Pillow refuses a PNG whose text unpacks to more than a megabyte; drawing programs store whole scripts in it.
 PngImagePlugin.MAX_TEXT_CHUNK = 4 << 20
 

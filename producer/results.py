@@ -13,7 +13,7 @@ from rich.text import Text
 
 from pictures.thumbnails import thumbnail
 from producer.collection.search import Rows, SearchResult
-from producer.formatting import brief
+from producer.formatting import brief, counted
 from producer.pages.contact_sheet import Section
 from settings.errors import ServiceMissing
 from settings.extras import install_hint
@@ -71,8 +71,7 @@ def page_sections(result: SearchResult) -> list[Section]:
 
 def page_note(count: int, conditions: Sequence[str], what: str = "picture") -> str:
     """What a page says below its title: how many there are, and what was asked of them."""
-    plural = "" if count == 1 else "s"
-    return " · ".join([f"{count:,} {what}{plural}", *conditions])
+    return " · ".join([counted(count, what), *conditions])
 
 
 COLUMNS = 24

@@ -111,12 +111,12 @@ def lives(client: redis.Redis, node: str, process: str) -> bool:
 def foreign_workers(client: redis.Redis) -> list[str]:
     """A phrase for each worker that lives on this Redis for another collection, or is of another release."""
     phrases = []
+    seconds = client.time()[0]
     for key in client.scan_iter(match="darkroom.v*:workers", count=1000):
         found = re.fullmatch(r"darkroom\.v(\d+)\.([^:]+):workers", key.decode())
         if found is None or key.decode() == WORKERS:
             continue
         what = "is of another release" if found[2] == COLLECTION_NAME else f"keeps the collection {found[2]!r}"
-        seconds = client.time()[0]
         entries = cast(dict[bytes, bytes], client.hgetall(key))
         phrases += [f"{node} {what}" for node, (until, _) in _parsed(entries).items() if until > seconds]
     return sorted(phrases)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from producer.collection.search import filled_collection
-from producer.formatting import brief, readable_bytes
+from producer.formatting import brief, counted, readable_bytes
 from producer.pages.contact_sheet import Section
 from producer.records import Picture, Records, arrow_table
 from producer.results import Drawer, print_picture
@@ -103,12 +103,12 @@ def summary(result: Duplicates, near: float | None) -> str:
     among = f"among {result.points:,} pictures"
     if not result.total:
         return f"No two pictures {alike} {among}."
-    groups = f"{result.total:,} group{'' if result.total == 1 else 's'} of pictures {alike} {among}"
+    groups = f"{counted(result.total, 'group')} of pictures {alike} {among}"
     if len(result.groups) < result.total:
         return f"{groups}."
     files = sum(len(group) - 1 for group in result.groups)
     weight = readable_bytes(sum(picture.payload.get("bytes") or 0 for group in result.groups for picture in group[1:]))
-    return f"{groups}; all but the first of each are {files:,} file{'' if files == 1 else 's'}, {weight}."
+    return f"{groups}; all but the first of each are {counted(files, 'file')}, {weight}."
 
 
 def heading(number: int, group: Records[Picture]) -> str:

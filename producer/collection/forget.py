@@ -47,7 +47,7 @@ class Target:
 
     def holds(self, uri: str) -> bool:
         """True for a picture at or below the place, or in an archive that is."""
-        return uri == self.uri or any(_is_below(self.uri, address) for address in (uri, split(uri)[1]))
+        return uri == self.uri or any(_is_below(self.uri, address) for address in _places(uri))
 
 
 def target_of(name: str) -> Target:
@@ -81,8 +81,9 @@ def _held(target: Target, stack: Stack) -> Iterator[str]:
             yield from (payload["uri"] for payload in page.payloads)
 
 
-def _places(root: str) -> tuple[str, str]:
-    return root, split(root)[1]
+def _places(uri: str) -> tuple[str, str]:
+    """The address itself, and that of the archive where it names a member of one."""
+    return uri, split(uri)[1]
 
 
 def _is_below(above: str, address: str) -> bool:
