@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -29,6 +30,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 # Where the settings and the data of whoever runs the tests are not.
 os.environ["XDG_CONFIG_HOME"] = str(SCRATCH / "config")
 os.environ["XDG_DATA_HOME"] = str(SCRATCH / "share")
+
+# A shell that starts the tests with `&` has them ignore Ctrl-C, which the commands that they start would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import redis  # noqa: E402, after the environment is set
 

@@ -80,6 +80,13 @@ def run_producer(directory: str, job: str, folder: Path, is_aborted: Callable[[]
     once.
     """
     out, err = folder / "out", folder / "err"
+    end_with_me = end_with_parent(signal.SIGTERM)
+
+    def before_exec() -> None:
+        end_with_me()
+        # A shell that starts a worker with `&` has it ignore Ctrl-C, which a child inherits and is ended by here.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
     with out.open("wb") as to_out, err.open("wb") as to_err:
         child = subprocess.Popen(
             child_command("producer", "ingest", "--json", "--", directory),
@@ -88,7 +95,7 @@ def run_producer(directory: str, job: str, folder: Path, is_aborted: Callable[[]
             stdout=to_out,
             stderr=to_err,
             start_new_session=True,
-            preexec_fn=end_with_parent(signal.SIGTERM),
+            preexec_fn=before_exec,
         )
     try:
         is_interrupted = False

@@ -68,6 +68,15 @@ def test_a_folder_outside_of_the_allowed_roots_is_not_even_looked_at(
     load_settings.cache_clear()
 
 
+@pytest.fixture(params=[signal.SIG_IGN, signal.default_int_handler], ids=["started with &", "started by hand"])
+def takes_interrupts(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A worker that takes Ctrl-C, and one that a script has started with `&`, where the shell has it ignored."""
+    before = signal.signal(signal.SIGINT, request.param)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("takes_interrupts")
 @pytest.mark.parametrize("reason", ["abort", "stop"])
 def test_the_child_ends_when_the_task_is_aborted_and_when_the_worker_stops(
     reason: str, tmp_path: Path, pictures: Path, broker: redis.Redis
