@@ -7,6 +7,10 @@ from settings.loading import ROOT, is_checkout
 
 # Set by a supervisor: among how many GPU workers the cores and the memory of this machine are shared.
 GPU_WORKERS = "DARKROOM_GPU_WORKERS"
+# And how many of them compute on the device of this one.
+DEVICE_WORKERS = "DARKROOM_DEVICE_WORKERS"
+# And on which kind of device this one computes: a name of workers/inference/accelerators.py.
+DEVICE_KIND = "DARKROOM_DEVICE"
 
 
 def child_command(module: str, *arguments: str) -> tuple[str, ...]:

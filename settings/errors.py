@@ -13,6 +13,10 @@ class WrongUse(DarkroomError):
     exit_code = 2
 
 
+class NotFound(WrongUse):
+    """What an argument names is not there: a job, a point of the collection."""
+
+
 class ServiceMissing(DarkroomError):
     """Redis, Qdrant, a worker, a model or the disk is not there; the sentence says what to start or free."""
 

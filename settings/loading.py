@@ -14,59 +14,50 @@ from pathlib import Path
 from typing import Any
 
 from platformdirs import user_config_path
-from pydantic import Field, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-    TomlConfigSettingsSource,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from settings.broker_url import BadBrokerUrl
+from settings.embedder import AUTO, embedder_of
 from settings.errors import WrongUse
-from settings.sections import Broker, Data, Flower, Gpu, Ingest, Metrics, Models, Paths, Qdrant, Section
+from settings.sections import (
+    Broker,
+    Data,
+    Flower,
+    Gpu,
+    Ingest,
+    Metrics,
+    Models,
+    Paths,
+    Qdrant,
+    Section,
+    Stack,
+    Thumbnails,
+    Web,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "DARKROOM__"
 # Never shown, also when they are refused: an address that is no good may still hold a password.
-SECRETS = {"broker.url", "qdrant.url", "qdrant.api_key", "flower.basic_auth", "paths.allowed"}
+SECRETS = {"broker.url", "qdrant.url", "qdrant.api_key", "flower.basic_auth", "paths.allowed", "web.roots"}
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """All sections; `load_settings` is the way to get one."""
 
-    # An empty variable counts as unset: that is what a compose file passes on for what nobody has set.
-    model_config = SettingsConfigDict(
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
-        env_prefix=PREFIX,
-        env_nested_delimiter="__",
-        env_ignore_empty=True,
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
 
     broker: Broker = Broker()
     qdrant: Qdrant = Qdrant()
     data: Data = Field(default_factory=Data)
+    stack: Stack = Stack()
     models: Models = Models()
     gpu: Gpu = Gpu()
     ingest: Ingest = Ingest()
     flower: Flower = Flower()
     metrics: Metrics = Metrics()
     paths: Paths = Paths()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments first, then the environment, then the file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
+    thumbnails: Thumbnails = Thumbnails()
+    web: Web = Web()
 
 
 def is_checkout() -> bool:
@@ -94,13 +85,11 @@ def load_settings() -> Settings:
     """
     file = settings_file()
     if file and not file.is_file():
-        raise WrongUse(
-            f"The settings file {file} does not exist: set DARKROOM_SETTINGS to an existing file or unset it."
-        )
+        raise WrongUse(f"The settings file {file} does not exist: name another by --settings or DARKROOM_SETTINGS.")
     _check_names_of_variables()
     try:
-        settings = Settings()
-    except SettingsError:
+        settings = Settings(**_told(file))
+    except json.JSONDecodeError:
         # `from None`: the original error may quote a secret.
         raise WrongUse(_not_json()) from None
     except tomllib.TOMLDecodeError as error:
@@ -115,6 +104,27 @@ def load_settings() -> Settings:
     return _with_places(settings, file.parent if file else Path.cwd())
 
 
+def _told(file: Path | None) -> dict[str, Any]:
+    """What the file and the environment say, as section -> key -> value.
+
+    pydantic-settings does the same, and takes 20 ms to import, which each command would wait for.
+    """
+    told: dict[str, Any] = tomllib.loads(file.read_bytes().decode()) if file else {}
+    for variable, value in os.environ.items():
+        # An empty variable counts as unset: that is what a compose file passes on for what nobody has set.
+        if variable.upper().startswith(PREFIX) and value:
+            section, _, key = variable[len(PREFIX) :].lower().partition("__")
+            keys = told.setdefault(section, {})
+            if isinstance(keys, dict):  # else the file is wrong, which is told
+                keys[key] = json.loads(value) if _is_json(section, key) else value
+    return told
+
+
+def _is_json(section: str, key: str) -> bool:
+    """True for a key that holds a list or a table, which a variable has as JSON."""
+    return isinstance(_section(section).model_fields[key].default, list | dict)
+
+
 def _with_places(settings: Settings, base: Path) -> Settings:
     """The settings with relative folders made absolute; a name that is no local folder stays: it is a hub's id."""
 
@@ -122,13 +132,21 @@ def _with_places(settings: Settings, base: Path) -> Settings:
         folders = (start / Path(name).expanduser() for start in (Path.cwd(), base, ROOT))
         return next((os.path.abspath(folder) for folder in folders if folder.is_dir()), name)
 
+    # Who types a path into a shell means it from where he stands; a settings file is read from anywhere.
+    is_typed = any(name.upper() == f"{PREFIX}DATA__DIR" and value for name, value in os.environ.items())
     try:
-        data = Path(os.path.abspath(base / settings.data.dir.expanduser()))
+        data = Path(os.path.abspath((Path.cwd() if is_typed else base) / settings.data.dir.expanduser()))
     except RuntimeError:
         raise WrongUse(
             f"data.dir is {settings.data.dir}, and there is no such home folder: name another one."
         ) from None
-    models = {"clip": model(settings.models.clip), "blip": model(settings.models.blip)}
+    is_auto = settings.models.clip == AUTO
+    # A server's collection is told by who keeps it; whoever writes into it with another model is refused by name.
+    folder = data / "catalog" / settings.qdrant.collection if settings.qdrant.url == "embedded" else Path()
+    clip = embedder_of(folder) if is_auto else model(settings.models.clip)
+    models = {"clip": clip, "blip": model(settings.models.blip), "_is_auto": is_auto}
+    if settings.models.caption_url:  # there it is the name of a model, and no folder
+        del models["blip"]
     return settings.model_copy(
         update={
             "data": settings.data.model_copy(update={"dir": data}),
@@ -138,8 +156,10 @@ def _with_places(settings: Settings, base: Path) -> Settings:
 
 
 def _check_names_of_variables() -> None:
-    # pydantic-settings ignores a variable whose section it does not know, so a misspelt one would go unnoticed.
+    # A misspelt one must not go unnoticed.
     for variable in sorted(os.environ):
+        if meant := _misspelt(variable):
+            raise WrongUse(f"{variable} is unknown: did you mean {meant}?")
         if variable.upper().startswith(PREFIX):
             section, _, key = variable[len(PREFIX) :].lower().partition("__")
             if section not in Settings.model_fields:
@@ -148,11 +168,28 @@ def _check_names_of_variables() -> None:
                 raise WrongUse(_unknown(variable, key, _section(section).model_fields, section))
 
 
+def _misspelt(variable: str) -> str | None:
+    """The variable that is meant by one with a single underscore in the place of two: DARKROOM_MODELS_CLIP."""
+    name = variable.upper()
+    if name.startswith(PREFIX) or not name.startswith(PREFIX.rstrip("_")) or not os.environ[variable]:
+        return None
+    words = name[len(PREFIX.rstrip("_")) :].lstrip("_").lower()
+    return next(
+        (
+            f"{PREFIX}{section}__{key}".upper()
+            for section in Settings.model_fields
+            for key in _section(section).model_fields
+            if words.replace("__", "_") == f"{section}_{key}"
+        ),
+        None,
+    )
+
+
 def _not_json() -> str:
     """The sentence about the variable that should hold a list or a table, and is not valid JSON."""
     for variable in sorted(os.environ):
         section, _, key = variable.upper().removeprefix(PREFIX).lower().partition("__")
-        if variable.upper().startswith(PREFIX) and isinstance(_section(section).model_fields[key].default, list | dict):
+        if variable.upper().startswith(PREFIX) and _is_json(section, key):
             try:
                 json.loads(os.environ[variable] or "null")
             except ValueError:

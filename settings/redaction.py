@@ -20,6 +20,8 @@ def secrets_of(settings: Settings) -> list[str]:
         found |= {password, quote(password, safe="")}  # as Celery writes it in a URL
     if settings.qdrant.api_key:
         found.add(settings.qdrant.api_key.get_secret_value())
+    if settings.models.caption_key:
+        found.add(settings.models.caption_key.get_secret_value())
     if settings.flower.basic_auth:
         found.add(settings.flower.basic_auth.get_secret_value().partition(":")[2])
     return sorted(found - {""}, key=len, reverse=True)

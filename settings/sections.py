@@ -3,81 +3,39 @@
 The description of each field is the end of the sentence "... must be", which people read after a wrong value.
 """
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote, urlsplit
 
-from platformdirs import user_data_path
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    SecretStr,
+    PrivateAttr,
     ValidationInfo,
     field_serializer,
     field_validator,
 )
 
-from settings.broker_url import ALLOWED, parse_broker_url
-
-
-def _redacted(url: str) -> str:
-    """The URL with every password in it, in front of the host or in the query, replaced by ***."""
-    address, mark, query = re.sub(r"//([^:/@]*):.*@", r"//\1:***@", url).partition("?")
-    options = (option.partition("=") for option in query.split("&"))
-    # However its name is spelt: pass%77ord is the same.
-    shown = (name + sign + ("***" if "password" in unquote(name).lower() else value) for name, sign, value in options)
-    return address + mark + "&".join(shown)
-
-
-def _address(*schemes: str) -> AfterValidator:
-    def check(url: str) -> str:
-        parts = urlsplit(url)
-        if url != "embedded" and (parts.scheme not in schemes or not parts.hostname or parts.port == 0):
-            raise ValueError
-        return url
-
-    return AfterValidator(check)
-
-
-def _broker(url: str) -> str:
-    if url != "embedded":
-        parse_broker_url(url)
-    return url
-
-
-def _root(text: str) -> str:
-    """`text` as it is, if it names an absolute folder or a place elsewhere without login, query or detour."""
-    address = re.fullmatch(r"(?:s3|gs|https?)://(?:[A-Za-z0-9.\-_]+|\[[0-9A-Fa-f:.]+\])(?::\d+)?(/[^?#\\\x00]*)?", text)
-    if address is None and not text.startswith("/"):
-        raise ValueError
-    if address is not None and {".", ".."} & set(unquote(address[1] or "").split("/")):
-        raise ValueError
-    return text
-
-
-def _login(secret: SecretStr | None) -> SecretStr | None:
-    if secret and not re.fullmatch(r"[^:]+:.+", secret.get_secret_value()):
-        raise ValueError
-    return secret
-
-
-def _own_data_folder() -> Path:
-    """Where this system keeps the data of this user's programs."""
-    return user_data_path("darkroom", appauthor=False)
-
-
-Count = Annotated[int, Field(ge=1, description="a whole number of at least 1")]
-Seconds = Annotated[int, Field(ge=1, description="a whole number of seconds, at least 1")]
-Auto = Annotated[Literal["auto"] | Annotated[int, Field(ge=1)], Field(description='"auto" or a whole number from 1')]
-Folder = Annotated[str, Field(pattern=r"^/[^\x00]*$")]
-Model = Annotated[str, Field(min_length=1, description="a local folder or the id of a checkpoint on the hub")]
-File = Annotated[str, Field(description="the path of a file, or empty for none")]
-# TOML knows no null, so in the file an empty text says that there is no secret.
-Secret = Annotated[SecretStr | None, BeforeValidator(lambda value: None if value == "" else value)]
+from settings.broker_url import ALLOWED
+from settings.values import (
+    URL,
+    Auto,
+    Count,
+    File,
+    Folder,
+    Host,
+    Model,
+    Roots,
+    Seconds,
+    Secret,
+    address,
+    broker,
+    login,
+    own_data_folder,
+    redacted,
+)
 
 
 class Section(BaseModel):
@@ -101,17 +59,17 @@ class Service(Section):
     @property
     def safe_url(self) -> str:
         """The address without its password, for messages and logs."""
-        return _redacted(self.url)
+        return redacted(self.url)
 
     @field_serializer("url")
     def _never_the_password(self, url: str) -> str:
-        return _redacted(url)
+        return redacted(url)
 
 
 class Broker(Service):
     """[broker]: the Redis that carries the work."""
 
-    url: Annotated[str, AfterValidator(_broker)] = Field("embedded", repr=False, description=ALLOWED)
+    url: Annotated[str, AfterValidator(broker)] = Field("embedded", repr=False, description=ALLOWED)
     visibility_timeout: Seconds = 60
     ca: File = ""
     cert: File = ""
@@ -121,13 +79,13 @@ class Broker(Service):
 class Qdrant(Service):
     """[qdrant]: where vectors, captions and metadata are kept."""
 
-    url: Annotated[str, _address("http", "https")] = Field(
+    url: Annotated[str, address("http", "https")] = Field(
         "embedded", repr=False, description='"embedded" or a URL such as http://host:6333'
     )
     api_key: Secret = Field(None, description="a text, or empty for none")
     move_to: str = Field(
         "",
-        pattern=r"^(https?://[^@?#]+)?$",
+        pattern=rf"^({URL})?$",
         description="a URL without a login, or empty for none",
     )
     collection: str = Field(
@@ -147,18 +105,36 @@ class Qdrant(Service):
 class Data(Section):
     """[data]: what the local stack keeps on disk."""
 
-    dir: Annotated[Path, BeforeValidator(lambda value: _own_data_folder() if value == "" else value)] = Field(
-        default_factory=_own_data_folder, description="a folder, or empty for the user's data folder"
+    dir: Annotated[Path, BeforeValidator(lambda value: own_data_folder() if value == "" else value)] = Field(
+        default_factory=own_data_folder, description="a folder, or empty for the user's data folder"
     )
+
+
+class Stack(Section):
+    """[stack]: the stack that a command starts."""
+
+    linger_seconds: int = Field(300, ge=0, description="a whole number of seconds, or 0 for none")
 
 
 class Models(Section):
     """[models]: the checkpoints."""
 
-    clip: Model = "openai/clip-vit-base-patch32"
+    clip: Annotated[str, Field(min_length=1, description='"auto", a local folder or the id of a checkpoint')] = "auto"
     blip: Model = "Salesforce/blip-image-captioning-base"
     captions: bool = Field(True, description="true or false")
     max_caption_tokens: Count = 30
+    caption_prompt: str = ""
+    caption_url: str = Field("", pattern=rf"^({URL})?$", description="a URL without a login, or empty for none")
+    caption_key: Secret = Field(None, description="a text, or empty for none")
+    caption_requests: Count = 4
+    ocr: bool = Field(False, description="true or false")
+    # Whether `clip` is what "auto" has found.
+    _is_auto: bool = PrivateAttr(False)
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether nobody has named the embedder."""
+        return self._is_auto
 
 
 # MIG-<uuid> is a slice of a GPU; older drivers write MIG-GPU-<uuid>/1/0.
@@ -171,14 +147,19 @@ class Gpu(Section):
     devices: str = Field(
         "auto",
         pattern=rf"^{DEVICES}$",
-        description='"auto", "all", "cpu" or CUDA devices by number or UUID, such as "0,1" or "GPU-4f2a"',
+        description='"auto", "all", "cpu" or devices by number or UUID, such as "0,1" or "GPU-4f2a"',
     )
+    processes: Auto = "auto"
     batch_clip: Auto = "auto"
     batch_blip: Auto = "auto"
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description='"auto", "float32", "bfloat16" or "float16"'
+    dtype: Literal["auto", "float32", "bfloat16", "float16", "int8"] = Field(
+        "auto", description='"auto", "float32", "bfloat16", "float16" or "int8"'
     )
+    decode: Literal["auto", "cpu", "cuda"] = Field("auto", description='"auto", "cpu" or "cuda"')
     loaders: Auto = "auto"
+    loader_processes: Literal["auto"] | Annotated[int, Field(ge=0)] = Field(
+        "auto", description='"auto", a whole number, or 0 for threads of the worker'
+    )
     in_flight: Auto = "auto"
     torch_threads: Auto = "auto"
     read_bytes: Auto = "auto"
@@ -191,8 +172,9 @@ class Ingest(Section):
     exclude: list[Annotated[str, Field(min_length=1)]] = Field(
         [], description='a list of patterns as .gitignore has them, such as ["exports/", "*.tif", "!.hidden"]'
     )
+    captions: Literal["auto", "now", "later", "never"] = Field("auto", description='"auto", "now", "later" or "never"')
     window: Count = 1000
-    files_per_task: Count = 1
+    files_per_task: Auto = "auto"
     max_attempts: Count = 3
     max_pixels: Count = 300_000_000
     max_bytes: Count = 500_000_000
@@ -204,7 +186,7 @@ class Flower(Section):
 
     address: str = Field("127.0.0.1", min_length=1, description="an IP address or host name of this machine")
     port: int = Field(5555, ge=1, le=65535, description="a port number from 1 to 65535")
-    basic_auth: Annotated[Secret, AfterValidator(_login)] = Field(
+    basic_auth: Annotated[Secret, AfterValidator(login)] = Field(
         None, description='"user:password", or empty for no password'
     )
     max_tasks: Count = 10_000
@@ -226,6 +208,27 @@ class Paths(Section):
     map: dict[Folder, Folder] = Field(
         {}, description='a table of absolute folders such as {"/photos" = "/mnt/nas/photos"}'
     )
-    allowed: list[Annotated[str, AfterValidator(_root)]] = Field(
-        [], description='a list of absolute folders and addresses such as ["/photos", "s3://bucket/pictures"]'
+    allowed: Roots = []
+
+
+class Thumbnails(Section):
+    """[thumbnails]: where small pictures are kept, and how much of them."""
+
+    place: str = Field(
+        "auto",
+        pattern=r"^(auto|none|/[^\x00]*|(s3|gs)://[A-Za-z0-9.\-_]+(/[^?#\\\x00]*)?)$",
+        description='"auto", "none", an absolute folder, or a bucket such as "s3://bucket/thumbnails"',
     )
+    bytes: int = Field(2_000_000_000, ge=10_000_000, description="a whole number of at least 10,000,000")
+
+
+class Web(Section):
+    """[web]: the gallery, and the interface for other programs."""
+
+    address: str = Field("127.0.0.1", min_length=1, description="an IP address or host name of this machine")
+    port: int = Field(8765, ge=1, le=65535, description="a port number from 1 to 65535")
+    hosts: list[Host] = Field([], description='a list of host names without port, such as ["pictures.example.org"]')
+    roots: Roots = Field([])
+    upload_bytes: Count = 50_000_000
+    requests: Count = 240
+    up: bool = Field(True, description="true or false")
