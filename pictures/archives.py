@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import BinaryIO
 
-from pictures.picture import Content, FileGone, LoadError, Reserve, no_limit
+from pictures.picture import Content, FileGone, LoadError, Reserve, check_bytes, no_limit
 from pictures.remote import SECOND
 
 MAX_OPEN = 4
@@ -43,19 +43,17 @@ class Archives:
             member = zip_file.getinfo(name)
         except KeyError:
             raise FileGone("the file is gone from the archive") from None
-        if member.file_size == 0:
-            raise LoadError("read", "the file is empty")
-        if member.file_size > self._max_bytes:
-            raise LoadError("read", f"{member.file_size:,} bytes are more than ingest.max_bytes = {self._max_bytes:,}")
+        file = member.file_size, modified_member(member)
+        check_bytes(*file, self._max_bytes)
         if member.flag_bits & 1:
-            raise LoadError("read", "it is encrypted in the archive")
+            raise LoadError("read", "it is encrypted in the archive", file)
         reserve(member.file_size)
         try:
             # zipfile never unpacks more bytes than the size in the archive's directory.
             with zip_file.open(member) as stream:
                 data = stream.read()
         except NotImplementedError:
-            raise LoadError("read", "it is compressed in a way that is not supported") from None
+            raise LoadError("read", "it is compressed in a way that is not supported", file) from None
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError):
             raise LoadError("read", "the archive is damaged in this place") from None
         except MemoryError:

@@ -92,6 +92,11 @@ def to_srgb(pixels: Pixels, mode: str, profile: bytes | None) -> Pixels:
     return np.asarray(ImageCms.applyTransform(image, transform))
 
 
+def is_srgb(mode: str, profile: bytes | None) -> bool:
+    """True if `to_srgb` would leave pixels of this mode, RGB or L, as they are, or only make three channels of one."""
+    return not profile or _transform(profile, mode) is None
+
+
 # Most pictures of a collection share a few profiles, and building a transform costs more than applying it.
 @lru_cache(maxsize=16)
 def _transform(profile: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:

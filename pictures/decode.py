@@ -1,6 +1,7 @@
-"""Decodes bytes to upright sRGB pixels for both models, with a limit and no larger than needed, and reads the facts."""
+"""Decodes bytes to upright sRGB pixels for both models, with a limit and no larger than needed."""
 
 import io
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,13 +9,16 @@ from contextlib import contextmanager
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from pictures.codecs.special import open_special
 from pictures.colour import flatten, to_srgb
+from pictures.facts.exif import exif_of, orientation_of
 from pictures.formats import PILLOW_FORMATS, RAW_KINDS
-from pictures.metadata import description_of, exif_of, facts_of, orientation_of
-from pictures.picture import LoadError, OpenedPicture, Picture, Pixels, Reserve, check_size, no_limit
-from pictures.preprocessing import ModelInput, fit
+from pictures.picture import LoadError, NoMemory, OpenedPicture, Picture, Pixels, Reserve, check_size, no_limit
+from pictures.preprocessing import PictureInput, fit
 from pictures.raw import open_raw
-from pictures.signature import format_of, reason_of
+from pictures.repair.opening import load_best
+from pictures.repair.reasons import reason_of
+from pictures.signature import format_of
 
 try:
     from pillow_heif import register_heif_opener
@@ -49,28 +53,51 @@ _SIDEWAYS = (5, 6, 7, 8)
 
 
 def decode(
-    data: bytes, max_pixels: int, clip: ModelInput, blip: ModelInput | None, reserve: Reserve = no_limit
+    data: bytes,
+    max_pixels: int,
+    clip: PictureInput,
+    blip: PictureInput | None,
+    reserve: Reserve = no_limit,
+    small: int | None = None,
+    text: PictureInput | None = None,
 ) -> Picture:
-    """Decode bytes for the models; raises LoadError with the reason if that fails.
+    """Decode bytes for the models, and a small picture of at most `small` pixels each way for people.
 
-    JPEGs are scaled down while decoding (DCT scaling), but not below a size that a target would have to enlarge. What
-    CLIP sees is the same with BLIP beside it: if BLIP needs a larger decode, the bytes are decoded once more.
-    `reserve` gets the number of pixels before memory is taken for them.
+    Raises LoadError with the reason if that fails. JPEGs are scaled down while decoding (DCT scaling), but not below a
+    size that a target would have to enlarge. What CLIP sees is the same with others beside it: if one of them needs a
+    larger decode, the bytes are decoded once more. `text` is what is shown to who reads text. `reserve` gets the number
+    of pixels before memory is taken for them.
     """
     with _decoder_errors(data):
         with open_picture(data, max_pixels, clip.min_size, reserve) as opened:
-            for_clip = _fitted(opened, clip)
-            for_blip = _fitted(opened, blip) if blip and opened.is_enough_for(blip.min_size) else None
-        if blip and for_blip is None:
-            with open_picture(data, max_pixels, blip.min_size, reserve) as larger:
-                for_blip = _fitted(larger, blip)
+            fitted = _fitted_where_enough(opened, clip, blip, text)
+            for_people = _small(opened, small) if small and opened.is_enough_for(_within(opened, small)) else None
+        for target in (blip, text):
+            if target is not None and target not in fitted:
+                # Each by itself, so that a captioner sees the same whether text is read or not.
+                with open_picture(data, max_pixels, target.min_size, reserve) as larger:
+                    fitted[target] = _fitted(larger, target)
+                    if small and for_people is None and larger.is_enough_for(_within(larger, small)):
+                        for_people = _small(larger, small)
+        if small and for_people is None:
+            with open_picture(data, max_pixels, _within(opened, small), reserve) as larger:
+                for_people = _small(larger, small)
         width, height = opened.width, opened.height
         if opened.orientation in _SIDEWAYS:
             width, height = height, width
-        return Picture(opened.format, width, height, for_clip, for_blip, opened.facts)
+        for_blip, for_text = (None if target is None else fitted[target] for target in (blip, text))
+        return Picture(opened.format, width, height, fitted[clip], for_blip, for_text, opened.facts, for_people)
 
 
-def _fitted(opened: OpenedPicture, target: ModelInput) -> Pixels:
+def _fitted_where_enough(
+    opened: OpenedPicture, clip: PictureInput, *others: PictureInput | None
+) -> dict[PictureInput, Pixels]:
+    """What the targets see for which this is large enough; for CLIP, whom it was opened for, it is."""
+    enough = {target for target in others if target is not None and opened.is_enough_for(target.min_size)}
+    return {target: _fitted(opened, target) for target in (clip, *(enough - {clip}))}
+
+
+def _fitted(opened: OpenedPicture, target: PictureInput) -> Pixels:
     image = upright(opened, target.min_size)
     return to_srgb(fit(image, target), image.mode, opened.image.info.get("icc_profile"))
 
@@ -78,9 +105,19 @@ def _fitted(opened: OpenedPicture, target: ModelInput) -> Pixels:
 def small_picture(data: bytes, max_pixels: int, size: int) -> Image.Image:
     """Decode bytes into an upright RGB picture of at most `size` pixels each way; raises LoadError as `decode` does."""
     with _decoder_errors(data), open_picture(data, max_pixels, (size, size)) as opened:
-        image = upright(opened, (size, size))
-        image.thumbnail((size, size))
-        return Image.fromarray(to_srgb(np.asarray(image), image.mode, opened.image.info.get("icc_profile")))
+        return _small(opened, size)
+
+
+def _small(opened: OpenedPicture, size: int) -> Image.Image:
+    image = upright(opened, (size, size))
+    image.thumbnail((size, size))
+    return Image.fromarray(to_srgb(np.asarray(image), image.mode, opened.image.info.get("icc_profile")))
+
+
+def _within(opened: OpenedPicture, size: int) -> tuple[int, int]:
+    """The size (width, height) of the original when it is scaled down to `size` pixels each way; it is not enlarged."""
+    scale = min(1.0, size / max(opened.width, opened.height))
+    return math.ceil(opened.width * scale), math.ceil(opened.height * scale)
 
 
 @contextmanager
@@ -96,7 +133,7 @@ def open_picture(
     if format_name is not None and format_name in RAW_KINDS:
         opened = open_raw(data, format_name, max_pixels, min_size, reserve)
     else:
-        opened = _open(data, max_pixels, min_size, reserve)
+        opened = _open(data, format_name, max_pixels, min_size, reserve)
     with opened.image:
         yield opened
 
@@ -117,20 +154,41 @@ def _decoder_errors(data: bytes) -> Iterator[None]:
         yield
     except LoadError:
         raise
+    except MemoryError as error:
+        raise NoMemory("decode", reason_of(error, data, format_of(data))) from None
     except Exception as error:  # for damaged data decoders raise more than they document, for example zlib.error
         raise LoadError("decode", reason_of(error, data, format_of(data))) from None
 
 
-def _open(data: bytes, max_pixels: int, min_size: tuple[int, int], reserve: Reserve) -> OpenedPicture:
-    image = Image.open(io.BytesIO(data), formats=_FORMATS)
-    width, height = image.size
-    check_size(width, height, max_pixels)
-    format_name = "JPEG" if image.format == "MPO" else image.format or "unknown"
-    if format_name == "JPEG":
-        image.draft(None, min_size)
-    # A progressive JPEG is held in full size, whatever size is wanted of it.
-    reserve(width * height if image.info.get("progressive") else image.width * image.height)
-    image.load()
-    exif = exif_of(image)
-    facts = facts_of(exif) | description_of(image)
-    return OpenedPicture(image, format_name, width, height, orientation_of(exif), facts)
+def _open(
+    data: bytes, format_name: str | None, max_pixels: int, min_size: tuple[int, int], reserve: Reserve
+) -> OpenedPicture:
+    name, size = format_name or "unknown", (0, 0)
+
+    def load(data: bytes, *, cut_off: bool = False) -> Image.Image:
+        nonlocal name, size
+        special = open_special(data, format_name, max_pixels, reserve)
+        if special is not None:
+            size = special.size
+            return special
+        image = Image.open(io.BytesIO(data), formats=_FORMATS)
+        size = image.size
+        check_size(*size, max_pixels)
+        name = "JPEG" if image.format == "MPO" else image.format or "unknown"
+        if name == "JPEG":
+            image.draft(None, min_size)
+        # A progressive JPEG is held in full size, whatever size is wanted of it.
+        reserve(size[0] * size[1] if image.info.get("progressive") else image.width * image.height)
+        try:
+            image.load()
+        except Exception:  # decoders raise many kinds; where a part is enough, any of them ends the picture
+            if not cut_off:
+                raise
+            # What was decoded is in the picture already.
+            image.tile = []
+            image.load()
+        return image
+
+    image, damage = load_best(data, format_name, max_pixels, load)
+    facts = {} if damage is None else {"damaged": True, "damage": damage}
+    return OpenedPicture(image, name, *size, orientation_of(exif_of(image)), facts)

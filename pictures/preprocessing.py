@@ -69,8 +69,36 @@ class ModelInput:
         return self.edge * width // min(width, height), self.edge * height // min(width, height)
 
 
-def fit(image: Image.Image, target: ModelInput) -> Pixels:
-    """Resize an upright RGB picture for a target; uint8 of (target.height, target.width, 3)."""
+@dataclass(frozen=True)
+class WholeInput:
+    """A whole picture in its own proportions, for whoever prepares it further: its longer edge has at most `edge`
+    pixels, and a smaller picture stays as it is.
+    """
+
+    edge: int
+
+    @property
+    def min_size(self) -> tuple[int, int]:
+        """The smallest width and height of a decoded picture that is as good as the original."""
+        return self.edge, self.edge
+
+
+# What is shown to a model, or to the one who prepares it for the model.
+PictureInput = ModelInput | WholeInput
+# The edges of an empty picture in the place of a whole one.
+_BLANK_EDGE = 64
+
+
+def blank(target: PictureInput, shade: int) -> Pixels:
+    """A picture of one shade as `fit` would make it."""
+    height, width = (target.height, target.width) if isinstance(target, ModelInput) else (_BLANK_EDGE, _BLANK_EDGE)
+    return np.full((height, width, 3), shade, dtype=np.uint8)
+
+
+def fit(image: Image.Image, target: PictureInput) -> Pixels:
+    """Resize an upright RGB picture for a target; uint8 of (height, width, 3), of one size for a ModelInput."""
+    if isinstance(target, WholeInput):
+        return np.asarray(_within(image, target.edge))
     # One resize with a source box has the same result as a resize and a crop, for less work. Sizes and margins are
     # rounded down to whole pixels, as the processor does; half a pixel changes the results of small models.
     width, height = target.scaled(image.width, image.height)
@@ -78,6 +106,14 @@ def fit(image: Image.Image, target: ModelInput) -> Pixels:
     top, bottom = _span(image.height, height, target.height)
     size = (target.width, target.height)
     return np.asarray(image.resize(size, Image.Resampling(target.resample), box=(left, top, right, bottom)))
+
+
+def _within(image: Image.Image, edge: int) -> Image.Image:
+    longer = max(image.size)
+    if longer <= edge:
+        return image
+    width, height = (max(1, round(length * edge / longer)) for length in image.size)
+    return image.resize((width, height), Image.Resampling.BICUBIC)
 
 
 def _span(length: int, resized: int, cropped: int) -> tuple[float, float]:

@@ -1,13 +1,14 @@
-"""RAW files: the camera's preview, or else a fast development of the sensor data; and the facts of each format."""
+"""RAW files: the camera's preview, or else a fast development of the sensor data."""
 
 import io
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from PIL import ExifTags, Image
+from PIL import Image
 
-from pictures.metadata import exif_of, facts_of, from_xmp, orientation_of
-from pictures.picture import LoadError, OpenedPicture, Reserve, check_size, no_limit
+from pictures.facts.blocks import cr3_box
+from pictures.facts.exif import exif_of, orientation_of
+from pictures.picture import LoadError, OpenedPicture, Pixels, Reserve, check_size, no_limit
 from pictures.signature import CUT_OFF, ends_early
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 # right; LibRaw itself converts in the other direction by the table "50132467".
 _ORIENTATION = {0: 1, 1: 2, 3: 3, 2: 4, 4: 5, 6: 6, 7: 7, 5: 8}
 _SIDEWAYS = (5, 6, 7, 8)
+# The position in a RAF file of the offset of its table of sizes (big-endian), and the tag of the size in it.
+_RAF_TABLE, _RAF_SIZE = 92, 0x121
 
 
 def open_raw(
@@ -40,14 +43,13 @@ def open_raw(
         sizes = raw.sizes
         check_size(sizes.raw_width, sizes.raw_height, max_pixels)
         reserve(sizes.raw_width * sizes.raw_height)
-        width, height = sizes.width, sizes.height
+        width, height = picture_size(sizes, data, format_name)
         orientation = _ORIENTATION.get(sizes.flip, 1)
         preview = _preview(raw, data, cut_off, max_pixels, min_size)
-        facts = facts_of_raw(data, format_name)
         opened_preview = None
         if preview is not None:
             geometry = _preview_geometry(preview, orientation, (width, height))
-            opened_preview = OpenedPicture(preview, format_name, *geometry, facts)
+            opened_preview = OpenedPicture(preview, format_name, *geometry)
             if preview.width >= min_size[0] and preview.height >= min_size[1]:
                 return opened_preview
         try:
@@ -64,26 +66,78 @@ def open_raw(
             if opened_preview:
                 return opened_preview
             raise
-    return OpenedPicture(Image.fromarray(pixels), format_name, width, height, orientation, facts)
+    return OpenedPicture(_without_border(pixels, sizes), format_name, width, height, orientation)
+
+
+def _has_crop(sizes: "rawpy.ImageSizes") -> bool:
+    return 0 < sizes.crop_width <= sizes.width and 0 < sizes.crop_height <= sizes.height
+
+
+def picture_size(sizes: "rawpy.ImageSizes", data: bytes, format_name: str) -> tuple[int, int]:
+    """The width and the height of the picture, where `sizes` tells of the sensor with its border.
+
+    Sensors of Fujifilm whose rows run at 45 degrees are a square to LibRaw, wider than the picture is high.
+    """
+    if format_name == "RAF" and (table := _raf_size(data)):
+        across, down = table
+        if (sizes.width, sizes.height) == (across // 2 + down, across // 2 + down - 1):
+            return across, 2 * down
+    return (sizes.crop_width, sizes.crop_height) if _has_crop(sizes) else (sizes.width, sizes.height)
+
+
+def _raf_size(data: bytes) -> tuple[int, int] | None:
+    """The width and the height that the table of a RAF file tells."""
+    at = int.from_bytes(data[_RAF_TABLE : _RAF_TABLE + 4], "big")
+    entries, at = int.from_bytes(data[at : at + 4], "big"), at + 4
+    for _ in range(min(entries, 255)):
+        tag, length = (int.from_bytes(data[start : start + 2], "big") for start in (at, at + 2))
+        if tag == _RAF_SIZE and at + 8 <= len(data):
+            height, width = (int.from_bytes(data[start : start + 2], "big") for start in (at + 4, at + 6))
+            return width, height
+        at += 4 + length
+    return None
+
+
+def _without_border(pixels: Pixels, sizes: "rawpy.ImageSizes") -> Image.Image:
+    """What was developed, without what the camera cuts off at the edges of its sensor."""
+    image = Image.fromarray(pixels)
+    left, top = sizes.crop_left_margin - sizes.left_margin, sizes.crop_top_margin - sizes.top_margin
+    if not _has_crop(sizes) or not (
+        0 <= left <= sizes.width - sizes.crop_width and 0 <= top <= sizes.height - sizes.crop_height
+    ):
+        return image
+    x, y = image.width / sizes.width, image.height / sizes.height
+    return image.crop((
+        round(left * x), round(top * y), round((left + sizes.crop_width) * x), round((top + sizes.crop_height) * y)
+    ))  # fmt: skip
 
 
 def _preview(
     raw: "rawpy.RawPy", data: bytes, cut_off: bool, max_pixels: int, min_size: tuple[int, int]
 ) -> Image.Image | None:
-    """The largest preview, decoded no larger than needed; None if there is none that can be decoded."""
-    try:
+    """The largest preview, decoded no larger than needed; None if there is none that can be decoded.
+
+    A CR3 has a smaller one near its beginning too, which LibRaw does not look for when the end of the file is missing.
+    """
+    with suppress(Exception):  # without a preview the sensor data are developed
         thumb = raw.extract_thumb()
         if not isinstance(thumb.data, bytes):
             return Image.fromarray(thumb.data)
-        if cut_off and thumb.data[-len(thumb.data) // 4 :] not in data:
-            # The file ends inside the preview: LibRaw returns random memory in place of the rest.
-            return None
-        image = Image.open(io.BytesIO(thumb.data), formats=["JPEG"])
-        check_size(*image.size, max_pixels)
-        image.draft(None, min_size)
-        image.load()
-    except Exception:  # without a preview the sensor data are developed
-        return None
+        # Where the file ends inside the preview, LibRaw returns random memory in place of the rest.
+        if not cut_off or thumb.data[-len(thumb.data) // 4 :] in data:
+            return _opened_preview(thumb.data, max_pixels, min_size)
+    with suppress(Exception):
+        small = cr3_box(data, b"PRVW", 4)
+        if small is not None:
+            return _opened_preview(small[small.index(b"\xff\xd8\xff") :], max_pixels, min_size)
+    return None
+
+
+def _opened_preview(jpeg: bytes, max_pixels: int, min_size: tuple[int, int]) -> Image.Image:
+    image = Image.open(io.BytesIO(jpeg), formats=["JPEG"])
+    check_size(*image.size, max_pixels)
+    image.draft(None, min_size)
+    image.load()
     return image
 
 
@@ -106,57 +160,3 @@ def _preview_geometry(preview: Image.Image, orientation: int, size: tuple[int, i
     if (orientation in _SIDEWAYS) != (preview_orientation in _SIDEWAYS):
         width, height = height, width
     return width, height, preview_orientation
-
-
-_XMP_TAG = 700
-# The position in a RAF file of the offset and the length of its JPEG (big-endian), as LibRaw reads it.
-_RAF_JPEG = 84
-# The boxes of a CR3 file that are TIFF structures: the main directory, the EXIF directory, the GPS directory.
-_CR3_BOXES = ((b"CMT1", None), (b"CMT2", ExifTags.IFD.Exif), (b"CMT4", ExifTags.IFD.GPSInfo))
-# The id of the box that contains XMP (XMP specification, part 3, 1.3.7).
-_XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
-_CR3_HEADER_BYTES = 1 << 20
-
-
-def facts_of_raw(data: bytes, format_name: str) -> dict[str, Any]:
-    """The facts in EXIF and XMP, under their names in the payload; broken parts are left out."""
-    exif, packet = Image.Exif(), None
-    with suppress(Exception):
-        exif = _exif(data, format_name)
-    facts = facts_of(exif)
-    with suppress(Exception):
-        packet = _box(data, _XMP_BOX, 8) if format_name == "CR3" else exif.get(_XMP_TAG)
-        facts |= from_xmp(packet)
-    return facts
-
-
-def _exif(data: bytes, format_name: str) -> Image.Exif:
-    exif = Image.Exif()
-    if format_name == "RAF":
-        start, length = (int.from_bytes(data[at : at + 4], "big") for at in (_RAF_JPEG, _RAF_JPEG + 4))
-        with Image.open(io.BytesIO(data[start : start + length]), formats=["JPEG"]) as image:
-            return exif_of(image)
-    if format_name == "CR3":
-        for name, directory in _CR3_BOXES:
-            box = _box(data, name, 4)
-            if box is None:
-                continue
-            if directory is None:
-                exif.load(box)
-            else:
-                part = Image.Exif()
-                part.load(box)
-                exif.get_ifd(directory).update(part)
-        return exif
-    # ORF and RW2 are TIFF structures with other magic numbers.
-    exif.load((b"MM\0*" if data[:2] == b"MM" else b"II*\0") + data[4:] if format_name in ("ORF", "RW2") else data)
-    return exif
-
-
-def _box(data: bytes, name: bytes, name_offset: int) -> bytes | None:
-    """The content of the box whose name is `name_offset` bytes after its start; None if there is none."""
-    start = data.find(name, 0, _CR3_HEADER_BYTES) - name_offset
-    if start < 0:
-        return None
-    length = int.from_bytes(data[start : start + 4], "big")
-    return data[start + name_offset + len(name) : start + length]

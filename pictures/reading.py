@@ -7,12 +7,25 @@ import errno
 import hashlib
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from pictures.archives import Archives
+from pictures.facts.sidecar import MAX_BYTES as MAX_SIDECAR_BYTES
+from pictures.facts.sidecar import find_sidecar
 from pictures.paths import NotAllowed, paths_of
-from pictures.picture import Content, FileGone, LoadError, NotReachable, Reserve, int64, no_limit
+from pictures.picture import (
+    Content,
+    FileGone,
+    LoadError,
+    NotReachable,
+    Reserve,
+    Sidecar,
+    check_bytes,
+    int64,
+    no_limit,
+)
 from pictures.remote import RemoteFiles
 from pictures.uris import REMOTE, file_path, split
 from settings import Settings
@@ -62,10 +75,7 @@ def read_at(path: str | Path, max_bytes: int, reserve: Reserve = no_limit) -> Co
     """Read the file at a path once; raises LoadError with the reason if that fails."""
     descriptor, before = open_regular(path)
     try:
-        if before.st_size == 0:
-            raise LoadError("read", "the file is empty")
-        if before.st_size > max_bytes:
-            raise LoadError("read", f"{before.st_size:,} bytes are more than ingest.max_bytes = {max_bytes:,}")
+        check_bytes(before.st_size, int64(before.st_mtime_ns), max_bytes)
         reserve(before.st_size)
         try:
             data = os.read(descriptor, before.st_size + 1)
@@ -99,9 +109,10 @@ class Sources:
         self._archives = Archives(self._max_bytes)
         self._remote = RemoteFiles(self._paths, self._max_bytes, settings.ingest.load_seconds)
 
-    def read(self, uri: str, root: str, reserve: Reserve = no_limit) -> Content:
+    def read(self, uri: str, root: str, reserve: Reserve = no_limit, may_have_sidecar: bool = True) -> Content:
         """Read a file of a job with this root; `reserve` gets its size before memory is taken for it.
 
+        Its sidecar is looked for unless somebody has seen that there is none, for that costs as much as a small file.
         Raises LoadError with the reason if that fails, NotReachable if another worker may succeed, and what `reserve`
         raises.
         """
@@ -118,7 +129,9 @@ class Sources:
         path = self._local(outer)
         try:
             if name is None:
-                return read_at(path, self._max_bytes, reserve)
+                content = read_at(path, self._max_bytes, reserve)
+                content.sidecar = self._sidecar(path) if may_have_sidecar else None
+                return content
             descriptor, status = open_regular(path)
             os.close(descriptor)
             state = (status.st_ino, status.st_size, status.st_mtime_ns)
@@ -133,6 +146,17 @@ class Sources:
             return os.fsdecode(self._paths.allowed(self._paths.here(file_path(uri))))
         except (ValueError, NotAllowed) as error:
             raise LoadError("read", str(error)) from None
+
+    def _sidecar(self, path: str) -> Sidecar | None:
+        found = find_sidecar(os.fsencode(path))
+        if found is None:
+            return None
+        name, version = found
+        data = b""
+        with suppress(NotAllowed, LoadError):
+            # A link may lead out of the folders that this worker may read.
+            data = read_at(os.fsdecode(self._paths.allowed(name)), MAX_SIDECAR_BYTES).data
+        return Sidecar(data, version)
 
     def _require_root(self, path: Path, root: str) -> None:
         """Raise NotReachable if the whole disk is missing and not only the file: the root is not mounted here."""

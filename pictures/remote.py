@@ -19,7 +19,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO, Literal, TypeVar, cast
 
 from pictures.paths import NotAllowed, Paths
-from pictures.picture import Content, FileGone, LoadError, NotReachable, Reserve, int64, no_limit
+from pictures.picture import Content, FileGone, LoadError, NotReachable, Reserve, check_bytes, int64, no_limit
 from pictures.uris import Place
 from settings.errors import ServiceMissing
 from settings.extras import install_hint
@@ -116,7 +116,7 @@ def retried(request: Callable[[], T], uri: str, seconds: float = math.inf) -> T:
     for number in range(1, TRIES):
         try:
             return request()
-        except Exception as error:
+        except Exception as error:  # each library has its own; all but busy ones are raised again
             cause = error.__cause__ or error
             is_busy = getattr(cause, "status", None) in _BUSY or isinstance(cause, TimeoutError)
             # Not all at the same moment, for many may wait for one server.
@@ -161,10 +161,8 @@ class RemoteFiles:
         """Read a file once; raises LoadError with the reason, NotReachable if another machine may succeed."""
         place, info = self._info(uri)
         size = info["size"]
-        if size == 0:
-            raise LoadError("read", "the file is empty")
-        if size is not None and size > self._max_bytes:
-            raise LoadError("read", f"{size:,} bytes are more than ingest.max_bytes = {self._max_bytes:,}")
+        if size is not None:
+            check_bytes(size, modified(info), self._max_bytes)
         reserve(self._max_bytes if size is None else size)
         data = self._call(place, lambda: self._download(uri, place, size))
         if len(data) > self._max_bytes:
@@ -222,7 +220,7 @@ class RemoteFiles:
             return retried(request, place.uri, self._seconds * (1 / REQUEST_SHARE - 1))
         except ServiceMissing as error:
             raise NotReachable(str(error).removesuffix(".")) from error
-        except Exception as error:
+        except Exception as error:  # each library has its own, and all become a reason
             raise _load_error(place, error) from None
 
 

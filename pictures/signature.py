@@ -1,13 +1,10 @@
-"""Recognises the format of bytes, whether they are cut off, and why a decoder refused them, as a sentence."""
+"""Recognises the format of bytes, and whether they are cut off."""
 
 import io
-import re
 import struct
 from typing import Literal
 
 from PIL import TiffImagePlugin
-
-from pictures.formats import RAW_KINDS
 
 # The signatures of the standards; TIFF and ISO base media files contain several formats, which are told apart below.
 _SIGNATURES = (
@@ -18,7 +15,11 @@ _SIGNATURES = (
     (b"BM", "BMP"),
     (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "JPEG2000"),
     (b"\xff\x4f\xff\x51", "JPEG2000"),
+    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "JXL"),
+    (b"\xff\x0a", "JXL"),
     (b"FUJIFILMCCD-RAW", "RAF"),
+    (b"\0MRM", "MRW"),
+    (b"FOVb", "X3F"),
     (b"IIRO", "ORF"),
     (b"IIRS", "ORF"),
     (b"MMOR", "ORF"),
@@ -30,16 +31,22 @@ _SIGNATURES = (
 )
 # The brands of ISO base media files (ISO/IEC 23008-12, annex B; AV1 image file format, 2).
 _BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"crx ": "CR3"} | dict.fromkeys(
-    (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"), "HEIF"
+    (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"mif2", b"msf1", b"miaf"), "HEIF"
 )
+# What says how a file is built, but not by which codec: HEIF or AVIF.
+_COMMON_BRANDS = (b"mif1", b"mif2", b"msf1", b"miaf")
 
-_DNG_VERSION, _PHOTOMETRIC, _SUB_IFDS, _MAKE = 50706, 262, 330, 271
+_DNG_VERSION, _PHOTOMETRIC, _SUB_IFDS, _MAKE, _SUBFILE_TYPE = 50706, 262, 330, 271, 254
 # Tags of the offsets and the lengths of strips, and of tiles (TIFF 6.0).
 _STRIPS = ((273, 279), (324, 325))
 # Values of PhotometricInterpretation for sensor data: a colour filter array (TIFF/EP), LinearRaw (DNG 1.7).
 _SENSOR_DATA = {32803, 34892}
 _MAKERS = (("nikon", "NEF"), ("sony", "ARW"))
+# Makers that hide the sensor's data of some cameras from the directories, in which then the preview alone stands.
+_HIDING_MAKERS = ("sony", "kodak", "eastman kodak", "leaf", "sinar")
 _TAIL = 4096
+
+CUT_OFF = "the picture is cut off: its data end too early"
 
 
 def format_of(data: bytes) -> str | None:
@@ -49,8 +56,12 @@ def format_of(data: bytes) -> str | None:
     if data[4:8] == b"ftyp":
         return _brand_of(data)
     format_name = next((name for signature, name in _SIGNATURES if data.startswith(signature)), None)
+    if data[6:14] == b"HEAPCCDR":
+        return "CRW"
     if format_name == "TIFF" and data[8:11] == b"CR\x02":
         return "CR2"
+    if format_name == "TIFF" and data[8:12] in (b"IIII", b"MMMM"):  # Phase One
+        return "RAW"
     return _raw_in_tiff(data) or format_name if format_name == "TIFF" else format_name
 
 
@@ -81,9 +92,9 @@ def ends_early(data: bytes, format_name: str | None) -> bool:
 
 def _brand_of(data: bytes) -> str | None:
     size = min(int.from_bytes(data[:4], "big"), 256)
-    # The major brand counts first, then the compatible brands; mif1 and msf1 last, because they may be HEIF or AVIF.
+    # The major brand counts first, then the compatible brands; those of both codecs last.
     brands = [data[8:12]] + [data[start : start + 4] for start in range(16, size - 3, 4)]
-    brands.sort(key=lambda brand: brand in (b"mif1", b"msf1"))
+    brands.sort(key=lambda brand: brand in _COMMON_BRANDS)
     return next((_BRANDS[brand] for brand in brands if brand in _BRANDS), None)
 
 
@@ -93,9 +104,10 @@ def _raw_in_tiff(data: bytes) -> str | None:
         first, others = _directories(data)
         if _DNG_VERSION in first:
             return "DNG"
-        if not any(directory.get(_PHOTOMETRIC) in _SENSOR_DATA for directory in (first, *others)):
-            return None
         make = str(first.get(_MAKE, "")).lower()
+        hides = first.get(_SUBFILE_TYPE) == 1 and not others and not first.next and make.startswith(_HIDING_MAKERS)
+        if not hides and not any(directory.get(_PHOTOMETRIC) in _SENSOR_DATA for directory in (first, *others)):
+            return None
     except Exception:  # a broken directory may raise anything; the decoder will say what is wrong with it
         return None
     return next((kind for maker, kind in _MAKERS if make.startswith(maker)), "RAW")
@@ -151,44 +163,3 @@ def _boxes_end_early(data: bytes) -> bool:
             return True
         start += size
     return start != len(data)
-
-
-NO_PICTURE = "its content is not a picture format that Darkroom reads"
-CUT_OFF = "the picture is cut off: its data end too early"
-
-_CUT_OFF_MESSAGES = (
-    "truncated",
-    "end of file",
-    "not enough",
-    "expected to read",
-    "unpack requires",
-    "not large enough",
-    "input/output error",
-)
-_UNSUPPORTED = re.compile(r"(?:unsupported|not supported|unknown|unimplemented)\b[\w\s.,()'-]{0,80}", re.IGNORECASE)
-
-
-def reason_of(error: BaseException, data: bytes, format_name: str | None) -> str:
-    """Why these bytes with the signature of `format_name` could not be decoded; `error` is the decoder's error."""
-    text = str(error).strip().lower()
-    if isinstance(error, MemoryError):
-        return "not enough memory to decode it"
-    if format_name is None:
-        return NO_PICTURE
-    if "max_text" in text or "decompressed data too large" in text:
-        return "a text or a colour profile inside it unpacks to more bytes than is safe"
-    if (
-        isinstance(error, EOFError)
-        or any(words in text for words in _CUT_OFF_MESSAGES)
-        or ends_early(data, format_name)
-    ):
-        return CUT_OFF
-    if format_name in RAW_KINDS:
-        is_unknown = type(error).__name__ == "LibRawFileUnsupportedError"
-        return (
-            f"its {format_name} data are damaged{', or from a camera that LibRaw does not know' if is_unknown else ''}"
-        )
-    unsupported = _UNSUPPORTED.search(str(error))
-    if unsupported and not isinstance(error, KeyError | AttributeError | TypeError | NameError):
-        return f"its {format_name} data are damaged or of an uncommon kind: {unsupported.group().strip(' .,')}"
-    return f"its {format_name} data are damaged"

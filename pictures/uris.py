@@ -6,6 +6,7 @@ occurs only between a member and its archive.
 """
 
 import re
+import uuid
 from dataclasses import dataclass, replace
 from urllib.parse import quote, quote_from_bytes, unquote, unquote_to_bytes, urlsplit
 
@@ -133,3 +134,16 @@ def name_of(uri: str) -> str:
     """The name of a file: the last part of its path, decoded."""
     path = uri.removeprefix(_ARCHIVE).partition("::")[0] if uri.startswith(_ARCHIVE) else uri
     return unquote(path.rsplit("/", 1)[-1], errors="replace")
+
+
+def point_id(uri: str) -> str:
+    """The id of a file's point: the same for every delivery and every run, so that a repetition overwrites."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, uri))
+
+
+def folder_of(uri: str) -> str:
+    """The address of the folder that a file is in; of a member of an archive, that of its folder in the archive."""
+    if not uri.startswith(_ARCHIVE):
+        return uri.rpartition("/")[0]
+    inner, _, archive = uri.removeprefix(_ARCHIVE).partition("::")
+    return f"{_ARCHIVE}{inner.rpartition('/')[0]}::{archive}"

@@ -1,0 +1,1 @@
+"""What the usual decoder does not read, or does not read right: one file a format."""
