@@ -10,7 +10,13 @@ from settings.errors import WrongUse
 from tasks.messages import Target
 
 # Raise it when a change gives the models other pixels for the same file: stored embeddings are then not reused.
-PREPROCESSING = "3"
+PREPROCESSING = "4"
+# Behind the version, of embeddings that differ from those of float32 by more than rounding.
+IN_INT8 = f"{PREPROCESSING}+int8"
+# Raise it when a change reads other facts of the same file: the next ingest reads them anew, without a model.
+PAYLOAD_SCHEMA = 2
+# What reads text in pictures (workers/inference/text_reader.py): the models in the wheel of the pinned RapidOCR.
+OCR_MODEL = "PP-OCRv6-small"
 _SAMPLE_BYTES = 1 << 20
 _NULL = re.compile(r"null(?::(\d+(?:\.\d+)?)(?::([1-9]\d{0,3}))?)?")
 _NULL_DIM = 48
@@ -63,8 +69,33 @@ def checkpoint_name(model: str) -> str:
     return f"{folder.resolve().name}@{digest.hexdigest()[:8]}"
 
 
+def preprocessing_in(precision: str) -> str:
+    """The version of the preprocessing as the key of reuse has it, for embeddings computed in a precision."""
+    return IN_INT8 if precision.startswith("int8") else PREPROCESSING
+
+
+def reusable(preprocessing: str) -> list[str]:
+    """The versions whose embeddings take the place of those of this version: of int8 the more exact ones, too."""
+    version, plus, _ = preprocessing.partition("+")
+    return [preprocessing, version] if plus else [version]
+
+
+def caption_model_name(model: str, prompt: str, url: str = "") -> str:
+    """The name of what writes captions: its checkpoint, and a fingerprint of what it is asked, where it is asked that.
+
+    So captions that answer another question count as those of another model. A model behind a URL is named as it is.
+    """
+    return asked(model if url else checkpoint_name(model), prompt)
+
+
+def asked(name: str, prompt: str) -> str:
+    """The name of a captioner that is asked this; an empty prompt is what its family is usually asked."""
+    return f"{name}#{hashlib.sha256(prompt.encode()).hexdigest()[:8]}" if prompt else name
+
+
 def target_of(settings: Settings) -> Target:
     """The collection and the checkpoints that these settings name; raises WrongUse for a folder that does not exist."""
     models = settings.models
-    blip = checkpoint_name(models.blip) if models.captions else ""
-    return Target(settings.qdrant.collection, checkpoint_name(models.clip), blip)
+    blip = caption_model_name(models.blip, models.caption_prompt, models.caption_url) if models.captions else ""
+    ocr = OCR_MODEL if models.ocr else ""
+    return Target(settings.qdrant.collection, checkpoint_name(models.clip), blip, ocr)

@@ -38,33 +38,8 @@ class Envelope:
 
     def __init__(self, task: str, queue: str, parent: str) -> None:
         self._parent = parent
-        template = {
-            "body": _BODY,
-            "content-encoding": "binary",
-            "content-type": "application/x-msgpack",
-            "headers": {
-                "lang": "py",
-                "task": task,
-                "id": _ID,
-                "group": None,
-                "retries": 0,
-                "timelimit": [None, None],
-                "root_id": parent,
-                "parent_id": parent,
-                "argsrepr": _ARGSREPR,
-                "kwargsrepr": "{}",
-                "origin": f"gen{os.getpid()}@{socket.gethostname()}",
-                FILES_HEADER: _FILES,
-            },
-            "properties": {
-                "correlation_id": _ID,
-                "delivery_mode": 2,
-                "delivery_info": {"exchange": "", "routing_key": queue},
-                "priority": 0,
-                "body_encoding": "base64",
-                "delivery_tag": _ID,
-            },
-        }
+        headers = _headers(task, _ID, parent, parent, _ARGSREPR, "{}") | {FILES_HEADER: _FILES}
+        template = _message(headers, queue, _ID, _BODY)
         text = json.dumps(template).replace("%", "%%")
         for placeholder, name in ((_ID, "id"), (_BODY, "body"), (_ARGSREPR, "argsrepr"), (_FILES, "files")):
             text = text.replace(json.dumps(placeholder), f"%({name})s")
@@ -78,7 +53,7 @@ class Envelope:
 
         Flower shows `argsrepr` in the place of the arguments.
         """
-        body = b64encode(msgpack.packb([(), arguments, _EMBED])).decode()
+        body = _body(arguments)
         identity = f"{self._id_prefix}-{next(self._count):012x}"
         files = files_header(self._parent, numbers)[FILES_HEADER]
         return self._text % {
@@ -87,3 +62,49 @@ class Envelope:
             "argsrepr": json.dumps(argsrepr),
             "files": json.dumps(files),
         }
+
+
+def question_message(task: str, queue: str, identity: str, arguments: dict[str, Any], shown: str) -> str:
+    """The message that calls a task whose result is kept; Flower shows `shown` in the place of the arguments.
+
+    Raises UnicodeEncodeError for text that is no UTF-8.
+    """
+    headers = _headers(task, identity, identity, None, "()", shown) | {"ignore_result": False}
+    return json.dumps(_message(headers, queue, identity, _body(arguments)))
+
+
+def _body(arguments: dict[str, Any]) -> str:
+    return b64encode(msgpack.packb([(), arguments, _EMBED])).decode()
+
+
+def _headers(task: str, identity: str, root: str, parent: str | None, args: str, kwargs: str) -> dict[str, Any]:
+    return {
+        "lang": "py",
+        "task": task,
+        "id": identity,
+        "group": None,
+        "retries": 0,
+        "timelimit": [None, None],
+        "root_id": root,
+        "parent_id": parent,
+        "argsrepr": args,
+        "kwargsrepr": kwargs,
+        "origin": f"gen{os.getpid()}@{socket.gethostname()}",
+    }
+
+
+def _message(headers: dict[str, Any], queue: str, identity: str, body: str) -> dict[str, Any]:
+    return {
+        "body": body,
+        "content-encoding": "binary",
+        "content-type": "application/x-msgpack",
+        "headers": headers,
+        "properties": {
+            "correlation_id": identity,
+            "delivery_mode": 2,
+            "delivery_info": {"exchange": "", "routing_key": queue},
+            "priority": 0,
+            "body_encoding": "base64",
+            "delivery_tag": identity,
+        },
+    }

@@ -1,21 +1,22 @@
 """The ledger of a job in Redis: one bit for each file and outcome, so that a repeated message counts once.
 
-Every file of a job has a number. `stored`, `failed`, `skipped` and `reused` are bitmaps over those numbers. Why a file
-failed takes two bytes, the number of a reason that stands once; the first failures keep their URIs beside it. A file
-stands in at most one of stored, failed and skipped, and a confirmed write always wins: a file that failed once and was
-stored by a later delivery is stored.
+Every file of a job has a number. The OUTCOMES are bitmaps over those numbers. Why a file failed takes two bytes, the
+number of a reason that stands once; the first failures keep their URIs beside it. A file stands in at most one of
+stored, failed and skipped, and a confirmed write always wins: a file that failed once and was stored by a later
+delivery is stored.
 """
 
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
 from itertools import chain
 from typing import Any, cast
 
 import redis
 
 from tasks.broker.full import write
-from tasks.ledger_scripts import ATTEMPT, COUNT, COUNTS, FAIL, NOTE, OPEN, PARTS, SKIP, STORE
+from tasks.ledger_scripts import ATTEMPT, COUNT, COUNTS, FAIL, NOTE, OPEN, PARTS, SKIP, STILL_BROKEN, STORE
 from tasks.outcomes import (
     CHUNK,
     OUTCOMES,
@@ -27,12 +28,25 @@ from tasks.outcomes import (
     read_failures,
 )
 
-__all__ = ["JOBS", "JOB_VARIABLE", "KEEP_SECONDS", "OUTCOMES", "Counts", "Failure", "Ledger", "jobs", "new_job_id"]
+__all__ = [
+    "JOBS",
+    "JOB_VARIABLE",
+    "KEEP_SECONDS",
+    "OUTCOMES",
+    "Counts",
+    "Failure",
+    "Ledger",
+    "jobs",
+    "new_job_id",
+    "stopped_jobs",
+]
 
 # A file stands in at most one of these.
 ENDS = ("stored", "failed", "skipped")
 GAP_BYTES = 1024
 JOBS = "darkroom:jobs"
+# Job -> when it was stopped: workers begin none of its files any more.
+STOPPED = "darkroom:stopped"
 KEEP_SECONDS = 30 * 24 * 3600
 # A program that starts a producer sets the id of its job by this variable.
 JOB_VARIABLE = "DARKROOM_JOB"
@@ -49,18 +63,20 @@ class Ledger:
     def __init__(self, client: redis.Redis, job: str) -> None:
         self.client = client
         self.job = job
-        self._owner = os.urandom(8).hex()
+        self._owner = ""  # drawn by `open`: a call of the system for each message would let other threads go first
 
     def key(self, part: str) -> str:
         """The Redis key of one part of this job."""
         return f"darkroom:job:{self.job}:{part}"
 
-    def open(self, root: str, **facts: str | int | float) -> bool:
-        """Begin the job and put it on the list of jobs; False where another producer has begun one of this name."""
+    def open(self, root: str, lease_seconds: int = 0, **facts: str | int | float) -> bool:
+        """Begin the job, held as by `hold`, and put it on the list; False where another has begun one of this name."""
         now = time.time()
         beginning = {"root": root, "started": now, "state": "running", **facts}
+        self._owner = self._owner or os.urandom(8).hex()
         # Asked again by the same producer, after an answer that was lost, it is still its own job.
-        if not self._run(OPEN, self.job, self._owner, now, *chain(*beginning.items()), keys=[JOBS]):
+        arguments = (self.job, self._owner, now, lease_seconds, *chain(*beginning.items()))
+        if not self._run(OPEN, *arguments, keys=[JOBS, self.key("producer")]):
             return False
         old = cast(list[bytes], self.client.zrangebyscore(JOBS, 0, now - KEEP_SECONDS))
         if forgotten := set(old) - set(_known(self.client, old)):
@@ -80,6 +96,10 @@ class Ledger:
         """True after `open`, as long as Redis keeps the job: after Redis has lost its data it is False."""
         return bool(self.client.hexists(self.key("meta"), "started"))
 
+    def is_cancelled(self) -> bool:
+        """True once somebody noted `cancelled`: whoever runs the job ends it as Ctrl-C does there."""
+        return bool(self.client.hexists(self.key("meta"), "cancelled"))
+
     def hold(self, seconds: int) -> None:
         """Note that the producer of the job lives, for the next `seconds`."""
         write(self.client, "SET", self.key("producer"), 1, "EX", seconds)
@@ -91,6 +111,13 @@ class Ledger:
     def is_held(self) -> bool:
         """True while the producer of the job lives."""
         return bool(self.client.exists(self.key("producer")))
+
+    def stop(self) -> None:
+        """Have workers begin no more files of this job; what a model computes already is finished."""
+        pipe = self.client.pipeline(transaction=False)
+        pipe.zremrangebyscore(STOPPED, 0, time.time() - KEEP_SECONDS)
+        pipe.zadd(STOPPED, {self.job: time.time()})
+        pipe.execute()
 
     def stored(self, numbers: Sequence[int], reused: Sequence[bool]) -> None:
         """Count files as stored, after their write is confirmed."""
@@ -109,10 +136,12 @@ class Ledger:
         if counts:
             self._run(COUNT, *chain(*counts.items()))
 
-    def skipped(self, numbers: Sequence[int]) -> None:
-        """Count files as skipped: the collection holds them unchanged."""
+    def skipped(self, numbers: Sequence[int], still_broken: Iterable[Failure] = ()) -> None:
+        """Count files as skipped: the collection holds them unchanged, or they failed before and are unchanged."""
         if numbers:
             self._run(SKIP, *numbers)
+        if arguments := fail_arguments(still_broken):
+            self._run(STILL_BROKEN, *arguments)
 
     def counts(self) -> Counts:
         """The number of files with each outcome so far."""
@@ -124,7 +153,7 @@ class Ledger:
 
     def forget(self) -> None:
         """Remove the job and everything about it."""
-        last = self.client.strlen(self.key("failed")) * 8
+        last = max(self.client.strlen(self.key(part)) for part in ("failed", "still_broken")) * 8
         pipe = self.client.pipeline(transaction=False)
         pipe.delete(*(self.key(part) for part in PARTS))
         for chunk in range(-(-last // CHUNK)):
@@ -158,8 +187,17 @@ class Ledger:
 
     def iterate_failures(self, limit: int | None = None, after: int = -1) -> Iterator[Failure]:
         """The same one by one, a page in memory at a time."""
-        keys = {part: self.key(part) for part in ("failed", "uris", "reasons")} | {"codes": self.key("codes:")}
-        return read_failures(self.client, keys, after, limit)
+        return read_failures(self.client, self._failure_keys(), after, limit)
+
+    def unreadable(self) -> Iterator[Failure]:
+        """The failed files and those that are still broken, in the order of their numbers."""
+        keys = self._failure_keys()
+        both = (read_failures(self.client, keys, -1, None, bits) for bits in ("failed", "still_broken"))
+        return merge(*both, key=lambda failure: failure.number)
+
+    def _failure_keys(self) -> dict[str, str]:
+        parts = ("failed", "still_broken", "uris", "reasons")
+        return {**{part: self.key(part) for part in parts}, "codes": self.key("codes:")}
 
     def attempts(self, numbers: Sequence[int]) -> dict[int, int]:
         """How often each of these files was tried alone without an end: its worker has died, or still works on it."""
@@ -196,6 +234,11 @@ def jobs(client: redis.Redis, limit: int = 100) -> list[str]:
     """The ids of the jobs, newest first."""
     ids = cast(list[bytes], client.zrevrange(JOBS, 0, limit - 1))
     return [id_.decode() for id_ in _known(client, ids)]
+
+
+def stopped_jobs(client: redis.Redis) -> set[str]:
+    """The jobs whose files nobody shall begin."""
+    return {job.decode() for job in cast(list[bytes], client.zrange(STOPPED, 0, -1))}
 
 
 def _known(client: redis.Redis, ids: Sequence[bytes]) -> list[bytes]:

@@ -7,20 +7,22 @@ long from whatever was written last, however long the job takes.
 from tasks.broker.full import WRITE_FIRST
 from tasks.outcomes import CHUNK
 
-PARTS = ("meta", "uris", "reasons", "stored", "failed", "skipped", "reused", "attempts")
+PARTS = ("meta", "uris", "reasons", "stored", "failed", "skipped", "reused", "attempts", "still_broken")
 
-_KEEP = "for i = 1, 8 do redis.call('EXPIRE', KEYS[i], ARGV[1]) end\n"
+_KEEP = "for i = 1, 9 do redis.call('EXPIRE', KEYS[i], ARGV[1]) end\n"
 # What is not known in Redis any more must not begin anew with a part of its facts, and without an end.
 _UNLESS_FORGOTTEN = "if redis.call('EXISTS', KEYS[1]) == 0 then return end\n"
 
-# KEYS: and the list of jobs; ARGV: seconds, job, owner, now, fact, value, ... Returns 0 where it is another's job.
+# KEYS: and the list of jobs, the producer's lease; ARGV: seconds, job, owner, now, seconds of the lease, fact, value,
+# ... Returns 0 where it is another's job.
 OPEN = (
     """
 if redis.call('HSETNX', KEYS[1], 'owner', ARGV[3]) == 0 and redis.call('HGET', KEYS[1], 'owner') ~= ARGV[3] then
   return 0
 end
-for i = 5, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
-redis.call('ZADD', KEYS[10], ARGV[4], ARGV[2])
+for i = 6, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+redis.call('ZADD', KEYS[11], ARGV[4], ARGV[2])
+if tonumber(ARGV[5]) > 0 then redis.call('SET', KEYS[12], 1, 'EX', ARGV[5]) end
 """
     + _KEEP
     + "return 1"
@@ -31,8 +33,8 @@ NOTE = (
     + _UNLESS_FORGOTTEN
     + "for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end\n"
     + f"""
-local last = math.ceil(redis.call('STRLEN', KEYS[5]) * 8 / {CHUNK}) - 1
-for chunk = 0, last do redis.call('EXPIRE', KEYS[9] .. chunk, ARGV[1]) end
+local bytes = math.max(redis.call('STRLEN', KEYS[5]), redis.call('STRLEN', KEYS[9]))
+for chunk = 0, math.ceil(bytes * 8 / {CHUNK}) - 1 do redis.call('EXPIRE', KEYS[10] .. chunk, ARGV[1]) end
 """
     + _KEEP
 )
@@ -43,8 +45,13 @@ COUNT = (
     + "for i = 2, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end\n"
     + _KEEP
 )
-# The bits of stored, failed, skipped and reused, all of one moment.
-COUNTS = "local counts = {}\nfor i = 4, 7 do counts[i - 3] = redis.call('BITCOUNT', KEYS[i]) end\nreturn counts"
+# The bits of stored, failed, skipped, reused and still_broken, all of one moment.
+COUNTS = """
+local counts = {}
+for i = 4, 7 do counts[i - 3] = redis.call('BITCOUNT', KEYS[i]) end
+counts[5] = redis.call('BITCOUNT', KEYS[9])
+return counts
+"""
 # One command for thousands of bits: building a command for each took longer than all else about a stored file.
 # ARGV: seconds, number, 1 where it was reused, number, ...
 STORE = (
@@ -63,7 +70,7 @@ end
 SKIP = WRITE_FIRST + "for i = 2, #ARGV do redis.call('SETBIT', KEYS[6], ARGV[i], 1) end\n" + _KEEP
 # ARGV: seconds, most URIs, most reasons, files in a chunk, number, reason, URI, number, reason, URI, ...
 # A reason's id is its place in the order in which the job met them; the id behind the last one stands for all others.
-FAIL = (
+_FAIL = (
     WRITE_FIRST
     + """
 for i = 5, #ARGV, 3 do
@@ -75,16 +82,19 @@ for i = 5, #ARGV, 3 do
       if id < tonumber(ARGV[3]) then redis.call('HSET', KEYS[3], ARGV[i + 1], id) end
     end
     local size = tonumber(ARGV[4])
-    local chunk = KEYS[9] .. math.floor(number / size)
+    local chunk = KEYS[10] .. math.floor(number / size)
     redis.call('SETRANGE', chunk, 2 * (number % size), struct.pack('>H', id))
     redis.call('EXPIRE', chunk, ARGV[1])
-    redis.call('SETBIT', KEYS[5], number, 1)
+    for _, bits in ipairs(<bits>) do redis.call('SETBIT', KEYS[bits], number, 1) end
     if redis.call('HLEN', KEYS[2]) < tonumber(ARGV[2]) then redis.call('HSET', KEYS[2], number, ARGV[i + 2]) end
   end
 end
 """
     + _KEEP
 )
+FAIL = _FAIL.replace("<bits>", "{5}")
+# The same for files that failed in an earlier job: they are skipped, and still broken.
+STILL_BROKEN = _FAIL.replace("<bits>", "{6, 9}")
 # ARGV: seconds, number, how much more. Returns the count; a count that would begin below zero is none.
 ATTEMPT = (
     WRITE_FIRST

@@ -11,7 +11,10 @@ from typing import Any
 from settings.errors import DarkroomError
 from tasks.outcomes import check_numbers
 
-SCHEMA = 2
+SCHEMA = 3
+# Files in one message where all workers compute on GPUs and the settings leave it open: a message costs as much as a
+# small file, and a GPU takes thousands of those a second.
+GPU_FILES_PER_TASK = 8
 
 
 class UnknownSchema(DarkroomError):
@@ -23,16 +26,17 @@ class Target:
     """What a message is for, and what a worker has: a collection, and the names of the checkpoints that fill it.
 
     None stands for any model: the message does not depend on it, or the worker has none. `blip` is empty where no
-    captions are written.
+    captions are written, `ocr` where no text is read: a worker that could does neither for such a message.
     """
 
     collection: str
     clip: str | None = None
     blip: str | None = None
+    ocr: str | None = None
 
     def to_wire(self) -> list[str | None]:
         """The same as a list."""
-        return [self.collection, self.clip, self.blip]
+        return [self.collection, self.clip, self.blip, self.ocr]
 
     @classmethod
     def from_wire(cls, wire: Sequence[Any]) -> "Target":
@@ -53,11 +57,16 @@ class Target:
                 f"{worker} has the CLIP model {has.clip}, and this is for {self.clip}: set models.clip to the same "
                 "checkpoint for both, and start the workers anew if theirs changes."
             )
-        if self.blip is not None and has.blip not in (self.blip, None):
+        if self.blip and has.blip not in (self.blip, None):
             key = "models.blip" if self.blip and has.blip else "models.captions"
             return (
                 f"{worker} writes {_captions(has.blip)}, and this is for {_captions(self.blip)}: set {key} to the same "
                 "value for both, and start the workers anew if theirs changes."
+            )
+        if self.ocr and has.ocr not in (self.ocr, None):
+            return (
+                f"{worker} reads no text in pictures, and this is for {self.ocr}: set models.ocr to the same value for "
+                "both, and start the workers anew if theirs changes."
             )
         return ""
 
@@ -66,12 +75,26 @@ def _captions(blip: str | None) -> str:
     return f"captions by {blip}" if blip else "no captions"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FileItem:
-    """One file of a job: its number in the job's ledger, and its URI."""
+    """One file of a job: its number in the job's ledger, and its URI.
+
+    `may_have_sidecar` is False where the scan has seen that none lies beside it, so that no worker looks for one.
+    """
 
     number: int
     uri: str
+    may_have_sidecar: bool = True
+
+    def to_wire(self) -> list[Any]:
+        """The same as a list, which is as short as it can be."""
+        return [self.number, self.uri] if self.may_have_sidecar else [self.number, self.uri, False]
+
+    @classmethod
+    def from_wire(cls, wire: Sequence[Any]) -> "FileItem":
+        """Read what `to_wire` wrote."""
+        number, uri, *rest = wire
+        return cls(int(number), uri, *rest)
 
 
 @dataclass(frozen=True)
@@ -94,7 +117,7 @@ class FilesMessage:
             "target": self.target.to_wire(),
             "job": self.job,
             "root": self.root,
-            "files": [[item.number, item.uri] for item in self.files],
+            "files": [item.to_wire() for item in self.files],
         }
         return {**wire, "tried": self.tried} if self.tried else wire
 
@@ -102,7 +125,7 @@ class FilesMessage:
     def from_wire(cls, wire: dict[str, Any]) -> "FilesMessage":
         """Read a message; raises UnknownSchema for one of another release."""
         check_schema(wire)
-        files = [FileItem(int(number), uri) for number, uri in wire["files"]]
+        files = [FileItem.from_wire(item) for item in wire["files"]]
         check_numbers(item.number for item in files)
         return cls(Target.from_wire(wire["target"]), wire["job"], wire["root"], files, list(wire.get("tried", [])))
 

@@ -1,13 +1,13 @@
 """How files end: how many of a job ended how, the bit that says it, and why one failed, in a few bytes a file."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import msgpack
 import redis
 
-OUTCOMES = ("stored", "failed", "skipped", "reused")
+OUTCOMES = ("stored", "failed", "skipped", "reused", "still_broken")
 
 # Redis takes no bit beyond this one.
 MOST_NUMBER = 2**32 - 1
@@ -23,22 +23,32 @@ READ_BYTES = 4096
 
 @dataclass(frozen=True)
 class Failure:
-    """Why one file failed: at which stage, and the reason in words; the URI is empty where only the number is kept."""
+    """Why one file failed: at which stage, and the reason in words; the URI is empty where only the number is kept.
+
+    With `still_broken` it failed in an earlier job, and was not tried again, for it has not changed.
+    """
 
     number: int
     uri: str
     stage: str
     reason: str
+    still_broken: bool = False
 
 
 @dataclass(frozen=True)
 class Counts:
-    """The number of files with each outcome; `reused` is a part of `stored`."""
+    """The number of files with each outcome; `reused` is a part of `stored`, `still_broken` one of `skipped`."""
 
     stored: int = 0
     failed: int = 0
     skipped: int = 0
     reused: int = 0
+    still_broken: int = 0
+
+    @property
+    def unchanged(self) -> int:
+        """Files that the collection holds as they are."""
+        return self.skipped - self.still_broken
 
     @property
     def finished(self) -> int:
@@ -68,31 +78,34 @@ def bits_of(stretch: bytes, first: int = 0) -> Iterator[int]:
 
 
 def fail_arguments(failures: Iterable[Failure]) -> list[Any]:
-    """The arguments of the script FAIL for these failures; empty for none."""
+    """The arguments of the scripts FAIL and STILL_BROKEN for these failures; empty for none."""
     arguments: list[Any] = []
     for failure in failures:
         arguments += [failure.number, msgpack.packb([failure.stage, failure.reason]), failure.uri]
     return [MOST_URIS, MOST_REASONS, CHUNK, *arguments] if arguments else []
 
 
-def read_failures(client: redis.Redis, keys: dict[str, str], after: int, limit: int | None) -> Iterator[Failure]:
+def read_failures(
+    client: redis.Redis, keys: dict[str, str], after: int, limit: int | None, bits: str = "failed"
+) -> Iterator[Failure]:
     """The failed files behind number `after`, in the order of their numbers, at most `limit` of them.
 
-    `keys` names the Redis keys "failed", "uris", "reasons" and the beginning of those of the "codes". A page is read at
-    a time, so the first ones come at once however many there are.
+    `keys` names the Redis keys "failed", "still_broken", "uris", "reasons" and the beginning of those of the "codes";
+    `bits` says which of the first two. A page is read at a time, so the first ones come at once however many there are.
     """
     packed = cast(dict[bytes, bytes], client.hgetall(keys["reasons"]))
     reasons = {int(number): tuple(msgpack.unpackb(reason)) for reason, number in packed.items()}
     left = limit
     start = (after + 1) // 8
     while left is None or left > 0:
-        stretch = cast(bytes, client.getrange(keys["failed"], start, start + READ_BYTES - 1))
+        stretch = cast(bytes, client.getrange(keys[bits], start, start + READ_BYTES - 1))
         if not stretch:
             return
         numbers = [number for number in bits_of(stretch, 8 * start) if number > after]
         numbers = numbers if left is None else numbers[:left]
         if numbers:
-            yield from _page(client, keys, numbers, reasons)
+            for failure in _page(client, keys, numbers, reasons):
+                yield replace(failure, still_broken=bits == "still_broken")
         left = None if left is None else left - len(numbers)
         start += READ_BYTES
 

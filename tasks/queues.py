@@ -16,10 +16,12 @@ from tasks.messages import SCHEMA
 COLLECTION_NAME = load_settings().qdrant.collection
 PREFIX = f"darkroom.v{SCHEMA}.{COLLECTION_NAME}"
 FILES = f"{PREFIX}.files"  # GPU work: load, embed, caption
+FILES_LATER = f"{FILES}.later"  # the same for captions that come later: taken while `files` is empty
 EMBED = f"{PREFIX}.embed"  # GPU, interactive: text or picture to embedding
 POINTS = f"{PREFIX}.points"  # writes to Qdrant
 QUERIES = f"{PREFIX}.queries"  # reads from Qdrant
-QUEUES = (FILES, EMBED, POINTS, QUERIES)
+QUEUES = (FILES, FILES_LATER, EMBED, POINTS, QUERIES)
+LEFT = f"{PREFIX}.left"  # files of an ingest that is gone, kept from the workers of a private Redis
 # Messages in the hands of workers: by tag, by the time of their lease, and the lock of who restores them.
 UNACKED = f"{PREFIX}.unacked"
 UNACKED_INDEX = f"{PREFIX}.unacked_index"
@@ -28,6 +30,8 @@ INGEST = f"{PREFIX}.ingest"  # folders that other programs send for an ingest
 # Celery's own exchanges: broadcasts to workers, and their events for Flower.
 CONTROL = f"{PREFIX}.control"
 EVENTS = f"{PREFIX}.events"
+# What a storage worker that ended has said of its collection, for who asks while none is up; no queue.
+LAST_SEEN = f"{PREFIX}:collection"
 
 
 def role(queue: str) -> str:
@@ -38,7 +42,9 @@ def role(queue: str) -> str:
 def left_by_other_releases(client: redis.Redis) -> dict[str, int]:
     """Queue -> messages of this collection that another release has sent, and that only its workers can read."""
     # The schema before the collection, so that no other collection's name fits.
-    theirs = re.compile(rf"darkroom\.v\d+\.{re.escape(COLLECTION_NAME)}\.(files|points|ingest|unacked)(\.\S+@\S+)?")
+    theirs = re.compile(
+        rf"darkroom\.v\d+\.{re.escape(COLLECTION_NAME)}\.(files|points|ingest|unacked)(\.\S+@\S+|\.later)?"
+    )
     names = (cast(bytes, key).decode(errors="replace") for key in client.scan_iter(match="darkroom.v*", count=1000))
     queues = sorted(name for name in names if theirs.fullmatch(name) and not name.startswith(f"{PREFIX}."))
     pipe = client.pipeline(transaction=False)
@@ -69,13 +75,16 @@ ENSURE = "darkroom.ensure"
 PLAN = "darkroom.plan"
 BY_CONTENT = "darkroom.by_content"
 SEARCH = "darkroom.nearest"
+UNRELATED = "darkroom.unrelated"
 DUPLICATES = "darkroom.duplicates"
 COLLECTION = "darkroom.collection"
 SCROLL = "darkroom.scroll"
+ORDERED = "darkroom.ordered"
 FACTS = "darkroom.facts"
 FACET = "darkroom.facet"
 COUNTS = "darkroom.counts"
 DELETE = "darkroom.delete"
+CONCEPTS = "darkroom.concepts"
 REBUILD = "darkroom.rebuild"
 MOVE_START = "darkroom.move_start"
 MOVE_PAGE = "darkroom.move_page"
@@ -99,13 +108,16 @@ ROUTES = {
     PLAN: {"queue": QUERIES},
     BY_CONTENT: {"queue": QUERIES},
     SEARCH: {"queue": QUERIES},
+    UNRELATED: {"queue": QUERIES},
     DUPLICATES: {"queue": QUERIES},
     COLLECTION: {"queue": QUERIES},
     SCROLL: {"queue": QUERIES},
+    ORDERED: {"queue": QUERIES},
     FACTS: {"queue": QUERIES},
     FACET: {"queue": QUERIES},
     COUNTS: {"queue": QUERIES},
     DELETE: {"queue": QUERIES},
+    CONCEPTS: {"queue": QUERIES},
     REBUILD: {"queue": QUERIES},
     MOVE_START: {"queue": QUERIES},
     MOVE_PAGE: {"queue": QUERIES},

@@ -27,6 +27,8 @@ WORKERS = f"{PREFIX}:workers"
 FAULTS = f"{PREFIX}:faults"
 WORKER_LEASE_SECONDS = 30
 RENEW_SECONDS = 5.0
+# So long a worker that is not heard any more may only pause: a machine that sleeps, a cable. Nobody decides for it.
+SILENT_SECONDS = 300
 FAULT_LEASE_SECONDS = 60
 # Drawn anew for each process; a process id may be the same again after a restart in a container.
 PROCESS = os.urandom(8).hex()
@@ -94,10 +96,25 @@ def workers(client: redis.Redis) -> dict[str, Worker]:
 
 def living(entries: Entries, now: Time) -> dict[str, Worker]:
     """The workers of these entries of WORKERS that live at `now`, the time of Redis."""
+    return _heard_since(entries, now[0] + now[1] / 1e6)
+
+
+def silent_workers(client: redis.Redis) -> dict[str, Worker]:
+    """Node name -> the worker, for those whose lease ran out in the last SILENT_SECONDS and that did not sign off."""
+    pipe = client.pipeline(transaction=False)
+    pipe.hgetall(WORKERS)
+    pipe.time()
+    entries, (seconds, micros) = pipe.execute()
+    now = seconds + micros / 1e6
+    alive = _heard_since(entries, now)
+    return {node: worker for node, worker in _heard_since(entries, now - SILENT_SECONDS).items() if node not in alive}
+
+
+def _heard_since(entries: Entries, moment: float) -> dict[str, Worker]:
+    """The workers whose lease ended, or will end, after this moment; none that has signed off."""
     found = {}
     for name, (until, text) in _parsed(entries).items():
-        if until > now[0] + now[1] / 1e6:
-            fields = json.loads(text)
+        if until > moment and "has" in (fields := json.loads(text)):
             found[name] = Worker(name, **{**fields, "has": Target.from_wire(fields["has"])})
     return found
 
@@ -125,11 +142,6 @@ def foreign_workers(client: redis.Redis) -> list[str]:
 def ready(client: redis.Redis) -> dict[str, int]:
     """Name -> process id, for the workers that are ready."""
     return {worker.name: worker.pid for worker in workers(client).values() if worker.ready}
-
-
-def living_workers(client: redis.Redis) -> set[str]:
-    """The node names (gpu0@host) of the workers that live."""
-    return set(workers(client))
 
 
 def dead_workers(client: redis.Redis, seconds: float) -> set[str]:
@@ -174,18 +186,10 @@ def _parsed(entries: Entries) -> dict[str, tuple[float, str]]:
     return parsed
 
 
-STOP_NOW = f"{PREFIX}:stop-now"  # if set, the stack ends after its last user without finishing what is in the queues
+STOP_NOW = f"{PREFIX}:stop-now"  # if set, the stack ends with its last user, whatever is in the queues
 STACK = f"{PREFIX}:stack"
 
 
 def stack_key(name: str) -> str:
     """The key for the process id of the supervisor of stack `name`, set once the keys of an earlier one are removed."""
     return f"{STACK}:{name}"
-
-
-def collection_of_stack(client: redis.Redis, name: str, pid: bytes) -> str | None:
-    """The collection that the stack `name` under supervisor `pid` has signed in for; None where it has not."""
-    for key in client.scan_iter(match=f"darkroom.v*:stack:{name}", count=1000):
-        if client.get(key) == pid:
-            return key.decode().partition(":")[0].split(".", 2)[2]
-    return None

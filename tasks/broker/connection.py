@@ -11,9 +11,9 @@ from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from settings import Settings
+from settings import Settings, load_settings
 from settings.broker_url import BrokerUrl, parse_broker_url
-from tasks.stack_paths import stack_paths
+from tasks.stack.paths import stack_paths
 
 IDLE_SECONDS = 20
 PROBE_SECONDS = 5
@@ -75,6 +75,18 @@ def redis_client(settings: Settings, answer_seconds: float | None = None) -> red
     host, port = url.hosts[0]
     kind = redis.SSLConnection if url.scheme == "rediss" else redis.Connection
     return redis.Redis.from_pool(redis.ConnectionPool(kind, host=host, port=port, **options, **url.tls))
+
+
+_shared: tuple[Settings, redis.Redis] | None = None
+
+
+def shared_client() -> redis.Redis:
+    """The client of this process, for all that asks and needs none of its own; threads may share it."""
+    global _shared
+    settings = load_settings()
+    if _shared is None or _shared[0] is not settings:
+        _shared = settings, redis_client(settings)
+    return _shared[1]
 
 
 def celery_options(settings: Settings) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from redis.exceptions import OutOfMemoryError, ResponseError
 from settings.redis_errors import refusal
 from tasks.broker.full import write
 from tasks.queues import FILES, POINTS, QUEUES, UNACKED, UNACKED_INDEX, UNACKED_MUTEX
+from tasks.recoveries import recovered
 from tasks.transport.qos import QoS
 from tasks.transport.scripts import POP
 
@@ -107,6 +108,7 @@ class Channel(kombu_redis.Channel):
         except (ValueError, KeyError, TypeError) as error:
             # It is not in Redis any more, and the error would end the worker.
             log.error("dropped an entry of a queue that is no Celery message: %s: %s", type(error).__name__, error)
+            recovered(self._create_client(), "entry_dropped")
             raise Empty from error
         return delivered
 

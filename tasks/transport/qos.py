@@ -12,6 +12,7 @@ from kombu.utils.json import dumps, loads
 from redis.exceptions import RedisError, ResponseError
 
 from settings.redis_errors import refusal
+from tasks.recoveries import recovered
 from tasks.transport.scripts import EXPIRED, FORGET, RECORD, RENEW, RESTORE
 
 log = logging.getLogger("darkroom.transport")
@@ -64,6 +65,8 @@ class QoS(kombu_redis.QoS):
                 # Without kombu's lock, which a full Redis refuses: two who restore the same message restore it once.
                 for tag in tags:
                     self.restore_by_tag(tag, client)
+                if tags:
+                    recovered(client, "lease_ran_out", len(tags))
             except ResponseError as error:
                 # It is only to be read for now: the messages are still there when it gets well again.
                 log.warning("messages of dead workers wait: Redis %s", refusal(error) or error)
@@ -104,6 +107,8 @@ class QoS(kombu_redis.QoS):
         """Remove an entry that is no message, with a line in the log."""
         log.error("dropped an entry that is no Celery message: %s: %s", type(error).__name__, error)
         self._send([tag])
+        with self.channel.conn_or_acquire() as client:
+            recovered(client, "entry_dropped")
 
     def ack(self, delivery_tag: str) -> None:
         """Acknowledge a message; Redis gets it with the next batch."""

@@ -13,7 +13,13 @@ log = logging.getLogger("darkroom.transport")
 
 
 class RedisBackend(celery_redis.RedisBackend):
-    """Celery's backend with one method extended."""
+    """Celery's backend with two methods changed."""
+
+    def on_task_call(self, producer: Any, task_id: str) -> None:
+        """Subscribe to nothing: whoever waits for an answer looks for it, or subscribes when it begins to wait.
+
+        Answers that are pushed to a process which does not read them would fill the memory of Redis.
+        """
 
     def _set(self, key: str, value: Any, expires: int | None = None) -> None:
         try:

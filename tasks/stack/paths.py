@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import pwd
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,9 +38,29 @@ class StackPaths:
         return self.data / "logs"
 
     @property
+    def speeds(self) -> Path:
+        """The folder with what the GPU workers have measured of their models, a file for each."""
+        return self.data / "speeds"
+
+    @property
+    def precisions(self) -> Path:
+        """The folder with what the probe has answered about precisions, a file for each model and machine."""
+        return self.data / "precisions"
+
+    @property
     def socket(self) -> Path:
         """The Unix socket of the private Redis."""
         return self.runtime / "redis.sock"
+
+    @property
+    def pids(self) -> Path:
+        """The folder of the files that the children of the stack hold locked, with their process ids."""
+        return self.data / "pids"
+
+    @property
+    def record(self) -> Path:
+        """The file that says who keeps the stack up, and with what (tasks/stack/record.py)."""
+        return self.data / "stack.json"
 
     @property
     def stack_lock(self) -> Path:
@@ -51,15 +72,25 @@ class StackPaths:
         """The lock that every command that uses the stack holds shared; it is free if there is none."""
         return self.data / "users.lock"
 
+    @property
+    def work_lock(self) -> Path:
+        """The lock that every command that has pictures worked on holds shared."""
+        return self.data / "work.lock"
+
     def create(self) -> None:
         """Create all folders; raises ServiceMissing if the data directory cannot be written."""
         try:
-            for folder in (self.data, self.redis_data, self.catalog, self.logs):
+            for folder in (self.data, self.redis_data, self.catalog, self.logs, self.pids):
                 # Names, captions and places of pictures are nobody else's business.
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 if not os.access(folder, os.W_OK | os.X_OK):
                     raise PermissionError
         except OSError as error:
+            if isinstance(error, PermissionError) and (owner := other_owner(self.data)):
+                raise ServiceMissing(
+                    f"The data directory {self.data} belongs to the user {owner}: run this as {owner}, or set "
+                    "data.dir to a folder of your own."
+                ) from error
             raise ServiceMissing(
                 f"The data directory {self.data} cannot be written ({error.strerror or 'permission denied'}): "
                 "make it writable or set data.dir to another folder."
@@ -70,6 +101,27 @@ class StackPaths:
                 raise ServiceMissing(f"The folder {folder} belongs to another user: ask that user to remove it.")
 
 
+def other_owner(path: Path) -> str:
+    """The name of the user to whom a file or folder belongs, or its folder where that hides it; empty for one's own."""
+    for place in (path, *path.parents):
+        try:
+            user = place.stat().st_uid
+        except PermissionError:
+            continue
+        except OSError:
+            return ""
+        return user_name(user) if user != os.geteuid() else ""
+    return ""
+
+
+def user_name(user: int) -> str:
+    """The name of a user, or the number of one that has none here."""
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return str(user)
+
+
 def stack_paths(settings: Settings) -> StackPaths:
     """The paths of the stack for `settings.data.dir`; nothing is created yet.
 
@@ -77,7 +129,7 @@ def stack_paths(settings: Settings) -> StackPaths:
     their environment, and must find the same stack.
     """
     data = Path(settings.data.dir).expanduser().absolute()
-    # The path of a Unix socket has at most 107 bytes, so the runtime folder has a short name of its own.
+    # The path of a Unix socket has at most 107 bytes, 103 on macOS, so the runtime folder has a short name of its own.
     key = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:12]
     return StackPaths(data=data, runtime=Path(f"/tmp/darkroom-{os.getuid()}") / key)
 

@@ -1,0 +1,1 @@
+"""The stack of one machine as others find it: where its files lie, what it is, and the locks that say it lives."""
