@@ -19,12 +19,13 @@ from settings.extras import install_hint
 from tasks.broker import redis_client
 from tasks.checkpoint import checkpoint_name, looks_like_a_folder, null_model
 from tasks.queues import left_by_other_releases, told_of_other_releases
-from tasks.stack_paths import stack_paths
+from tasks.stack.paths import stack_paths
 from workers.broker_check import memory, strangers
+from workers.checkpoints.hub import WEIGHTS
+from workers.inference import text_reader
 
 State = Literal["ok", "note", "bad"]
 MOST_NAMES = 5
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 NO_GPU_WORKER = f"so no GPU worker can run here: run {install_hint('gpu')}."
 
 
@@ -51,6 +52,8 @@ def findings(settings: Settings, load: bool) -> Iterator[Finding]:
     yield _finding("clip", lambda: model(settings, "clip"))
     if settings.models.captions:
         yield _finding("blip", lambda: model(settings, "blip"))
+    if settings.models.ocr:
+        yield _finding("ocr", text_reader.finding)
     yield _finding("device", lambda: device(settings, load))
     yield _finding("data", lambda: _data(settings))
     for remote, folder in settings.paths.map.items():
@@ -172,13 +175,15 @@ def _in_cache(name: str) -> tuple[State, str]:
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
-    from workers.inference.checkpoints import hub_answers
+    from workers.checkpoints.errors import hub_answers
+    from workers.checkpoints.hub import is_here
 
     try:
-        if any(isinstance(try_to_load_from_cache(name, file), str) for file in WEIGHTS):
-            return "ok", f"{name} in the hub's cache"
+        try_to_load_from_cache(name, WEIGHTS[0])
     except HFValidationError:
         return "bad", f"{name} is neither a folder nor the id of a checkpoint on the hub."
+    if is_here(name):
+        return "ok", f"{name} in the hub's cache"
     if hub_answers():
         return "note", f"{name} is not on this machine; the first start of a worker fetches it from the hub."
     return "bad", f"{name} is not on this machine and the Hugging Face hub cannot be reached: name a local folder."
@@ -190,15 +195,16 @@ def device(settings: Settings, load: bool) -> tuple[State, str]:
         return "note", f"torch is not installed, {NO_GPU_WORKER}"
     import torch
 
-    from workers.inference.hardware import pick_device
-    from workers.inference.machine import cores
-    from workers.supervisor.devices import devices, has_driver
+    from workers.inference.accelerators import device_name
+    from workers.inference.hardware import cores, pick_device
+    from workers.inference.torch_answer import has_driver
+    from workers.supervisor.devices import devices, processes_of
 
-    found = devices(settings.gpu.devices)
+    found = devices(settings.gpu.devices, processes_of(settings.gpu.processes))
     names = ", ".join(worker.name for worker in found)
-    chosen = pick_device(found[0].visible) if found[0].visible else torch.device("cpu")
-    is_cuda = chosen.type == "cuda"
-    for tested in [torch.device("cuda", n) for n in range(torch.cuda.device_count())] if is_cuda else [chosen]:
+    chosen = pick_device(found[0].kind, found[0].visible)
+    on_cpu = chosen.type == "cpu"
+    for tested in [torch.device(chosen.type, n) for n in range(1 if on_cpu else torch.accelerator.device_count())]:
         try:
             ones = torch.ones(8, 8, device=tested)
             is_right = bool(((ones @ ones) == 8).all())
@@ -206,10 +212,10 @@ def device(settings: Settings, load: bool) -> tuple[State, str]:
             return "bad", f"{tested} does not compute ({str(error).splitlines()[0]})."
         if not is_right:
             return "bad", f"{tested} computes wrong results."
-    kind = torch.cuda.get_device_name(chosen) if is_cuda else f"CPU, {cores()} cores"
+    kind = f"CPU, {cores()} cores" if on_cpu else device_name(chosen)
     summary = f"{names} on {kind}, torch {torch.__version__}"
     notes = []
-    if not is_cuda and settings.gpu.devices != "cpu" and has_driver():
+    if on_cpu and settings.gpu.devices != "cpu" and has_driver():
         notes.append("there is a driver for GPUs, but no GPU that this torch can use")
     if load:
         results, told = _try_models(settings, chosen)
@@ -219,25 +225,26 @@ def device(settings: Settings, load: bool) -> tuple[State, str]:
 
 def _try_models(settings: Settings, chosen: object) -> tuple[str, list[str]]:
     """Load the models as a worker does and process one grey picture; the results as a sentence, and their notes."""
-    import numpy as np
     import torch
     from transformers.utils import logging as transformers_logging
 
-    from workers.inference.blip import Blip
-    from workers.inference.clip import Clip
+    from pictures.preprocessing import blank
+    from workers.inference.captioners.captioner import captioner_of
+    from workers.inference.embedders.embedder import Embedder
 
     if null_model(settings.models.clip) is not None:
         return "there is no model to load", []
     assert isinstance(chosen, torch.device)
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
-    clip = Clip(settings.models.clip, chosen, settings.gpu.dtype, 1)
-    grey = np.full((clip.model_input.height, clip.model_input.width, 3), 128, np.uint8)
-    results = f"{clip.name} gives {clip.embed_pictures([grey]).shape[1]} numbers in {clip.dtype}"
+    clip = Embedder(settings.models.clip, chosen, settings.gpu.dtype, 1)
+    grey = blank(clip.model_input, 128)
+    clip.load_texts()
+    results = f"{clip.name} gives {clip.embed_pictures([grey]).shape[1]} numbers in {clip.precision}"
     notes = [f"{clip.name}: {note}" for note in clip.notes]
     if settings.models.captions:
-        blip = Blip(settings.models.blip, chosen, settings.gpu.dtype, 1, settings.models.max_caption_tokens)
-        grey = np.full((blip.model_input.height, blip.model_input.width, 3), 128, np.uint8)
+        blip = captioner_of(settings, chosen, 1)
+        grey = blank(blip.model_input, 128)
         results += f", {blip.name} writes captions ({blip.caption([grey])[0][:40]!r} for a grey picture)"
         notes += [f"{blip.name}: {note}" for note in blip.notes]
     return results, notes

@@ -10,7 +10,9 @@ from settings import load_settings
 from settings.errors import ServiceMissing
 from settings.process_name import node_name
 from settings.sections import DEVICES
-from tasks.stack_paths import stack_paths
+from tasks.stack.paths import stack_paths
+from workers.checkpoints.commands import models
+from workers.inference.probe.commands import bench_models
 from workers.logs import JSON, VARIABLE
 
 # The imports stay inside the commands: a worker starts without what supervises it, `up` without torch and Qdrant, and
@@ -51,29 +53,63 @@ log_json = click.option(
 @cli.command()
 @log_json
 @click.option("--port", type=click.IntRange(1, 65535), help="The port of Flower; by default flower.port.")
-def up(port: int | None) -> None:
-    """Keep the local stack up, with Flower, until Ctrl-C or SIGTERM."""
-    from workers.supervisor.commands import stack_spec
+@click.option("--detach", is_flag=True, help="Return once it is up, and leave it running in the background.")
+def up(port: int | None, detach: bool) -> None:
+    """Keep the local stack up, with Flower and the gallery, until Ctrl-C or SIGTERM, or until `down`.
+
+    \b
+    Example: python -m workers up --detach
+    """
+    from settings.listening import url
+    from tasks.stack.locks import is_held
+    from workers.supervisor.commands import GALLERY, stack_spec
+    from workers.supervisor.control import make_room, up_in_background
     from workers.supervisor.stack import LocalStack
     from workers.supervisor.supervisor import say
 
     settings = load_settings()
     local = stack_paths(settings)
+    make_room(local)
     port = port or settings.flower.port
-    stack = LocalStack(settings, local, stack_spec(settings, local, port), while_used=False)
-    say(f"Starting the stack on {local.data}, Flower on http://{settings.flower.address}:{port} (Ctrl-C stops it).")
+    gallery = f", the gallery on {url(settings.web.address, settings.web.port)}"
+    if detach:
+        record = up_in_background(settings, local, ("--port", str(port)))
+        at = f"{local.data} (process {record.pid}{gallery if is_held(local.pids / f'{GALLERY}.pid') else ''})"
+        say(f"The stack is up on {at}. Stop it by: python -m workers down")
+        return
+    spec = stack_spec(settings, local, port)
+    stack = LocalStack(settings, local, spec, stays=True)
+    names = {child.name for child in spec.front}
+    flower = f", Flower on http://{settings.flower.address}:{port}" if "flower" in names else ""
+    shown = flower + (gallery if GALLERY in names else "")
+    say(f"Starting the stack on {local.data}{shown} (Ctrl-C stops it).")
     stack.run()
+
+
+@cli.command()
+@click.option("--now", is_flag=True, help="At once, also while a command uses it: nothing is handed back or finished.")
+@click.option("--discard", is_flag=True, help="Drop the files that still wait, such as those of a killed ingest.")
+def down(now: bool, discard: bool) -> None:
+    """Take the local stack down, however it was started.
+
+    \b
+    Example: python -m workers down
+    """
+    from workers.supervisor.control import take_down
+
+    settings = load_settings()
+    click.echo(take_down(settings, stack_paths(settings), now, discard))
 
 
 @cli.command(hidden=True)
 def serve() -> None:
-    """Keep the local stack up for as long as a producer uses it."""
+    """Keep the local stack up for as long as a producer uses it, and `stack.linger_seconds` more."""
     from workers.supervisor.commands import stack_spec
     from workers.supervisor.stack import LocalStack
 
     settings = load_settings()
     local = stack_paths(settings)
-    LocalStack(settings, local, stack_spec(settings, local), while_used=True).run()
+    LocalStack(settings, local, stack_spec(settings, local), stays=False).run()
 
 
 @cli.command()
@@ -82,22 +118,24 @@ def serve() -> None:
     "--devices",
     metavar="auto|all|cpu|0,1",
     callback=lambda _context, _option, value: _checked_devices(value),
-    help="One worker for each of these devices; by default gpu.devices.",
+    help="The devices to work on; by default gpu.devices.",
 )
-@click.option("--one", metavar="NAME", help="Be one worker, on the first device that CUDA_VISIBLE_DEVICES leaves.")
-def gpu(devices: str | None, one: str | None) -> None:
-    """Run the GPU workers of this machine, one for each device."""
+@click.option("--one", metavar="NAME", help="Be one worker, on the first device that it sees.")
+@click.option("--on-demand", is_flag=True, help="With --one: load each model when it is first asked for.")
+def gpu(devices: str | None, one: str | None, on_demand: bool) -> None:
+    """Run the GPU workers of this machine: gpu.processes of them for each device."""
     if one:
         _log_as(one)
         from workers.gpu.worker import run
 
-        run(one)
+        run(one, on_demand)
         return
     from workers.supervisor.commands import gpu_specs
     from workers.supervisor.fleet import run_fleet
 
     settings = load_settings()
-    run_fleet(settings, stack_paths(settings), gpu_specs(devices or settings.gpu.devices))
+    specs = gpu_specs(devices or settings.gpu.devices, processes=settings.gpu.processes)
+    run_fleet(settings, stack_paths(settings), specs)
 
 
 @cli.command()
@@ -180,6 +218,11 @@ def check(load: bool, as_json: bool) -> None:
         raise SystemExit(ServiceMissing.exit_code)
 
 
+# Small where it is imported: its own imports stay inside as well.
+cli.add_command(models)
+cli.add_command(bench_models)
+
+
 def tell(sentence: str) -> None:
     """Print the sentence of an error, with --log-json as one JSON object."""
     from workers.logs import as_json, json_line
@@ -196,4 +239,4 @@ def _log_as(name: str) -> None:
 def _checked_devices(value: str | None) -> str | None:
     if value is None or re.fullmatch(DEVICES, value):
         return value
-    raise click.BadParameter('use "auto", "all", "cpu" or the numbers or UUIDs of CUDA devices such as "0,1".')
+    raise click.BadParameter('use "auto", "all", "cpu" or the numbers or UUIDs of devices such as "0,1".')

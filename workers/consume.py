@@ -23,9 +23,13 @@ from tasks.app import app
 from tasks.messages import Target
 from tasks.queues import role
 from tasks.registry import NO_MODELS, node_name
-from tasks.rpc import answer_as
+from tasks.rpc.answers import answer_as
+from workers.late_queues import LateQueues
 from workers.metrics import serve
 from workers.presence import sign_in
+
+# Questions that a worker answers at a time, beside its files.
+QUESTIONS = 2
 
 
 def consume(
@@ -35,14 +39,17 @@ def consume(
     interactive: str | None = None,
     has: Target | None = None,
     device: str = "",
+    late: Sequence[LateQueues] = (),
+    questions: int = QUESTIONS,
 ) -> None:
     """Consume these queues in their order until SIGTERM, and register this worker as ready when it begins.
 
-    It holds at most `threads` of their messages; the queue `interactive` has INTERACTIVE_THREADS threads of its own.
-    `has` is what it may be asked about: by default the collection of the settings, without models.
+    It holds at most `threads` of their messages; the queue `interactive` has `questions` threads of its own.
+    `has` is what it may be asked about: by default the collection of the settings, without models. Of `queues` those
+    of `late` are taken once they are prepared; what that raises ends the worker.
     """
     # Celery prints a banner and a farewell that are not log lines; they contain nothing new.
-    sys.__stdout__ = open(os.devnull, "w")  # type: ignore[misc]  # noqa: SIM115
+    sys.__stdout__ = open(os.devnull, "w")  # type: ignore[misc]  # noqa: SIM115  # typed as final; open to the end
     settings = load_settings()
     serve(settings, name)
     presence = sign_in(name)
@@ -54,15 +61,19 @@ def consume(
     worker_shutdown.connect(lambda sender, **_: exit_codes.append(sender.exitcode or 0), weak=False)
     app.steps["consumer"].add(EventBuffer)
     if interactive is not None:
-        app.steps["consumer"].add(interactive_consumer(interactive))
-        threads += INTERACTIVE_THREADS
+        app.steps["consumer"].add(interactive_consumer(interactive, questions))
+        threads += questions
     # Models and libraries are a million objects that stay; the garbage collector need not visit them each time.
     gc.collect()
     gc.freeze()
+    # Each file makes a hundred objects that are soon gone; to look for cycles among them took a tenth of a small file.
+    gc.set_threshold(5_000, 20, 20)
     app.worker_main(
         ["worker", "--pool=threads", f"--concurrency={threads}", f"--queues={','.join(queues)}",
          f"--hostname={node_name(name)}", "--without-gossip", "--without-mingle", "--loglevel=WARNING"]
     )  # fmt: skip
+    for each in late:
+        each.raise_failure()
     if any(exit_codes):
         sys.exit(max(exit_codes))
 
@@ -96,23 +107,21 @@ class EventBuffer(StartStopStep):
             self._timer = None
 
 
-INTERACTIVE_THREADS = 2
-
-
 class InteractiveConsumer(ConsumerStep):
     """A step of the Celery worker that consumes `queue` by its own channel, with its own prefetch count.
 
     A worker holds at most as many messages as it has threads, from any queue: while it is full of files, it takes no
     question from Redis until a file is finished, which may take a batch of captions. Therefore the worker is started
-    without this queue and with INTERACTIVE_THREADS more threads, and holds so many messages fewer of the other queues.
+    without this queue and with `questions` more threads, and holds so many messages fewer of the other queues.
     """
 
     requires = (Tasks,)
     queue: str
+    questions: int
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
-        parent.initial_prefetch_count -= INTERACTIVE_THREADS
+        parent.initial_prefetch_count -= self.questions
 
     def start(self, parent: Any) -> None:
         """Consume; Celery calls this again after each new connection to the broker."""
@@ -122,12 +131,13 @@ class InteractiveConsumer(ConsumerStep):
             accept=parent.app.conf.accept_content,
             on_message=parent.create_task_handler(),
             on_decode_error=parent.on_decode_error,
-            prefetch_count=INTERACTIVE_THREADS,
+            prefetch_count=self.questions,
         )
         self.consumers = [consumer]
         consumer.consume()
 
 
-def interactive_consumer(queue: str) -> type[InteractiveConsumer]:
-    """The class of the step for one queue."""
-    return type(f"{role(queue).capitalize()}Lane", (InteractiveConsumer,), {"queue": queue})
+def interactive_consumer(queue: str, questions: int) -> type[InteractiveConsumer]:
+    """The class of the step for one queue, of which so many questions are answered at a time."""
+    fields = {"queue": queue, "questions": questions}
+    return type(f"{role(queue).capitalize()}Lane", (InteractiveConsumer,), fields)

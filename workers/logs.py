@@ -16,11 +16,9 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from celery.signals import setup_logging, task_postrun, task_prerun
-
-from settings import load_settings
+from settings import Settings, load_settings
 from settings.redaction import secrets_of, without
-from tasks import stack_paths
+from tasks.stack import paths as stack_paths
 
 # Set by --log-json, and inherited by child processes.
 VARIABLE = "DARKROOM_LOG"
@@ -140,15 +138,23 @@ def cut(log: Path) -> bool:
     return True
 
 
-def set_up(worker: str) -> None:
-    """Write the log of this process to stderr, with the name `worker`; Celery then configures no logging."""
+def write_to_stderr(worker: str, settings: Settings) -> None:
+    """Write the log of this process to stderr, with the name `worker`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(Repeats())
-    handler.setFormatter(Lines(worker, as_json(), secrets_of(load_settings())))
+    handler.setFormatter(Lines(worker, as_json(), secrets_of(settings)))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
     logging.captureWarnings(True)
+
+
+def set_up(worker: str) -> None:
+    """The same for a process of Celery's, which then configures no logging."""
+    # Only workers need Celery; a supervisor, which every command may wait for, starts sooner without it.
+    from celery.signals import setup_logging, task_postrun, task_prerun
+
+    write_to_stderr(worker, load_settings())
     setup_logging.connect(_do_nothing, weak=False)
     task_prerun.connect(_begin, weak=False)
     task_postrun.connect(_end, weak=False)

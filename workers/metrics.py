@@ -12,10 +12,11 @@ import redis
 from settings import Settings
 from settings.errors import ServiceMissing
 from tasks.broker import redis_client
-from tasks.queues import EMBED, FILES, INGEST, POINTS, QUERIES, UNACKED, role
+from tasks.queues import EMBED, FILES, FILES_LATER, INGEST, POINTS, QUERIES, UNACKED, role
+from tasks.recoveries import recoveries
 
 if TYPE_CHECKING:
-    from prometheus_client.core import GaugeMetricFamily
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 STORAGE = "storage"
 BATCH_SIZES = (1, 2, 4, 8, 16, 24, 32, 48, 64, 128, 256)
@@ -41,12 +42,15 @@ class _Metrics:
 
 
 _metrics: _Metrics | None = None
+# No machine has so many devices.
+PORTS_APART = 100
 
 
 def serve(settings: Settings, name: str) -> None:
     """Serve the metrics of the worker `name`, if the settings say so.
 
-    The storage worker takes `metrics.port`, gpu0 the next port, gpu1 the one after that; other workers have none.
+    The storage worker takes `metrics.port`, gpu0 the next port, gpu1 the one after that; where a device has several
+    workers, gpu0-1 has the port of gpu0, and gpu0-2 one that is PORTS_APART higher. Other workers have none.
     Raises ServiceMissing if the port is taken or prometheus-client is not installed.
     """
     global _metrics
@@ -72,10 +76,10 @@ def serve(settings: Settings, name: str) -> None:
 
 def port_of(settings: Settings, name: str) -> int | None:
     """The port of a worker by its name (storage, gpu0, gpu1, ...), or None if it serves no metrics."""
-    gpu = re.fullmatch(r"gpu(\d+)", name)
+    gpu = re.fullmatch(r"gpu(\d+)(?:-(\d+))?", name)
     if not settings.metrics.port or not (gpu or name == STORAGE):
         return None
-    return settings.metrics.port + (1 + int(gpu[1]) if gpu else 0)
+    return settings.metrics.port + (1 + int(gpu[1]) + PORTS_APART * (int(gpu[2] or 1) - 1) if gpu else 0)
 
 
 def batch_done(batcher: str, size: int, seconds: float) -> None:
@@ -104,22 +108,23 @@ def retried(what: str) -> None:
 
 
 class _Queues:
-    """The messages in the queues and those that workers hold, read from Redis for each request."""
+    """The messages in the queues, those that workers hold, and the recoveries, read from Redis for each request."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
-    def collect(self) -> Iterable["GaugeMetricFamily"]:
+    def collect(self) -> Iterable["GaugeMetricFamily | CounterMetricFamily"]:
         """The current numbers; none while Redis is away."""
-        from prometheus_client.core import GaugeMetricFamily
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-        queues = (FILES, EMBED, POINTS, QUERIES, INGEST)
+        queues = (FILES, FILES_LATER, EMBED, POINTS, QUERIES, INGEST)
         pipe = self._client.pipeline(transaction=False)
         for queue in queues:
             pipe.llen(queue)
         pipe.hlen(UNACKED)
         try:
             lengths = pipe.execute()
+            counted = recoveries(self._client)
         except redis.RedisError:
             return
         gauge = GaugeMetricFamily("darkroom_queue_messages", "Messages that wait in a queue.", labels=["queue"])
@@ -127,3 +132,7 @@ class _Queues:
             gauge.add_metric([role(queue)], length)
         yield gauge
         yield GaugeMetricFamily("darkroom_messages_in_work", "Messages that workers hold.", value=lengths[-1])
+        ways = CounterMetricFamily("darkroom_recoveries", "Ways to recover that were gone.", labels=["what"])
+        for kind, times in counted.items():
+            ways.add_metric([kind], times)
+        yield ways

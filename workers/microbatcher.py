@@ -1,4 +1,4 @@
-"""A thread that processes all items that are ready as one batch, and resolves the future of each item."""
+"""Threads that process all items that are ready as one batch, and resolve the future of each item."""
 
 import queue
 import threading
@@ -16,6 +16,8 @@ Result = TypeVar("Result")
 # nearly as much as a full one.
 GATHER_SHARE = 0.03
 MAX_GATHER_SECONDS = 1.0
+# While a batch is processed and the next one is not full, it is looked at again after so long.
+LOOK_SECONDS = 0.002
 # After so long a smaller limit is doubled again: what else took the memory of the device may have ended.
 GROW_SECONDS = 300.0
 
@@ -42,6 +44,9 @@ class MicroBatcher(Generic[Item, Result]):
     depends on the size of the batch, such as a request to another process: without it most batches would have one or
     two items. After a batch that took long it may be longer, a GATHER_SHARE of that time. It ends early when `expects`
     says that no more items will come.
+
+    With `in_flight` = 2 two threads take turns: while one waits for the results of its batch and resolves them, the
+    other hands the next one to the device, as soon as it is full or nothing else is processed.
     """
 
     def __init__(
@@ -53,9 +58,10 @@ class MicroBatcher(Generic[Item, Result]):
         free: Callable[[], None] = lambda: None,
         gather_seconds: float = 0,
         expects: Callable[[], bool] = lambda: True,
+        in_flight: int = 1,
     ) -> None:
-        if max_batch < 1:
-            raise ValueError("max_batch must be at least 1")
+        if max_batch < 1 or in_flight < 1:
+            raise ValueError("max_batch and in_flight must be at least 1")
         self.name = name
         self.max_batch = max_batch
         self._largest = max_batch
@@ -71,8 +77,13 @@ class MicroBatcher(Generic[Item, Result]):
         self._waiting: queue.SimpleQueue[tuple[Item, Future[Result]] | None] = queue.SimpleQueue()
         self._closed = self._cancelled = False
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        self._collecting = threading.Lock()
+        # How many batches are processed now; who waits for that to change is told.
+        self._processed = 0
+        self._ended = threading.Condition(self._lock)
+        self._threads = [threading.Thread(target=self._run, name=name, daemon=True) for _ in range(in_flight)]
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, item: Item) -> Future[Result]:
         """Add an item; its future gets the result. Raises RuntimeError after `close`."""
@@ -88,12 +99,14 @@ class MicroBatcher(Generic[Item, Result]):
         self._cancelled = True
 
     def close(self) -> None:
-        """Process what was submitted, then end the thread."""
+        """Process what was submitted, then end the threads."""
         with self._lock:
             if not self._closed:
                 self._closed = True
-                self._waiting.put(None)
-        self._thread.join()
+                for _ in self._threads:
+                    self._waiting.put(None)
+        for thread in self._threads:
+            thread.join()
 
     def _run(self) -> None:
         while self._process_next_batch():
@@ -101,10 +114,28 @@ class MicroBatcher(Generic[Item, Result]):
 
     def _process_next_batch(self) -> bool:
         """Collect a batch and process it; False after `close`. Between batches no item is kept in memory."""
+        with self._collecting:
+            batch, is_open = self._collect()
+            with self._lock:
+                self._processed += 1
+        try:
+            if self._cancelled:
+                for _, future in batch:
+                    future.cancel()
+            self._process_batch([entry for entry in batch if entry[1].set_running_or_notify_cancel()])
+        finally:
+            with self._ended:
+                self._processed -= 1
+                self._ended.notify_all()
+        return is_open
+
+    def _collect(self) -> tuple[list[tuple[Item, Future[Result]]], bool]:
+        """The next batch, and whether more may come."""
         first = self._waiting.get()
         if first is None:
-            return False
-        batch, is_open = [first], True
+            return [], False
+        batch = [first]
+        self._wait_for_turn()
         self._gather()
         while len(batch) < self.max_batch:
             try:
@@ -112,14 +143,17 @@ class MicroBatcher(Generic[Item, Result]):
             except queue.Empty:
                 break
             if entry is None:
-                is_open = False
-                break
+                return batch, False
             batch.append(entry)
-        if self._cancelled:
-            for _, future in batch:
-                future.cancel()
-        self._process_batch([entry for entry in batch if entry[1].set_running_or_notify_cancel()])
-        return is_open
+        return batch, True
+
+    def _wait_for_turn(self) -> None:
+        """Wait while another batch is processed and this one is not full: a part of one may cost as much as a whole."""
+        if len(self._threads) == 1:
+            return
+        with self._ended:
+            while self._processed and self._waiting.qsize() + 1 < self.max_batch and not self._closed:
+                self._ended.wait(LOOK_SECONDS)
 
     def _gather(self) -> None:
         share = min(GATHER_SHARE * self._last_seconds, MAX_GATHER_SECONDS)
@@ -162,8 +196,9 @@ class MicroBatcher(Generic[Item, Result]):
         except BaseException as failed:
             error = failed
         else:
-            self.batches += 1
-            self.items += len(batch)
+            with self._lock:
+                self.batches += 1
+                self.items += len(batch)
             self._last_seconds = time.perf_counter() - started
             batch_done(self.name, len(batch), self._last_seconds)
             for (_, future), result in zip(batch, results, strict=True):

@@ -1,8 +1,9 @@
-"""The presence of this worker in the registry: loading, ready, gone; and what dead workers have left behind."""
+"""The presence of this worker in the registry: loading what, ready, gone; and what dead workers have left behind."""
 
 import atexit
 import json
 import threading
+import time
 from contextlib import suppress
 
 import redis
@@ -24,11 +25,14 @@ from tasks.registry import (
     this_process,
     worker_name,
 )
+from tasks.reports import report_loading
 
 # What a dead worker held comes back into its own queue when the lease of its messages ends, so its entry is kept until
 # long after that, and looked at again and again.
 KEEP_SECONDS = 3600
 LEAVE_SECONDS = 2.0
+# While something is loaded somebody waits and looks on.
+LOADING_STEP_SECONDS = 1.0
 # kombu's names; it removes them itself only for a worker that stops in good order.
 BINDINGS = ("_kombu.binding.", "_kombu.binding_permanent.")
 BROADCASTS = f"{CONTROL}.pidbox"
@@ -84,6 +88,7 @@ class Presence:
         self._name = name
         self._has, self._device = NO_MODELS, ""
         self._is_ready = self._is_leaving = False
+        self._loads, self._progress, self._since = "", "", 0.0
         self._news = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="registry", daemon=True)
         self._thread.start()
@@ -105,12 +110,26 @@ class Presence:
         self._is_leaving = True
         self._news.set()
 
+    def loads(self, what: str, progress: str) -> None:
+        """Say what this worker downloads or loads, and how far it is: a `Report` of workers/checkpoints/lazy.py."""
+        if what == self._loads:
+            self._progress = progress
+            return
+        self._loads, self._progress, self._since = what, progress, time.monotonic()
+        self._news.set()
+
+    def _loading(self) -> str:
+        what, progress = self._loads, self._progress
+        if not what:
+            return ""
+        return f"{what}: {progress}" if progress else f"{what} {time.monotonic() - self._since:.0f} s"
+
     def _gone(self) -> None:
         self.leave()
         self._thread.join(LEAVE_SECONDS)
 
     def _renew(self) -> None:
-        said_ready = False
+        said_ready = said_loading = False
         while True:
             self._news.clear()
             is_ready, is_leaving = self._is_ready, self._is_leaving
@@ -123,9 +142,12 @@ class Presence:
                 else:
                     renew_worker(self._client, self._name, is_ready, self._has, self._device)
                     sweep(self._client)
+                if (loads := self._loading()) or said_loading:
+                    report_loading(self._client, self._name, loads)
+                    said_loading = bool(loads)
             if is_leaving:
                 return
-            self._news.wait(RENEW_SECONDS)
+            self._news.wait(LOADING_STEP_SECONDS if self._loads else RENEW_SECONDS)
 
 
 _presence: Presence | None = None

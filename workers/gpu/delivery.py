@@ -3,21 +3,22 @@
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, InvalidStateError, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from redis.exceptions import RedisError
 
-from pictures.picture import Content, LoadError, NotReachable, Picture
+from pictures.picture import Content, LoadError, NotReachable
+from tasks.broken_files import BrokenFile, BrokenFiles
 from tasks.ledger import Failure, Ledger
 from tasks.messages import FileItem, FilesMessage
-from workers.gpu.memory_budget import Lease, MemoryBudget, NoRoom
+from workers.gpu.loading.memory_budget import Lease, MemoryBudget, NoRoom
 from workers.logs import about_file
 
 log = logging.getLogger("darkroom.gpu")
@@ -31,17 +32,38 @@ class KnownContent:
     payload: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What models must tell of a file beside its embedding: a caption, the text in it."""
+
+    caption: bool = False
+    text: bool = False
+
+    def __bool__(self) -> bool:
+        return self.caption or self.text
+
+
 @dataclass(eq=False)
 class FileState:
-    """One file of a delivery: its content, and the futures of the steps that it has entered."""
+    """One file of a delivery: its content, and the futures of the steps that it has entered.
+
+    `embedded`, `captioned` and `was_read` are True where a model computed for this file, and not for another one of its
+    content; `text` is what stands in the picture.
+    `facts` are those that its loader tells; without those of decoding where it is not `is_decoded`.
+    """
 
     item: FileItem
     content: Content
     known: Future[KnownContent | None]
-    picture: Picture | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    is_decoded: bool = False
     vector: Future[NDArray[np.float32]] | None = None
     caption: Future[str] | None = None
+    text: Future[str] | None = None
     published: Future[None] | None = None
+    embedded: bool = False
+    captioned: bool = False
+    was_read: bool = False
 
 
 class Delivery:
@@ -51,7 +73,7 @@ class Delivery:
     the files take; `unread` are files for which there was no room, of which the first needs `lacking` bytes.
     `completed` resolves when every pending file is published or has failed. `is_loaded` becomes True once no file of it
     will be submitted to the models any more. `context` is that of the thread that created the delivery: log lines
-    written inside it name the job.
+    written inside it name the job. `loader` is the place of the loader that keeps the bytes of its files.
     """
 
     def __init__(self, message: FilesMessage, ledger: Ledger, budget: MemoryBudget | None = None) -> None:
@@ -66,6 +88,7 @@ class Delivery:
         self.completed: Future[None] = Future()
         self.is_loaded = False
         self.context = copy_context()
+        self.loader: int | None = None
 
     def complete(self, error: BaseException | None = None) -> None:
         """Resolve `completed`, with an error if one is given; the first call decides."""
@@ -76,8 +99,9 @@ class Delivery:
                 self.completed.set_exception(error)
 
     def model_futures(self) -> list[Future[Any]]:
-        """The vectors and captions that the models compute, or have computed, for the pending files."""
-        return [future for state in self.pending for future in (state.vector, state.caption) if future is not None]
+        """What the models compute, or have computed, for the pending files."""
+        futures = (future for state in self.pending for future in (state.vector, state.caption, state.text))
+        return [future for future in futures if future is not None]
 
     def wait_for(self, futures: Sequence[Future[Any]]) -> None:
         """Return when all these futures are done; raises CancelledError if the delivery is cancelled first."""
@@ -101,9 +125,26 @@ class Delivery:
         self.unreachable += other.unreachable
         self.unread, self.lacking = other.unread, other.lacking
 
+    def attempt(self, step: Callable[["Delivery"], None]) -> BaseException | None:
+        """Run a step in a copy of the context; returns the error that it ends with."""
+        try:
+            self.context.copy().run(step, self)
+        except BaseException as error:
+            return error
+        return None
+
+    def record_too_slow(self, item: FileItem, reason: str) -> None:
+        """Note that a file hangs, in the ledger alone: this process is about to end."""
+        self.ledger.failed([Failure(item.number, item.uri, "load", reason)])
+
     def catch_errors(self, item: FileItem) -> "ErrorCatcher":
         """Inside this context an error fails only this file: it is recorded, and the file is not pending any more."""
         return ErrorCatcher(self, item)
+
+    def fail(self, item: FileItem, error: LoadError) -> None:
+        """Record why a file will not be stored, in log lines that name it."""
+        with about_file(item.uri):
+            self.record_failure(item, error)
 
     def record_failure(self, item: FileItem, error: Exception) -> None:
         """Record why a file will not be stored."""
@@ -113,6 +154,10 @@ class Delivery:
         if isinstance(error, LoadError):
             failure = Failure(item.number, item.uri, error.stage, error.reason)
             log.warning("%s", error.reason)
+            if error.file is not None:
+                # Before the ledger, by which the next ingest may begin.
+                broken = BrokenFile(item.uri, *error.file, error.stage, error.reason)
+                BrokenFiles(self.ledger.client).keep([broken])
         else:
             reason = f"{type(error).__name__}: {error}"[:300]
             failure = Failure(item.number, item.uri, "model", f"unexpected error, see the worker's log ({reason})")
@@ -142,35 +187,6 @@ class ErrorCatcher:
             return True
         finally:
             self._about.__exit__()
-
-
-class InFlight:
-    """The deliveries that the threads of this worker process at the moment."""
-
-    def __init__(self) -> None:
-        self._deliveries: set[Delivery] = set()
-
-    @contextmanager
-    def track(self, delivery: Delivery) -> Iterator[None]:
-        """Count a delivery as in flight inside this context."""
-        self._deliveries.add(delivery)
-        try:
-            yield
-        finally:
-            self._deliveries.discard(delivery)
-            # The futures refer to their callbacks, and these to the delivery: a reference cycle, which would keep the
-            # pictures in memory until the garbage collector runs.
-            delivery.pending = []
-            delivery.lease.give_back()
-
-    def is_loading(self) -> bool:
-        """True while some delivery may still submit pictures to the models."""
-        return not all(delivery.is_loaded for delivery in list(self._deliveries))
-
-    def cancel(self) -> None:
-        """End all deliveries in flight with CancelledError."""
-        for delivery in list(self._deliveries):
-            delivery.complete(CancelledError())
 
 
 def when_all(futures: Sequence[Future[Any]], callback: Callable[[], None]) -> None:

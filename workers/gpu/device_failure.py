@@ -11,7 +11,7 @@ from concurrent.futures import CancelledError
 from typing import Generic, TypeVar
 
 from pictures.picture import Pixels
-from settings.errors import DarkroomError
+from settings.errors import DarkroomError, ServiceMissing
 from workers.exit_codes import DEVICE_FAILED
 from workers.gpu import state
 from workers.gpu.watchdog import Watchdog
@@ -65,7 +65,7 @@ class GuardedModel(Generic[Result]):
             raise CancelledError
         try:
             return self._watched(pictures)
-        except Exception as error:
+        except Exception as error:  # a driver may raise anything; the blank picture tells what it means
             if len(pictures) > 1:
                 raise
             failed = error
@@ -78,7 +78,10 @@ class GuardedModel(Generic[Result]):
     def _try_blank(self) -> None:
         try:
             self._watched([self._blank])
-        except Exception as error:
+        except ServiceMissing as error:  # the model is behind a URL
+            self._fail(str(error))
+            raise CancelledError from None
+        except Exception as error:  # as above
             reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
             self._fail(f"The device fails: {self._name} cannot compute a blank picture ({reason}).")
             raise CancelledError from None

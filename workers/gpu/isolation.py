@@ -6,6 +6,7 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager
 
 from tasks.ledger import Ledger
+from tasks.recoveries import recovered
 
 
 class Isolation:
@@ -23,12 +24,12 @@ class Isolation:
         self._is_exclusive = False
         self._closed = False
 
-    def acquire_shared(self) -> None:
-        """Enter the shared mode until `release_shared`; raises CancelledError once the lock is closed."""
+    def acquire_shared(self, times: int = 1) -> None:
+        """Enter the shared mode until as many `release_shared`; raises CancelledError once the lock is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or not self._exclusive_requests)
             self._raise_if_closed()
-            self._shared += 1
+            self._shared += times
 
     def release_shared(self) -> None:
         """Leave the shared mode; another thread than the one that acquired it may call this."""
@@ -63,6 +64,7 @@ class Isolation:
                 raise
         try:
             ledger.count_attempt(number)
+            recovered(ledger.client, "isolated")
             try:
                 yield
             finally:

@@ -9,27 +9,30 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pictures.picture import LoadError, Picture
-from pictures.reading import Sources
 from settings import Settings
 from tasks.ledger import Failure, Ledger
 from tasks.messages import FilesMessage, PointsMessage
-from workers.gpu.decoder import Decoder
-from workers.gpu.delivery import Delivery, FileState, InFlight, KnownContent, when_all
+from workers.gpu.delivery import Delivery, FileState, KnownContent, Wanted, when_all
 from workers.gpu.device_failure import end_worker
+from workers.gpu.in_flight import InFlight
 from workers.gpu.isolation import Isolation
-from workers.gpu.loaders import LoaderPool
-from workers.gpu.memory_budget import MemoryBudget, NoRoom
-from workers.gpu.models import Models
+from workers.gpu.loading.choice import loaders_of
+from workers.gpu.loading.loader import Loader
+from workers.gpu.loading.memory_budget import MemoryBudget
+from workers.gpu.loading.pool import LoaderPool
+from workers.gpu.loading.steps import LoadingSteps
+from workers.gpu.models import EmbeddingBatcher, Models, TextBatcher
 from workers.gpu.publish import PointsPublisher
 from workers.gpu.reroute import Rerouter
-from workers.inference.memory import read_bytes
+from workers.inference.hardware import in_flight, loaders, read_bytes
 from workers.microbatcher import MicroBatcher
 
 if TYPE_CHECKING:
-    # Imported for the types only: a worker with the null model starts without torch.
-    from workers.inference.blip import Blip
-    from workers.inference.clip import Clip
+    from workers.inference.captioners.captioner import Captioner
+    from workers.inference.device_decode.lazy_decoder import LazyDecoder
+    from workers.inference.embedders.embedder import Embedder
     from workers.inference.null import NullClip
+    from workers.inference.text_reader import TextReader
 
 PUBLISH_BATCH = 128
 LOOK_UP_BATCH = 128
@@ -38,12 +41,13 @@ GATHER_SECONDS = 0.03
 
 
 class Pipeline:
-    """Loaded models behind MicroBatchers; `process` may be called from many threads at once.
+    """Models behind MicroBatchers, loaded when first used; `process` may be called from many threads at once.
 
     `look_up` maps a list of sha256 to what is known for each; `publish` sends one PointsMessage and returns when the
     broker has it; `count` notes how many files of a job a model embedded and captioned. Each is called from one thread.
     `rerouter` decides about files that this machine cannot reach; unless it is replaced, they fail. `on_device_failed`
-    gets a sentence when the models do not compute any more; the files that wait for them are cancelled.
+    gets a sentence when the models do not compute any more; the files that wait for them are cancelled. Files are
+    loaded by so many `processes`, or by threads of this one.
 
     The thread that ends a step starts the next one, so the thread of the Celery task sleeps until all files are done.
     """
@@ -51,31 +55,57 @@ class Pipeline:
     def __init__(
         self,
         settings: Settings,
-        clip: "Clip | NullClip",
-        blip: "Blip | None",
+        clip: "Embedder | NullClip",
+        blip: "Captioner | None",
         look_up: Callable[[list[str]], Sequence[KnownContent | None]],
         publish: Callable[[PointsMessage], None],
         device_type: str = "cpu",
         count: Callable[[str, int, int], None] = lambda job, embedded, captioned: None,
         on_device_failed: Callable[[str], None] = end_worker,
+        reader: "TextReader | None" = None,
+        processes: int = 0,
+        on_device: "LazyDecoder | None" = None,
     ) -> None:
         self.settings = settings
         self.clip = clip
         self.blip = blip
+        self.reader = reader
+        self.on_device = on_device
         self.rerouter = Rerouter("this machine", list, lambda message, worker: None)
-        self._sources = Sources(settings)
         self._in_flight = InFlight()
-        self._models = Models(settings, clip, blip, device_type, self._in_flight.is_loading, on_device_failed)
-        self.clip_batcher, self.blip_batcher = self._models.clip, self._models.blip
+        self.models = Models(settings, clip, blip, device_type, self._in_flight.is_loading, on_device_failed, reader)
         self._look_up_batcher = MicroBatcher("look-up", look_up, LOOK_UP_BATCH, gather_seconds=GATHER_SECONDS)
-        publisher = PointsPublisher(clip.name, clip.dim, blip.name if blip else None, publish, count)
+        names = clip.name, blip.name if blip else None
+        publisher = PointsPublisher(*names, publish, count, reader.name if reader else None, lambda: clip.preprocessing)
         self._publish_batcher: MicroBatcher[tuple[FilesMessage, FileState], None] = MicroBatcher(
             "hand-over", publisher.publish, PUBLISH_BATCH, gather_seconds=GATHER_SECONDS
         )
-        self._loaders = LoaderPool(settings)
         self._budget = MemoryBudget(read_bytes(settings))
-        self._decoder = Decoder(settings.ingest.max_pixels, clip.model_input, blip.model_input if blip else None)
+        self.loaders = LoaderPool(
+            loaders_of(
+                settings,
+                processes,
+                in_flight(settings, self.models.largest_batch),
+                device_type,
+                self._budget,
+                on_device_failed,
+                on_device,
+            ),
+            processes or loaders(settings, on_device is not None),
+            self._in_flight.is_stopped,
+        )
         self._isolation = Isolation()
+        self._steps = LoadingSteps(self.models, self._look_up_batcher, clip, blip, reader)
+
+    @property
+    def clip_batcher(self) -> EmbeddingBatcher:
+        """What embeds pictures; it is loaded where it is not."""
+        return self.models.clip()
+
+    @property
+    def blip_batcher(self) -> TextBatcher | None:
+        """What writes captions, None where none are written."""
+        return self.models.blip() if self.models.blip is not None else None
 
     def process(self, message: FilesMessage, ledger: Ledger, redelivered: bool = False) -> list[Failure]:
         """Publish the points of the files of a message; returns the files that failed, as the ledger lists them.
@@ -86,71 +116,72 @@ class Pipeline:
         before the files are done; they may then be delivered again.
         """
         delivery = Delivery(message, ledger, self._budget)
-        if redelivered:
-            self._process_one_by_one(delivery)
-        else:
-            self._process_together(delivery)
+        (self._process_one_by_one if redelivered else self._process_together)(delivery)
         self.rerouter.reroute(delivery)
         return delivery.failures
 
     def decode_query(self, data: bytes, name: str, captions: bool = False) -> Picture:
         """Decode a picture of a question, within the limits of files; raises LoadError with the reason if it fails."""
-        return self._decoder.decode(data, captions, self._loaders.time_limit(name))
+        return self.loaders.idle().decode(data, name, self._steps.inputs(Wanted(caption=captions)))
 
     def cancel(self, grace_seconds: float) -> None:
         """Start nothing more and cancel what waits; what the models compute gets `grace_seconds` to finish."""
         self._isolation.close()
         self._budget.close()
-        self._models.cancel_waiting()
+        self.models.cancel_waiting()
         timer = threading.Timer(grace_seconds, self._in_flight.cancel)
         timer.daemon = True
         timer.start()
 
+    def stop_job(self, job: str) -> None:
+        """Begin no more files of this job: `process` raises CancelledError for those that are in no model yet."""
+        self._in_flight.stop_job(job)
+
     def close(self) -> None:
         """End all threads once they have done what was submitted."""
-        self._loaders.close()
+        self.loaders.close()
+        if self.on_device is not None:
+            self.on_device.close()
         self._look_up_batcher.close()
-        self._models.close()
+        self.models.close()
         self._publish_batcher.close()
 
     def _process_together(self, delivery: Delivery) -> None:
         with self._in_flight.track(delivery):
-            self._loaders.submit(delivery, self._read_step)
+            self.loaders.submit(delivery, self._read_step)
             delivery.wait_completed()
         while delivery.unread:
             rest = Delivery(replace(delivery.message, files=delivery.unread), delivery.ledger, self._budget)
             # Here nobody waits for this thread, and what was read before has gone back.
             rest.lease.prepay(delivery.lacking)
             with self._in_flight.track(rest):
-                self._loaders.submit(rest, self._read_step)
+                self.loaders.submit(rest, self._read_step)
                 rest.wait_completed()
             delivery.merge(rest)
 
-    def _read_step(self, delivery: Delivery) -> None:
+    def _read_step(self, deliveries: Sequence[Delivery], loader: Loader) -> None:
         with self._isolation.shared():
-            self._read(delivery)
+            self._steps.read(deliveries, loader)
         # Outside of the shared mode: the answers may take seconds, and waiting for them cannot crash.
-        when_all(
-            [state.known for state in delivery.pending],
-            lambda: self._loaders.submit(delivery, self._compute_step),
-        )
+        for delivery in deliveries:
+            when_all(
+                [state.known for state in delivery.pending],
+                partial(self.loaders.submit, delivery, self._load_step),
+            )
 
-    def _compute_step(self, delivery: Delivery) -> None:
-        def on_computed() -> None:
-            self._isolation.release_shared()
-            self._publish(delivery)
+    def _load_step(self, deliveries: Sequence[Delivery], loader: Loader) -> None:
+        self._isolation.acquire_shared(len(deliveries))
+        failures = self._steps.load(deliveries, loader)
+        for delivery in deliveries:
+            # Listed first, because `complete` drops the pending files: the models may still compute some of them.
+            futures = delivery.model_futures()
+            if (failure := failures.get(delivery)) is not None:
+                delivery.complete(failure)
+            when_all(futures, partial(self._on_computed, delivery))
 
-        self._isolation.acquire_shared()
-        failure: BaseException | None = None
-        try:
-            self._start_models(delivery)
-        except BaseException as error:
-            failure = error
-        # Listed first, because `complete` drops the pending files: the models may still compute some of them.
-        futures = delivery.model_futures()
-        if failure is not None:
-            delivery.complete(failure)
-        when_all(futures, on_computed)
+    def _on_computed(self, delivery: Delivery) -> None:
+        self._isolation.release_shared()
+        self._publish(delivery)
 
     def _process_one_by_one(self, delivery: Delivery) -> None:
         ledger, message = delivery.ledger, delivery.message
@@ -168,56 +199,20 @@ class Pipeline:
             delivery.merge(single)
 
     def _process_alone(self, delivery: Delivery, exclusive: Callable[[], AbstractContextManager[None]]) -> None:
+        loader = self.loaders.loader_of(delivery)
         with exclusive():
-            self._read(delivery)
+            self._steps.read([delivery], loader)
         while delivery.unread:
             delivery.lease.prepay(delivery.lacking)
             with exclusive():
-                self._read(delivery)
+                self._steps.read([delivery], loader)
         delivery.wait_for([state.known for state in delivery.pending])
         with exclusive():
-            self._start_models(delivery)
+            for failure in self._steps.load([delivery], loader).values():
+                raise failure
             delivery.wait_for(delivery.model_futures())
         self._publish(delivery)
         delivery.wait_completed()
-
-    def _read(self, delivery: Delivery) -> None:
-        """Read the files of a delivery; those for which there is no room stay `unread`."""
-        files, delivery.unread = delivery.message.files, []
-        for place, item in enumerate(files):
-            try:
-                with delivery.catch_errors(item), self._loaders.time_limit_of(delivery.ledger, item):
-                    content = self._sources.read(item.uri, delivery.message.root, delivery.lease.reserve)
-                    delivery.lease.settle(len(content.data))
-                    delivery.pending.append(FileState(item, content, self._look_up_batcher.submit(content.sha256)))
-            except NoRoom as error:
-                delivery.unread, delivery.lacking = files[place:], error.size
-                return
-
-    def _start_models(self, delivery: Delivery) -> None:
-        for state in delivery.pending:
-            with delivery.catch_errors(state.item):
-                self._start_models_for(state, delivery)
-        delivery.is_loaded = True
-
-    def _start_models_for(self, state: FileState, delivery: Delivery) -> None:
-        known = state.known.result()
-        needs_caption = self.blip is not None and (known is None or known.payload.get("blip_model") != self.blip.name)
-        data, state.content.data = state.content.data, b""
-        size = len(data)
-        try:
-            if known is not None and not needs_caption:
-                return
-            limit = self._loaders.time_limit_of(delivery.ledger, state.item)
-            state.picture = self._decoder.decode(data, needs_caption, limit)
-        finally:
-            del data
-            delivery.lease.give_back(size)
-        state.picture.facts["bytes"] = size
-        if known is None:
-            state.vector = self.clip_batcher.submit(state.picture.clip)
-        if needs_caption and self.blip_batcher is not None and state.picture.blip is not None:
-            state.caption = self.blip_batcher.submit(state.picture.blip)
 
     def _publish(self, delivery: Delivery) -> None:
         """Submit what the models have computed; a batcher's thread calls this, so it must be quick."""

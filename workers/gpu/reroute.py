@@ -12,7 +12,8 @@ from tasks.envelope import files_header
 from tasks.ledger import Failure, Ledger
 from tasks.messages import FileItem, FilesMessage
 from tasks.queues import PROCESS_FILES, files_of_worker
-from tasks.registry import Worker, workers
+from tasks.recoveries import recovered
+from tasks.registry import Worker, silent_workers, workers
 from workers.gpu.delivery import Delivery
 
 log = logging.getLogger("darkroom.gpu")
@@ -22,23 +23,31 @@ class Rerouter:
     """Decides what happens to files that this worker cannot reach, or that are for other models than it has.
 
     `name` is the name of this worker; `list_workers` returns the workers that process files now; `publish` sends a
-    message to one of them. A message names the workers that have tried it, so that each living worker tries once and no
-    file is rerouted for ever. A worker that has other models than the message is for is no choice.
+    message to one of them; `list_silent` returns those that are not heard at the moment: while one of them that has
+    not tried a file may come back, the file waits for it. A message names the workers that have tried it, so that each
+    tries once and no file is rerouted for ever. A worker that has other models than the message is for is no choice.
     """
 
     def __init__(
-        self, name: str, list_workers: Callable[[], list[Worker]], publish: Callable[[FilesMessage, str], None]
+        self,
+        name: str,
+        list_workers: Callable[[], list[Worker]],
+        publish: Callable[[FilesMessage, str], None],
+        list_silent: Callable[[], list[Worker]] = list,
     ) -> None:
         self._name = name
         self._list_workers = list_workers
         self._publish = publish
+        self._list_silent = list_silent
 
     def reroute(self, delivery: Delivery) -> None:
         """Publish the unreachable files for another worker, or fail them if every worker has tried them."""
         if not delivery.unreachable:
             return
         tried = [*delivery.message.tried, self._name]
-        if not self._send_on(delivery.message, [item for item, _ in delivery.unreachable], tried):
+        if self._send_on(delivery.message, [item for item, _ in delivery.unreachable], tried):
+            recovered(delivery.ledger.client, "rerouted")
+        else:
             self._fail(delivery, tried)
 
     def refuse(self, message: FilesMessage, ledger: Ledger, reason: str) -> list[Failure]:
@@ -47,6 +56,7 @@ class Rerouter:
         Returns the files that failed.
         """
         if self._send_on(message, message.files, [*message.tried, self._name]):
+            recovered(ledger.client, "rerouted")
             return []
         log.warning("%s", reason)
         failures = [Failure(item.number, item.uri, "worker", reason) for item in message.files]
@@ -54,14 +64,18 @@ class Rerouter:
         return failures
 
     def _send_on(self, message: FilesMessage, items: list[FileItem], tried: list[str]) -> bool:
-        untried = sorted(
-            worker.node
-            for worker in self._list_workers()
-            if worker.node not in tried and not message.target.mismatch(worker.node, worker.has)
-        )
-        if untried:
-            self._publish(replace(message, files=items, tried=tried), random.choice(untried))
-        return bool(untried)
+        # Whoever lives sweeps the queue of a silent one every few seconds, so what waits there comes round again, until
+        # that worker takes it, another one comes, or it has been silent for too long.
+        for listed in (self._list_workers, self._list_silent):
+            untried = sorted(
+                worker.node
+                for worker in listed()
+                if worker.node not in tried and not message.target.mismatch(worker.node, worker.has)
+            )
+            if untried:
+                self._publish(replace(message, files=items, tried=tried), random.choice(untried))
+                return True
+        return False
 
     def _fail(self, delivery: Delivery, tried: list[str]) -> None:
         names = f"worker{'s' if len(tried) > 1 else ''} {', '.join(sorted(tried))}"
@@ -76,6 +90,11 @@ class Rerouter:
 def gpu_workers(client: redis.Redis) -> list[Worker]:
     """All GPU workers that live, by their leases: one that pauses for some seconds is among them."""
     return [worker for worker in workers(client).values() if worker.name.startswith("gpu")]
+
+
+def silent_gpu_workers(client: redis.Redis) -> list[Worker]:
+    """The GPU workers that are not heard, and may only pause."""
+    return [worker for worker in silent_workers(client).values() if worker.name.startswith("gpu")]
 
 
 def worker_publisher(app: Celery) -> Callable[[FilesMessage, str], None]:

@@ -1,7 +1,7 @@
 """The Celery tasks of a GPU worker: the files of an ingest, and embeddings for a search."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from typing import Any
 
@@ -12,15 +12,16 @@ from redis.exceptions import RedisError
 
 from pictures.picture import LoadError
 from pictures.uris import name_of
-from settings.errors import WrongUse
+from settings.errors import DarkroomError, ServiceMissing, WrongUse
 from settings.redis_errors import may_pass
 from tasks.app import app
 from tasks.envelope import files_header
 from tasks.ledger import Failure, Ledger
 from tasks.messages import FilesMessage, UnknownSchema
-from tasks.queues import EMBED_PICTURE, EMBED_TEXTS, PROCESS_FILES
-from tasks.rpc import answers, this_worker
-from workers.gpu.state import client, pipeline, stopping
+from tasks.queues import EMBED_PICTURE, EMBED_TEXTS, FILES, FILES_LATER, PROCESS_FILES
+from tasks.recoveries import recovered
+from tasks.rpc.answers import answers, this_worker
+from workers.gpu.state import client, is_stopped, pipeline, stopping
 from workers.metrics import files_ended, retried
 
 log = logging.getLogger("darkroom.gpu")
@@ -55,11 +56,14 @@ def process_files(self: Task, **wire: Any) -> None:
         # No release puts it here, so none would take it either.
         log.error("%s", error)
         return
+    if is_stopped(message.job):
+        return  # its producer was told by Ctrl-C, and the next ingest does these files
     redelivered = bool((self.request.delivery_info or {}).get("redelivered"))
     if redelivered:
         retried("redelivered")
+        recovered(client(), "redelivered")
     if stopping.is_set():
-        _requeue(wire, redelivered, message.job)
+        _requeue(self, wire, redelivered)
         return
     try:
         ledger = Ledger(client(), message.job)
@@ -75,32 +79,39 @@ def process_files(self: Task, **wire: Any) -> None:
         stopping.wait(REFUSED_SECONDS)
         raise Reject(str(error), requeue=True) from error
     except CancelledError:
-        _requeue(wire, redelivered, message.job)
+        if is_stopped(message.job):
+            return
+        _requeue(self, wire, redelivered)
         return
     if failures:
         files_ended("failed", len(failures))
         raise FilesFailed.of(failures, len(message.files))
 
 
-def _requeue(wire: dict[str, Any], redelivered: bool, job: str) -> None:
+def _requeue(task: Task, wire: dict[str, Any], redelivered: bool) -> None:
+    recovered(client(), "handed_back")
     if redelivered:
         raise Reject("this worker is stopping", requeue=True)
     # Published as a new message: a rejected one counts as redelivered, as if these files had killed this worker.
     app.send_task(
         PROCESS_FILES,
         kwargs=wire,
-        root_id=job,
+        queue=FILES_LATER if (task.request.delivery_info or {}).get("routing_key") == FILES_LATER else FILES,
+        root_id=wire["job"],
         argsrepr=wire["files"][0][1],
         kwargsrepr="{}",
-        headers=files_header(job, [number for number, _ in wire["files"]]),
+        headers=files_header(wire["job"], [number for number, *_ in wire["files"]]),
     )
 
 
 @answers(EMBED_TEXTS)
 def embed_texts(texts: list[str]) -> dict[str, Any]:
-    """Embed texts for a search: float32 bytes, `dim` numbers a row, and the model's name."""
+    """Embed texts for a search: float32 bytes, `dim` numbers a row, the model's name, and which texts are too long."""
     clip = pipeline().clip
-    return {"vectors": clip.embed_texts(texts).tobytes(), "dim": clip.dim, "clip_model": clip.name}
+    _require(clip.load_texts)
+    rows = clip.embed_texts(texts)
+    cut = [clip.is_cut(text) for text in texts]
+    return {"vectors": rows.tobytes(), "dim": rows.shape[1], "clip_model": clip.name, "cut": cut}
 
 
 @answers(EMBED_PICTURE)
@@ -110,9 +121,18 @@ def embed_picture(data: bytes, name: str) -> dict[str, Any]:
     `name` is the name of the picture in the error, if it cannot be decoded.
     """
     models = pipeline()
+    _require(models.clip.load_pictures)
     try:
         picture = models.decode_query(data, name)
     except LoadError as error:
         raise WrongUse(f"{name} cannot be searched by: {error.reason}.") from error
     vector = models.clip_batcher.submit(picture.clip).result()
     return {"vectors": vector.astype("<f4").tobytes(), "dim": models.clip.dim, "clip_model": models.clip.name}
+
+
+def _require(load: Callable[[], None]) -> None:
+    """Load a model; whoever asks is told of a failure as of any worker that cannot work: a service is missing."""
+    try:
+        load()
+    except DarkroomError as error:
+        raise ServiceMissing(str(error)) from error

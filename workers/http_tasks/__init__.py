@@ -5,7 +5,7 @@ Flower imports this package to know the tasks; the models that they need are imp
 
 # The imports register the tasks.
 import workers.http_tasks.directory
-import workers.http_tasks.pictures  # noqa: F401
+import workers.http_tasks.pictures  # noqa: F401  # to register its tasks
 from tasks.app import app
 
 __all__ = ["app"]

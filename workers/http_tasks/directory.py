@@ -29,7 +29,7 @@ from settings.errors import DarkroomError, ServiceMissing, WrongUse
 from tasks.app import app
 from tasks.ledger import JOB_VARIABLE, new_job_id
 from tasks.queues import HTTP_INGEST, INGEST
-from tasks.stack_paths import error_line, last_line
+from tasks.stack.paths import error_line, last_line
 from workers.consume import consume
 from workers.http_tasks.requests import IngestRequest
 from workers.supervisor.processes import end_with_parent

@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pictures.picture import with_modified_at
 from settings import load_settings
 from settings.errors import DarkroomError, WrongUse
 from tasks.app import app
@@ -43,7 +44,8 @@ def embed(**fields: Any) -> dict[str, Any]:
         )
     encode: Callable[[Any], Any] = _base64 if request.encoding == "base64" else lambda row: [float(x) for x in row]
     vectors = [None if row is None else encode(row) for row in rows]
-    return {"model": models.clip.name, "dim": models.clip.dim, "vectors": vectors, "errors": errors}
+    dim = next((len(row) for row in rows if row is not None), 0) or models.clip.dim
+    return {"model": models.clip.name, "dim": dim, "vectors": vectors, "errors": errors}
 
 
 @app.task(name=HTTP_CAPTION, **TASK_OPTIONS)
@@ -56,7 +58,7 @@ def caption(**fields: Any) -> dict[str, Any]:
     if blip is None or batcher is None:
         raise WrongUse("This worker writes no captions: it runs with models.captions = false.")
     captions, errors = _run_model(
-        models, request.images, request.uris, lambda picture: batcher.submit(_not_none(picture.blip))
+        models, request.images, request.uris, lambda picture: batcher.submit(_not_none(picture.blip)), captions=True
     )
     return {"model": blip.name, "captions": captions, "errors": errors}
 
@@ -85,7 +87,9 @@ def search(**fields: Any) -> dict[str, Any]:
         limit=request.limit,
         where=request.where,
     )
-    return {"model": models.clip.name, "hits": hits}
+    results = [with_modified_at(hit) for hit in hits]
+    # By both names: `results`, as the command has them, and `hits`, as programs know them from before.
+    return {"model": models.clip.name, "results": results, "hits": results}
 
 
 def _run_model(
@@ -93,6 +97,7 @@ def _run_model(
     images: list[Any] | None,
     uris: list[str] | None,
     submit: "Callable[[Picture], Future[T]]",
+    captions: bool = False,
 ) -> tuple[list[T | None], list[dict[str, Any]]]:
     """The result of a model for each picture, None for one that cannot be decoded, and the reasons for these."""
     from pictures.picture import LoadError
@@ -103,7 +108,7 @@ def _run_model(
         try:
             data = source if images else _sources().read(source, NO_ROOT).data
             name = f"picture {index} of a request"
-            futures.append(submit(models.decode_query(data, name, captions=models.blip is not None)))
+            futures.append(submit(models.decode_query(data, name, captions)))
         except LoadError as error:
             futures.append(None)
             errors.append({"index": index, "reason": error.reason})

@@ -1,1 +1,1 @@
-"""Inference: CLIP and BLIP from Hugging Face checkpoints, their optimised layers, and the device they run on."""
+"""Inference: embedders and captioners from Hugging Face checkpoints, their faster layers, and their device."""

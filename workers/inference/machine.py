@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from settings.child_commands import GPU_WORKERS
+from workers.inference.accelerators import device_bytes
 
 PROC = Path("/proc/self")
 
@@ -20,12 +21,9 @@ def cores() -> int:
 
 
 def memory(device_type: str) -> int:
-    """The bytes of memory of the device; for a CPU what this process may use of the machine's."""
-    if device_type == "cuda":
-        import torch
-
-        total: int = torch.cuda.mem_get_info()[1]
-        return total
+    """The bytes of memory that this process may use of the device's; for a CPU of the machine's."""
+    if device_type != "cpu":
+        return device_bytes(device_type)
     whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 8 << 30
     return int(min(whole, _memory_limit())) // _sharers()
 

@@ -15,18 +15,20 @@ from PIL import Image
 
 from pictures.picture import Pixels
 from pictures.preprocessing import ModelInput
-from tasks.checkpoint import NullModel, checkpoint_name, null_model
+from tasks.checkpoint import PREPROCESSING, NullModel, checkpoint_name, null_model
 
 EDGE = 4
 
 
 class NullClip:
-    """Replaces `Clip`; `model` has the form that `null_model` parses."""
+    """Replaces `Embedder`; `model` has the form that `null_model` parses."""
 
     def __init__(self, model: str) -> None:
         parameters = null_model(model) or NullModel()
         self.name = checkpoint_name(model)
         self.dim = parameters.dim
+        self.precision = "float32"
+        self.preprocessing = PREPROCESSING
         self.model_input = ModelInput(
             width=EDGE,
             height=EDGE,
@@ -36,6 +38,11 @@ class NullClip:
             std=(1.0, 1.0, 1.0),
         )
         self._seconds = parameters.milliseconds / 1000
+
+    def load_pictures(self) -> None:
+        """There is nothing to load."""
+
+    load_texts = load_pictures
 
     def embed_pictures(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
         """The pixels themselves, uint8 of (4, 4, 3) each, as float32 (n, dim), each row of length one."""
@@ -47,6 +54,10 @@ class NullClip:
         """A hash of each text as float32 (n, dim), each row of length one; it has no meaning."""
         digests = [hashlib.sha384(text.encode("utf-8", "replace")).digest() for text in texts]
         return self._unit_vectors(np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(len(texts), -1))
+
+    def is_cut(self, text: str) -> bool:
+        """False: it looks at every byte."""
+        return False
 
     def _unit_vectors(self, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
         # 127.5 is no byte, so no row becomes zero.

@@ -17,11 +17,17 @@ class ParallelBatches:
     decoder of BLIP) while another one multiplies.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, begin: Callable[[], object] | None = None) -> None:
+        """`begin` is called in each thread when it begins."""
         if count < 1:
             raise ValueError("count must be at least 1")
         self.count = count
-        self._pool = ThreadPoolExecutor(count, thread_name_prefix="stream") if count > 1 else None
+        self._pool = ThreadPoolExecutor(count, "stream", begin or (lambda: None)) if count > 1 else None
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._pool is not None:
+            self._pool.shutdown()
 
     def __call__(self, process: Callable[[Sequence[Item]], Iterable[Result]], items: Sequence[Item]) -> list[Result]:
         """The results of `process` in the order of the items.

@@ -22,7 +22,6 @@ from workers.inference.pixels import PixelFeed
 
 log = logging.getLogger("darkroom.gpu")
 
-TEXT = "a photo of a small dog beside two red balls"
 NOT_FINITE = "numbers that are not finite"
 # The least cosine of float32 results that count as the same.
 SAME = 0.999
@@ -57,12 +56,12 @@ def difference(rows: torch.Tensor, expected: torch.Tensor, least_cosine: float) 
 
 
 def processed_picture(setting: str, model: str, processor: Any, model_input: ModelInput) -> torch.Tensor:
-    """The picture as the library's processor shows it to the model; raises WrongUse if ours is another one."""
+    """The picture as the library's image processor shows it to the model; raises WrongUse if ours is another one."""
     theirs: torch.Tensor = processor(images=picture(), return_tensors="pt")["pixel_values"].float()
     ours = PixelFeed(torch.device("cpu"), model_input)([fit(picture(), model_input)], torch.float32)
     # Written so that a number that is not finite counts as a difference.
     if theirs.shape != ours.shape or not float((ours - theirs).norm()) <= SAME_PIXELS * float(theirs.norm()):
-        kind = type(processor.image_processor).__name__
+        kind = type(processor).__name__
         raise WrongUse(f"{setting} = {model!r}: Darkroom cannot prepare pictures as its processor does ({kind}).")
     return theirs
 

@@ -6,7 +6,7 @@ from typing import Any
 from settings import load_settings
 from settings.errors import DarkroomError, WrongUse
 from tasks.queues import MOVE_PAGE, MOVE_START
-from tasks.rpc import answers
+from tasks.rpc.answers import answers
 from workers.storage.catalog import Catalog
 from workers.storage.state import catalog, open_catalog
 

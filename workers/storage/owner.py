@@ -21,8 +21,9 @@ import redis
 from settings import Settings
 from settings.errors import ServiceMissing
 from tasks.broker import redis_client
+from tasks.recoveries import recovered
 from tasks.registry import node_name
-from tasks.stack_paths import stack_paths
+from tasks.stack.paths import stack_paths
 
 log = logging.getLogger("darkroom.storage")
 
@@ -78,6 +79,7 @@ class Ownership:
         deadline = time.monotonic() + LEASE_SECONDS + RENEW_SECONDS
         while (other := self._take()) is not None:
             if other.catalog != self._owner.catalog or time.monotonic() > deadline:
+                recovered(self._client, "owner_refused")
                 raise ServiceMissing(_refusal(self._collection, other))
             time.sleep(STEP_SECONDS)
         self._thread.start()

@@ -11,16 +11,19 @@ from celery.exceptions import Reject
 from redis.exceptions import RedisError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_when_event_set, wait_exponential
 
+from pictures.uris import point_id
 from settings.errors import DarkroomError, ServiceMissing, WrongUse
 from settings.redis_errors import may_pass
 from tasks.app import app
 from tasks.ledger import Failure, Ledger
 from tasks.messages import PointsMessage, Target, UnknownSchema
 from tasks.queues import ENSURE, STORE_POINTS
+from tasks.recoveries import recovered
 from tasks.registry import clear_fault, report_fault
-from tasks.rpc import this_worker
+from tasks.rpc.answers import this_worker
 from workers.metrics import files_ended, retried
-from workers.storage.catalog import BadPoint, Point, point_id
+from workers.storage.catalog import BadPoint, Point
+from workers.storage.places import with_places
 from workers.storage.state import WORKER_NAME, catalog, client, record_write, stopping
 
 log = logging.getLogger("darkroom.storage")
@@ -36,31 +39,27 @@ def store_points(self: Task, **wire: Any) -> None:
         log.error("%s", error)
         return
     ledger = Ledger(client(), message.job)
-    rows = np.frombuffer(message.vectors, dtype="<f4").reshape(len(message.numbers), message.dim)
-    points = [
-        Point(point_id(payload["uri"]), vector, payload) for payload, vector in zip(message.payloads, rows, strict=True)
-    ]
     try:
         # Only the collection: what was computed while other models were set is as good.
         if reason := Target(message.target.collection).mismatch(this_worker().name, this_worker().has):
             raise WrongUse(reason)
-        refused = _upsert(points, message)
+        refused = _upsert(_points_of(message), message)
         record_write()
-        stored = [row for row in range(len(points)) if row not in refused]
+        stored = [row for row in range(len(message.numbers)) if row not in refused]
         numbers, reused = [message.numbers[row] for row in stored], [message.reused[row] for row in stored]
         _retry_until_available(lambda: ledger.stored(numbers, reused))
-    except Exception as error:
+    except Exception as error:  # what is not understood fails this batch, not the worker
         if _may_pass(error):
             # Raised only while this worker stops; the next one takes the batch.
             raise Reject(str(error), requeue=True) from error
         if not isinstance(error, DarkroomError):
             log.exception("a batch of job %s", message.job)
-        refused = dict.fromkeys(range(len(points)), str(error) or type(error).__name__)
+        refused = dict.fromkeys(range(len(message.numbers)), str(error) or type(error).__name__)
     else:
         files_ended("stored", len(stored))
         files_ended("reused", sum(reused))
     failures = [
-        Failure(message.numbers[row], points[row].payload["uri"], "store", reason) for row, reason in refused.items()
+        Failure(message.numbers[row], message.payloads[row]["uri"], "store", reason) for row, reason in refused.items()
     ]
     if failures:
         _retry_until_available(lambda: ledger.failed(failures))
@@ -80,6 +79,14 @@ def ensure_collection(target: list[str | None], dim: int) -> None:
         catalog().ensure(dim, wanted.clip or "")
     except DarkroomError as error:
         log.warning("%s", error)
+
+
+def _points_of(message: PointsMessage) -> list[Point]:
+    rows = np.frombuffer(message.vectors, dtype="<f4").reshape(len(message.numbers), message.dim)
+    return [
+        Point(point_id(payload["uri"]), vector, payload)
+        for payload, vector in zip(with_places(message.payloads), rows, strict=True)
+    ]
 
 
 def _upsert(points: list[Point], message: PointsMessage) -> dict[int, str]:
@@ -123,6 +130,7 @@ def _may_pass(error: BaseException) -> bool:
 def _report_retry(retry_state: RetryCallState) -> None:
     error = retry_state.outcome.exception() if retry_state.outcome else None
     retried("store")
+    recovered(client(), "store_retried")
     log.warning("waiting (try %d): %s", retry_state.attempt_number, error)
     if isinstance(error, DarkroomError):
         with suppress(RedisError):  # it may be away or refuse as well

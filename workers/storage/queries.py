@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from pictures.uris import point_id
 from settings import load_settings
-from tasks.checkpoint import PREPROCESSING
+from tasks.checkpoint import IN_INT8, PAYLOAD_SCHEMA, PREPROCESSING
 from tasks.queues import BY_CONTENT, COLLECTION, COUNTS, DELETE, FACET, FACTS, PLAN, REBUILD, SCROLL, SEARCH
-from tasks.rpc import answers
-from workers.storage.catalog import point_id
+from tasks.rpc.answers import answers
+from workers.storage.ranking.hybrid import ranked
 from workers.storage.state import catalog, record_write
 
 log = logging.getLogger("darkroom.storage")
@@ -18,23 +19,42 @@ _rebuild_lock = threading.Lock()
 
 
 @answers(PLAN, once=True)
-def plan(clip_model: str, blip_model: str | None, uris: list[str], sizes: list[int], mtimes: list[int]) -> bytes:
+def plan(
+    clip_model: str,
+    blip_model: str | None,
+    uris: list[str],
+    sizes: list[int],
+    mtimes: list[int],
+    sidecars: list[list[int] | None] | None = None,
+    ocr_model: str | None = None,
+) -> bytes:
     """Which of these files the collection holds unchanged: a byte a file, 1 for unchanged.
 
-    Unchanged means the same size and modification time, embedded by the same model with the same preprocessing, and
-    captioned by `blip_model` unless that is None.
+    Unchanged means the same size and modification time, of the file and of its sidecar, embedded by the same model with
+    the same preprocessing in whichever precision, captioned by `blip_model` and its text read by `ocr_model` unless
+    these are None, and with facts as this release reads them.
     """
     if catalog().clip_model() is None:
         return bytes(len(uris))
     catalog().check_model(clip_model)
-    expected = {"clip_model": clip_model, "preprocessing": PREPROCESSING}
+    expected: dict[str, Any] = {
+        "clip_model": clip_model,
+        "preprocessing": PREPROCESSING,
+        "schema": PAYLOAD_SCHEMA,
+    }
     if blip_model is not None:
         expected["blip_model"] = blip_model
+    if ocr_model is not None:
+        expected["ocr_model"] = ocr_model
     ids = [point_id(uri) for uri in uris]
-    payloads = catalog().payloads(ids, ("bytes", "mtime", *expected))
+    payloads = catalog().payloads(ids, ("bytes", "mtime", "sidecar", *expected))
+    for payload in payloads.values():
+        # Embedded near enough, on a machine that is fast at it: no reason to do it again on another one.
+        if payload.get("preprocessing") == IN_INT8:
+            payload["preprocessing"] = PREPROCESSING
     return bytes(
-        payloads.get(id_) == {**expected, "bytes": size, "mtime": mtime}
-        for id_, size, mtime in zip(ids, sizes, mtimes, strict=True)
+        payloads.get(id_) == {**expected, "bytes": size, "mtime": mtime, **({"sidecar": sidecar} if sidecar else {})}
+        for id_, size, mtime, sidecar in zip(ids, sizes, mtimes, sidecars or [None] * len(ids), strict=True)
     )
 
 
@@ -46,18 +66,37 @@ def by_content(sha256s: list[str], clip_model: str, preprocessing: str) -> dict[
 
 
 @answers(SEARCH)
-def search(vector: bytes, clip_model: str, limit: int, where: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-    """The nearest points to an embedding (float32 bytes): a list of {"uri", "score", ...payload}, best first."""
+def search(
+    vector: bytes | None,
+    clip_model: str,
+    limit: int,
+    where: dict[str, Any] | None = None,
+    offset: int = 0,
+    words: list[tuple[str, float]] | None = None,
+    least: float | None = None,
+    fields: list[str] | None = None,
+) -> list[dict[str, Any]]:
+    """The best points by an embedding (float32 bytes), by words with their weights, or by both; see hybrid.py.
+
+    The first `offset` ones are left out, and those less alike than `least`. A list of {"uri", "score", ...payload},
+    best first; `fields` names the fields of the payload that are wanted, None for all.
+    """
     if catalog().clip_model() is None:
         return []
     catalog().check_model(clip_model)
-    hits = catalog().search(np.frombuffer(vector, dtype="<f4"), limit, where)
+    wanted = None if vector is None else np.frombuffer(vector, dtype="<f4")
+    hits = ranked(catalog(), wanted, words or (), limit, where, offset, least, fields)
     return [{"uri": hit.payload.get("uri"), "score": hit.score, **hit.payload} for hit in hits]
 
 
 @answers(COLLECTION)
 def collection() -> dict[str, Any]:
     """What the collection is: its name, its model, how many points it holds."""
+    return collection_facts()
+
+
+def collection_facts() -> dict[str, Any]:
+    """The same for this process."""
     model = catalog().clip_model()
     return {
         "name": load_settings().qdrant.collection,
@@ -79,11 +118,11 @@ def scroll(
     {"ids": [...], "payloads": [...], "vectors": float32 bytes, row after row, "dim": numbers a row, "next": the `after`
     of the next page, None at the end}. `fields` names the payload fields to return, None for all.
     """
-    points, next_id = catalog().scroll(where, limit, after, with_vectors)
+    points, next_id = catalog().scroll(where, limit, after, with_vectors, fields)
     vectors = np.stack([point.vector for point in points]) if with_vectors and points else np.empty((0, 0))
     return {
         "ids": [point.id for point in points],
-        "payloads": [_select(point.payload, fields) for point in points],
+        "payloads": [point.payload for point in points],
         "vectors": vectors.astype("<f4").tobytes(),
         "dim": int(vectors.shape[1]),
         "next": next_id,
@@ -136,7 +175,3 @@ def rebuild(dim: int, clip_model: str) -> int:
         catalog().ensure(dim, clip_model)
         record_write()
         return points
-
-
-def _select(payload: dict[str, Any], fields: list[str] | None) -> dict[str, Any]:
-    return payload if fields is None else {name: payload[name] for name in fields if name in payload}

@@ -8,7 +8,7 @@ import redis
 from settings import Settings
 from tasks.broker import redis_client
 from tasks.registry import worker_name
-from tasks.stack_paths import stack_paths
+from tasks.stack.paths import stack_paths
 from workers.storage.catalog import Catalog
 
 WORKER_NAME = worker_name("storage")

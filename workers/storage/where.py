@@ -8,23 +8,26 @@ All of "all", at least one of "any" (if it is not empty) and none of "none" must
     {"field": "camera", "in": ["X100", "D850"]}            one of these texts or whole numbers
     {"field": "width", "from": 1000, "to": 2000}           from inclusive, to exclusive; one of the two is enough
     {"field": "taken_at", "from": "2024-01-01"}            the same with ISO dates or times; without a zone they are UTC
-    {"field": "uri", "prefix": "file:///photos/2024/"}     a text that begins with exactly this
+    {"field": "taken_local", "from": "2024-01-01"}         the same by the clock of the camera, whatever its zone
+    {"field": "uri", "prefix": "file:///photos/2024/"}     a text that begins with exactly this, or with one of a list
     {"field": "camera", "like": ["Canon*", "X100?"]}       one of these patterns in any case, for keyword indexes
-    {"field": "caption", "text": "red circle"}             all these words, in any order
+    {"field": "caption", "text": "red circle"}             all these words, in any order and in any case
     {"field": "gps", "near": [52.52, 13.4, 5]}             within 5 km of this latitude and longitude
     {"field": "lens", "exists": true}                      has a value that is not null (false: has none)
+
+Whether accents are parts of their letters or characters behind them makes no difference.
 """
 
-import fnmatch
 import math
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from settings.errors import WrongUse
-from workers.storage.catalog import INDEXES
+from tasks.checkpoint import reusable
+from workers.storage.catalog import INDEXES, TEXTS, WORDS
+from workers.text import asked_words, forms
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class During:
 
 @dataclass(frozen=True)
 class Words:
-    """The text has all these words."""
+    """The text has all these words, as the engine cuts it into words."""
 
     field: str
     text: str
@@ -103,16 +106,21 @@ class Exists:
     wanted: bool
 
 
-Condition = Is | In | Prefix | Like | Between | During | Words | Near | Exists
-
-
 @dataclass(frozen=True)
 class Where:
-    """A parsed filter; three empty lists match everything."""
+    """A parsed filter, or a condition that is made of others; three empty lists match everything."""
 
-    all: list[Condition]
-    any: list[Condition]
-    none: list[Condition]
+    all: "list[Condition]"
+    any: "list[Condition]"
+    none: "list[Condition]"
+
+
+Condition = Is | In | Prefix | Like | Between | During | Words | Near | Exists | Where
+
+
+def reusable_with(clip_model: str, preprocessing: str) -> list[Condition]:
+    """What holds of the points whose embeddings are reused for this model and this version of the preprocessing."""
+    return [Is("clip_model", clip_model), In("preprocessing", reusable(preprocessing))]
 
 
 def parse_where(where: dict[str, Any] | None) -> Where | None:
@@ -140,7 +148,7 @@ def _condition(raw: Any) -> Condition:
             return condition
     raise WrongUse(
         f'Unknown condition {raw!r} in a filter: it takes a "field" and one of "is" (text or whole number), '
-        '"in" (list of texts or of whole numbers), "prefix" (text), "like" (list of patterns), '
+        '"in" (list of texts or of whole numbers), "prefix" (text or list of texts), "like" (list of patterns), '
         '"from"/"to" (numbers or ISO times), "text" (words), "near" ([lat, lon, km]) or "exists" (true or false).'
     )
 
@@ -167,15 +175,51 @@ def _range(field: str, start: Any, end: Any) -> Condition | None:
     if all(map(_is_number, bounds)):
         return Between(field, start, end) if bounds else None
     try:
-        return During(field, _time(start), _time(end))
+        during = During(field, _time(start), _time(end))
     except (TypeError, ValueError):
         return None
+    if field != "taken_local":
+        return during
+    # It is stored only where it is not taken_at itself, and not at all by the first releases.
+    return Where([], [during, Where([Exists(field, False), replace(during, field="taken_at")], [], [])], [])
 
 
 def _in(field: str, values: Any) -> Condition | None:
     is_list = isinstance(values, list | tuple)
     is_uniform = is_list and (all(isinstance(value, str) for value in values) or all(map(_is_whole, values)))
-    return In(field, list(values)) if is_uniform else None
+    if not is_uniform:
+        return None
+    return In(field, [form for value in values for form in (forms(value) if isinstance(value, str) else [value])])
+
+
+def _is(field: str, value: Any) -> Condition | None:
+    if isinstance(value, str):
+        ways = forms(value)
+        return In(field, ways) if len(ways) > 1 else Is(field, value)
+    return Is(field, value) if _is_whole(value) else None
+
+
+def _prefix(field: str, starts: Any) -> Condition | None:
+    starts = [starts] if isinstance(starts, str) else starts
+    if not isinstance(starts, list | tuple) or not starts or not all(isinstance(each, str) and each for each in starts):
+        return None
+    return _any_of([Prefix(field, form) for start in starts for form in forms(start)])
+
+
+def _text(field: str, text: Any) -> Condition | None:
+    words = sorted(asked_words(text)) if isinstance(text, str) else []
+    if not words:
+        return None
+    # As the engine finds them: for other fields, and for points that an earlier release has stored.
+    by_engine = _any_of([Words(field, form) for form in forms(text)])
+    if field not in TEXTS:
+        return by_engine
+    by_words = Where([Is(WORDS, f"{field}:{word}") for word in words], [], [])
+    return Where([], [by_words, Where([Exists(WORDS, False), by_engine], [], [])], [])
+
+
+def _any_of(conditions: list[Condition]) -> Condition:
+    return conditions[0] if len(conditions) == 1 else Where([], conditions, [])
 
 
 def _near(field: str, circle: Any) -> Condition | None:
@@ -191,45 +235,11 @@ def _like(field: str, patterns: Any) -> Condition | None:
 
 
 _PARSERS: dict[str, Callable[[str, Any], Condition | None]] = {
-    "is": lambda field, value: Is(field, value) if isinstance(value, str) or _is_whole(value) else None,
+    "is": _is,
     "in": _in,
-    "prefix": lambda field, start: Prefix(field, start) if isinstance(start, str) and start else None,
+    "prefix": _prefix,
     "like": _like,
-    "text": lambda field, text: Words(field, text) if isinstance(text, str) and text.strip() else None,
+    "text": _text,
     "near": _near,
     "exists": lambda field, wanted: Exists(field, wanted) if isinstance(wanted, bool) else None,
 }
-
-# Cameras, lenses, formats and keywords have hundreds of values at most; with many more, patterns are refused.
-MAX_VALUES = 20_000
-
-
-def expand_patterns(where: Where | None, values: Callable[[str, int], Iterable[object]]) -> Where | None:
-    """The same filter with every Like replaced by an In; `values(field, limit)` returns the values of a field.
-
-    Raises WrongUse for a field with more than MAX_VALUES different values.
-    """
-
-    def expand(condition: Condition) -> Condition:
-        if not isinstance(condition, Like):
-            return condition
-        known_values = list(values(condition.field, MAX_VALUES + 1))
-        if len(known_values) > MAX_VALUES:
-            raise WrongUse(f"{condition.field} has more than {MAX_VALUES:,} different values: too many for patterns.")
-        pattern = re.compile("|".join(map(_expression, condition.patterns)))
-        texts = [value for value in known_values if isinstance(value, str)]
-        return In(condition.field, [text for text in texts if pattern.fullmatch(text.casefold())])
-
-    if where is None:
-        return None
-    return replace(
-        where,
-        all=[expand(condition) for condition in where.all],
-        any=[expand(condition) for condition in where.any],
-        none=[expand(condition) for condition in where.none],
-    )
-
-
-def _expression(pattern: str) -> str:
-    # Names of lenses contain square brackets, so a bracket here matches itself.
-    return fnmatch.translate(pattern.casefold().replace("[", "[[]"))

@@ -1,6 +1,7 @@
 """What the supervisor asks of Redis and tells it, without ever waiting long for an answer."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import redis
@@ -8,7 +9,7 @@ import redis
 from settings import Settings
 from settings.errors import ServiceMissing
 from tasks.broker import redis_client, require
-from tasks.queues import EMBED, FILES, POINTS, UNACKED
+from tasks.queues import EMBED, FILES, FILES_LATER, POINTS, QUERIES, UNACKED
 from tasks.registry import (
     FAULTS,
     STOP_NOW,
@@ -19,6 +20,7 @@ from tasks.registry import (
     sign_off,
     stack_key,
 )
+from workers.supervisor import left_over
 
 ANSWER_SECONDS = 3.0
 NO_STACK = (
@@ -41,11 +43,17 @@ class BrokerState:
     stop_now: bool
     ready: dict[str, int]
     stack: int | None = None
+    queries: int = 0
 
     @property
     def gpu_wanted(self) -> bool:
         """True when a message waits that only a GPU worker can take."""
         return self.files + self.embed > 0
+
+    @property
+    def storage_wanted(self) -> bool:
+        """True when a message waits that only a storage worker can take, or a GPU worker that will send it some."""
+        return self.queries + self.points > 0 or self.gpu_wanted
 
     @property
     def drained(self) -> bool:
@@ -75,7 +83,7 @@ class BrokerView:
     def state(self) -> BrokerState | None:
         """The state of Redis, or None while it does not answer or still loads its data."""
         pipe = self._redis.pipeline(transaction=False)
-        for queue in (FILES, EMBED, POINTS):
+        for queue in (FILES, FILES_LATER, EMBED, POINTS, QUERIES):
             pipe.llen(queue)
         pipe.hlen(UNACKED)
         pipe.exists(STOP_NOW)
@@ -83,11 +91,24 @@ class BrokerView:
         pipe.hgetall(WORKERS)
         pipe.time()
         try:
-            files, embed, points, unacked, stop_now, stack, entries, now = pipe.execute()
+            files, later, embed, points, queries, unacked, stop_now, stack, entries, now = pipe.execute()
         except redis.RedisError:
             return None
         pids = {worker.name: worker.pid for worker in living(entries, now).values() if worker.ready}
-        return BrokerState(files, embed, points, unacked, bool(stop_now), pids, int(stack) if stack else None)
+        signed_in = int(stack) if stack else None
+        return BrokerState(files + later, embed, points, unacked, bool(stop_now), pids, signed_in, queries)
+
+    def set_aside(self, held: bool = False) -> int:
+        """Keep what waits for GPU workers from them, and with `held` what dead workers held; how many messages."""
+        try:
+            return left_over.set_aside(self._redis) + (left_over.set_aside_held(self._redis) if held else 0)
+        except redis.RedisError:
+            return 0
+
+    def bring_back(self) -> None:
+        """Let GPU workers have what was set aside."""
+        with suppress(redis.RedisError):
+            left_over.bring_back(self._redis)
 
     def open_stack(self, pid: int, names: Sequence[str], own: bool) -> bool:
         """Forget what an earlier stack said and sign in as this one; False if Redis did not take it.

@@ -7,10 +7,11 @@ import subprocess
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from settings.errors import ServiceMissing
-from tasks.stack_paths import StackPaths
+from tasks.stack.paths import StackPaths
 from workers.exit_codes import DEVICE_FAILED
 from workers.supervisor.child_log import ChildLog
 from workers.supervisor.processes import ChildSpec, spawn
@@ -47,16 +48,21 @@ class Ended:
 
 
 class Child:
-    """A command that is kept running from the moment that it is `wanted`; what it says also goes to `shown`."""
+    """A command that is kept running from the moment that it is `wanted`; what it says also goes to `shown`.
 
-    def __init__(self, spec: ChildSpec, local: StackPaths, shown: BinaryIO | None = None) -> None:
+    `pids` is the folder of its process id, by default that of the stack.
+    """
+
+    def __init__(
+        self, spec: ChildSpec, local: StackPaths, shown: BinaryIO | None = None, pids: Path | None = None
+    ) -> None:
         self.spec = spec
         self.name = spec.name
         self.log = local.logs / f"{spec.name}.log"
         self.wanted = False
         self._output = ChildLog(self.log, shown)
         self.last_words = ""
-        self._lock_file = local.runtime / f"{spec.name}.pid"
+        self._lock_file = (pids or local.pids) / f"{spec.name}.pid"
         self._process: subprocess.Popen[bytes] | None = None
         self._last_pid: int | None = None
         self.dead_pids: set[int] = set()

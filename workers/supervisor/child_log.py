@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from tasks.stack_paths import error_line, last_line, rotate
+from tasks.stack.paths import error_line, last_line, rotate
 from workers.logs import cut
 
 # A line that is longer is shown in parts.

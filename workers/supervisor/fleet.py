@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from settings import Settings
-from tasks.stack_paths import StackPaths
+from tasks.stack.paths import StackPaths
 from workers.supervisor.broker_view import BrokerView
 from workers.supervisor.child import Child
 from workers.supervisor.processes import ChildSpec, take_over
@@ -21,7 +21,7 @@ def run_fleet(settings: Settings, local: StackPaths, specs: Sequence[ChildSpec])
     locks = [take_over(local, spec.name) for spec in specs]
     # Named for good, by device and host: machines that share one Redis can be told apart, in Flower as well.
     # A fleet is started by a service manager or is a container, which keep what is written to stderr.
-    children = [Child(spec.on(socket.gethostname()), local, sys.stderr.buffer) for spec in specs]
+    children = [Child(spec.on(socket.gethostname()), local, sys.stderr.buffer, local.runtime) for spec in specs]
     for child in children:
         child.wanted = True
     say(f"Starting {', '.join(child.name for child in children)}; logs are in {local.logs}.")

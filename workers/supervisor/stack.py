@@ -1,24 +1,28 @@
 """The local stack of one data directory: who starts when, when all may end, and that nothing is left behind."""
 
 import os
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from settings import Settings
+from settings.child_commands import DEVICE_KIND
 from settings.errors import ServiceMissing
-from tasks.locks import FileLock, acquire, read_note
-from tasks.stack_paths import StackPaths
+from tasks.stack.locks import FileLock, acquire, read_note
+from tasks.stack.paths import StackPaths
+from tasks.stack.record import write_record
+from workers.inference.accelerators import CPU
 from workers.logs import cut
 from workers.supervisor.broker_view import BrokerState, BrokerView
 from workers.supervisor.child import Child
 from workers.supervisor.processes import ChildSpec, end_orphans
 from workers.supervisor.supervisor import Supervisor, say
+from workers.supervisor.usage import Usage
 
 # Others look at the lock for an instant to see whether a stack is up; that must not keep one from starting.
 LOCK_SECONDS = 1.0
+# One that was killed while it started is started again; what cannot start ends a second time in the same way.
+REDIS_STARTS = 2
 
 
 @dataclass(frozen=True)
@@ -34,15 +38,15 @@ class StackSpec:
 class LocalStack:
     """A supervisor with the rules of the stack; `run` is its whole life."""
 
-    def __init__(self, settings: Settings, local: StackPaths, spec: StackSpec, *, while_used: bool) -> None:
-        """With `while_used` it ends after its last user, and starts GPU workers only when work waits for them."""
-        self._local = local
+    def __init__(self, settings: Settings, local: StackPaths, spec: StackSpec, *, stays: bool) -> None:
+        """One that does not stay ends some time after its last user, and starts workers when messages wait for them."""
+        self._settings, self._local = settings, local
         self._broker = BrokerView(settings, local.runtime.name)
         self._redis = Child(spec.redis, local) if spec.redis else None
         self._storage = Child(spec.storage, local)
         self._gpus = [Child(gpu, local) for gpu in spec.gpus]
         self._front = [Child(front, local) for front in spec.front]
-        self._usage = Usage(local.users_lock) if while_used else None
+        self._usage = None if stays else Usage(local.users_lock, settings.stack.linger_seconds)
         self._came_up = self._told = False
 
     def run(self) -> None:
@@ -59,7 +63,7 @@ class LocalStack:
             )
         lock.write(str(os.getpid()))
         try:
-            end_orphans(self._local.runtime)
+            end_orphans(self._local.pids)
             if self._redis:
                 self._redis.wanted = True
             else:
@@ -81,7 +85,7 @@ class LocalStack:
 
     def _step(self, state: BrokerState | None) -> bool:
         cut(self._local.logs / "stack.log")  # what this supervisor itself says, if a producer has started it
-        if not self._came_up and self._redis and self._redis.deaths:
+        if not self._came_up and self._redis and self._redis.deaths >= REDIS_STARTS:
             raise ServiceMissing(f"Redis does not start: {self._redis.last_words} (its log is {self._redis.log}).")
         if self._redis and self._redis.pid is None:
             # Somebody may have removed its folder to be rid of its data, and without one it does not start.
@@ -92,17 +96,43 @@ class LocalStack:
             say("Redis has lost its data; signing in again.")
             self._came_up = self._sign_in()
         if self._came_up:
-            for child in (self._storage, *self._front):
+            for child in self._front:
                 child.wanted = True
         if state and self._came_up:
-            if not self._usage or state.gpu_wanted:
-                for gpu in self._gpus:
-                    gpu.wanted = True
+            self._start_what_is_wanted(state)
             self._tell(state)
         return self._usage is None or not self._usage.over(state, self._came_up)
 
+    def _start_what_is_wanted(self, state: BrokerState) -> None:
+        # A Redis of others may be asked by anybody, and has workers of others.
+        is_private = self._usage is not None and self._redis is not None
+        files = state.files and not (is_private and self._set_aside())
+        if not is_private or state.storage_wanted:
+            self._storage.wanted = True
+        if self._usage is None or files or state.embed:
+            for gpu in self._gpus:
+                gpu.wanted = True
+
+    def _set_aside(self, held: bool = False) -> bool:
+        """Keep files from the workers while no command has any worked on; False while one does."""
+        lock = acquire(self._local.work_lock)
+        if lock is None:
+            return False
+        with lock:  # a command that comes now waits, so none of its own files are taken
+            if files := self._broker.set_aside(held):
+                say(f"{files:,} messages of an ingest that is gone lie aside: `darkroom resume` goes on.")
+        return True
+
     def _sign_in(self) -> bool:
-        return self._broker.open_stack(os.getpid(), self._names, own=self._redis is not None)
+        if not self._broker.open_stack(os.getpid(), self._names, own=self._redis is not None):
+            return False
+        if self._usage is None:
+            self._broker.bring_back()
+        elif self._redis:
+            self._set_aside(held=True)
+        on_cpu = all(gpu.spec.env.get(DEVICE_KIND, CPU.name) == CPU.name for gpu in self._gpus)
+        write_record(self._settings, self._local, stays=self._usage is None, on_cpu=on_cpu)
+        return True
 
     def _tell(self, state: BrokerState) -> None:
         if not self._told and self._storage.settled(state.ready.get(self._storage.spec.full_name)):
@@ -122,50 +152,12 @@ class LocalStack:
             self._local.socket.unlink(missing_ok=True)
         # Only while nobody holds it: a user of this stack who is still there must stay visible to the next one.
         users = (self._usage and self._usage.lock) or acquire(self._local.users_lock)
+        work = acquire(self._local.work_lock)
+        if lock.refresh():  # else the record may be that of another stack
+            self._local.record.unlink(missing_ok=True)
         lock.remove()
-        if users:
-            users.remove()
+        for free in (work, users):
+            if free:
+                free.remove()
         with suppress(OSError):  # a user who is still there, or one who has just come, has files in it
             self._local.runtime.rmdir()
-
-
-CHECK_SECONDS = 0.2
-STUCK_SECONDS = 30.0
-
-
-class Usage:
-    """Watches the lock that every user of the stack holds shared."""
-
-    def __init__(self, users_lock: Path) -> None:
-        self.lock: FileLock | None = None
-        self._path = users_lock
-        self._next_check = 0.0
-        self._seen: tuple[int, int, int] | None = None
-        self._seen_at = time.monotonic()
-
-    def over(self, state: BrokerState | None, came_up: bool) -> bool:
-        """True when the stack may end; then `lock` is held exclusively, and newcomers wait for it.
-
-        A stack that never `came_up` has no work to finish.
-        """
-        now = time.monotonic()
-        if now < self._next_check:
-            return False
-        self._next_check = now + CHECK_SECONDS
-        lock = acquire(self._path)
-        if lock is None:
-            self._seen_at = now
-            return False
-        if came_up and not self._finished(state, now):
-            lock.release()
-            return False
-        self.lock = lock
-        return True
-
-    def _finished(self, state: BrokerState | None, now: float) -> bool:
-        if state and (state.drained or state.stop_now):
-            return True
-        seen = (state.files, state.points, state.unacked) if state else None
-        if seen != self._seen:
-            self._seen, self._seen_at = seen, now
-        return now - self._seen_at >= STUCK_SECONDS

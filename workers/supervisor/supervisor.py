@@ -13,6 +13,8 @@ from workers.supervisor.broker_view import BrokerState, BrokerView
 from workers.supervisor.child import Child
 
 STEP_SECONDS = 0.1
+# In the first moments somebody waits for Redis to come up, who would wait for a whole step as well.
+FIRST_SECONDS, SHORT_STEP_SECONDS = 2.0, 0.01
 GRACE_SECONDS = 10.0
 
 
@@ -42,6 +44,7 @@ class Supervisor:
 
         `closing` runs before the children are stopped. A second signal kills them at once.
         """
+        begun = time.monotonic()
         with self._counting_signals():
             try:
                 while not self._signals:
@@ -50,7 +53,8 @@ class Supervisor:
                     self._settle(state)
                     if not step(state):
                         break
-                    time.sleep(STEP_SECONDS)
+                    is_early = state is None and time.monotonic() - begun < FIRST_SECONDS
+                    time.sleep(SHORT_STEP_SECONDS if is_early else STEP_SECONDS)
                 closing()
             finally:
                 self._stop()

@@ -1,6 +1,7 @@
 """The catalog on the embedded Qdrant engine, for machines without a server."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
@@ -10,9 +11,15 @@ import qdrant_edge as edge
 from numpy.typing import NDArray
 
 from settings.errors import DarkroomError, WrongUse
-from workers.storage.catalog import CollectionInfo, Hit, Point
+from workers.storage.catalog import Catalog, CollectionInfo, Hit, Point, payload_selector, with_words
+from workers.storage.embedded.contents import points_by_content
 from workers.storage.embedded.filter import edge_filter
 from workers.storage.embedded.folder import CollectionFolder, WriteAheadLog
+from workers.storage.embedded.nearest import nearest
+from workers.storage.embedded.records import EMBEDDING, WITHOUT_WORDS, edge_vectors, point_of
+from workers.storage.embedded.words import WORDS_A_STEP, LateWords
+from workers.storage.patterns import MAX_VALUES, expand_patterns
+from workers.storage.ranking.bm25 import SPARSE, Terms
 from workers.storage.validation import (
     validate_facet_field,
     validate_ids,
@@ -20,7 +27,7 @@ from workers.storage.validation import (
     validate_points,
     validate_vector,
 )
-from workers.storage.where import MAX_VALUES, Condition, In, Is, Where, expand_patterns, parse_where
+from workers.storage.where import parse_where, reusable_with
 
 T = TypeVar("T")
 # Replaying this many points when a shard is loaded takes about a second.
@@ -28,7 +35,7 @@ POINTS_BETWEEN_FLUSHES = 16_384
 _CLOSED = "The catalog has no collection: it is closed, or ensure() was not called."
 
 
-class EdgeCatalog:
+class EdgeCatalog(Catalog):
     """The collection `name` below the folder `root`, owned by this process until `close`.
 
     Open it only after the last fork, because the engine's threads do not survive one. `reserve` bytes of the disk stay
@@ -41,7 +48,7 @@ class EdgeCatalog:
         # Makes several calls of the engine atomic; it costs nothing, because each call holds the GIL anyway.
         self._lock = RLock()
         self._shard: edge.EdgeShard | None = None
-        self._unflushed = 0
+        self._points: int | None = None  # counted, until something is written: every search asks, and it costs 8 ms
         try:
             self._info = self._folder.read_info()
             if self._info:
@@ -77,45 +84,69 @@ class EdgeCatalog:
         validate_points(points, self._info.dim)
         self._folder.require_space(self._reserve)
         # Outside of the lock, because converting the points takes longer than writing them.
-        batch = [edge.Point(point.id, point.vector.tolist(), point.payload) for point in points]
+        batch = [edge.Point(point.id, edge_vectors(point), with_words(point.payload)) for point in points]
         self._write(edge.UpdateOperation.upsert_points(batch), len(batch))
 
-    def payloads(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, dict[str, Any]]:
+    def alone(self) -> AbstractContextManager[object]:
         """See Catalog."""
-        validate_ids(ids)
-        records = self._run(lambda shard: shard.retrieve(list(ids), list(fields) or False, False)) or []
-        return {str(record.id): record.payload or {} for record in records}
+        return self._lock
 
     def by_content(self, sha256s: Sequence[str], clip_model: str, preprocessing: str) -> dict[str, Point]:
         """See Catalog."""
-        same_model: list[Condition] = [Is("clip_model", clip_model), Is("preprocessing", preprocessing)]
-        candidates = self._known_contents(list(dict.fromkeys(sha256s)), same_model) if sha256s else []
-        if not candidates:
-            return {}
-        # One request for each sha256: a single one for all could return only copies of one picture.
-        filters = [edge_filter(Where([Is("sha256", sha256), *same_model], [], [])) for sha256 in candidates]
-        requests = [edge.QueryRequest(1, filter=filter_, with_payload=True, with_vector=True) for filter_ in filters]
-        answers = self._run(lambda shard: shard.query_batch(edge.QueryBatchRequest(requests))) or []
-        return {sha256: _point(points[0]) for sha256, points in zip(candidates, answers) if points}
+        same_model = reusable_with(clip_model, preprocessing)
+        found = self._run(lambda shard: points_by_content(shard, list(dict.fromkeys(sha256s)), same_model))
+        return found or {}
 
-    def search(self, vector: NDArray[np.float32], limit: int, where: dict[str, Any] | None = None) -> list[Hit]:
+    def search(
+        self,
+        vector: NDArray[np.float32],
+        limit: int,
+        where: dict[str, Any] | None = None,
+        offset: int = 0,
+        fields: Sequence[str] | None = None,
+    ) -> list[Hit]:
         """See Catalog."""
         condition = self._filter(where)
         if self._info is None:
             return []
         validate_vector(vector, self._info.dim, "The query")
-        request = edge.SearchRequest(edge.Query.Nearest(vector.tolist()), limit, filter=condition, with_payload=True)
-        points = self._run(lambda shard: shard.search(request)) or []
+        query, wanted = edge.Query.Nearest(vector.tolist()), payload_selector(fields, WITHOUT_WORDS)
+        points = self._run(lambda shard: nearest(shard, query, limit, offset, condition, wanted)) or []
         return [Hit(str(point.id), point.score, point.payload or {}) for point in points]
 
+    def search_words(self, terms: Terms, limit: int, where: dict[str, Any] | None = None) -> list[Hit]:
+        """See Catalog."""
+        condition = self._filter(where)
+        if not terms.indices:
+            return []
+        while self._add_late_words():  # others may ask and write between the steps
+            pass
+        query = edge.Query.Nearest(edge.SparseVector(terms.indices, terms.values), using=SPARSE)
+        request = edge.QueryRequest(limit, query=query, filter=condition, with_payload=False)
+        points = self._run(lambda shard: shard.query(request)) or []
+        return [Hit(str(point.id), point.score, {}) for point in points]
+
+    def points(self, ids: Sequence[str], fields: Sequence[str] | None, with_vectors: bool) -> dict[str, Point]:
+        """See Catalog."""
+        validate_ids(ids)
+        wanted, vectors = payload_selector(fields, WITHOUT_WORDS), EMBEDDING if with_vectors else False
+        records = self._run(lambda shard: shard.retrieve(list(ids), wanted, vectors)) or []
+        return {str(record.id): point_of(record) for record in records}
+
     def scroll(
-        self, where: dict[str, Any] | None, limit: int, after: str | None = None, with_vectors: bool = False
+        self,
+        where: dict[str, Any] | None,
+        limit: int,
+        after: str | None = None,
+        with_vectors: bool = False,
+        fields: Sequence[str] | None = None,
     ) -> tuple[list[Point], str | None]:
         """See Catalog."""
         validate_ids([after] if after else [])
-        request = edge.ScrollRequest(after, limit, self._filter(where), True, with_vectors)
+        wanted, vectors = payload_selector(fields, WITHOUT_WORDS), EMBEDDING if with_vectors else False
+        request = edge.ScrollRequest(after, limit, self._filter(where), wanted, vectors)
         records, next_id = self._run(lambda shard: shard.scroll(request)) or ([], None)
-        return [_point(record) for record in records], None if next_id is None else str(next_id)
+        return [point_of(record) for record in records], None if next_id is None else str(next_id)
 
     def facet(self, field: str, where: dict[str, Any] | None = None, limit: int = 10) -> dict[str | int | bool, int]:
         """See Catalog."""
@@ -140,22 +171,30 @@ class EdgeCatalog:
 
     def count(self, where: dict[str, Any] | None = None) -> int:
         """See Catalog."""
-        request = edge.CountRequest(True, self._filter(where))
-        return self._run(lambda shard: shard.count(request)) or 0
+        with self._lock:
+            if where is None and self._points is not None:
+                return self._points
+            request = edge.CountRequest(True, self._filter(where))
+            found = self._run(lambda shard: shard.count(request)) or 0
+            self._points = found if where is None else self._points
+            return found
 
     def drop(self) -> None:
         """See Catalog."""
         with self._lock:
             if self._shard is not None:
                 self._shard.close()
-                self._shard = self._info = None
+                self._shard = self._info = self._points = None
                 self._folder.remove()
 
-    def maintain(self) -> None:
+    def maintain(self) -> bool:
         """See Catalog."""
         with self._lock:
+            if more := self._add_late_words():
+                return more
             if self._shard is not None and self._unflushed:
                 self._flush()
+            return False
 
     def close(self) -> None:
         """See Catalog."""
@@ -169,12 +208,23 @@ class EdgeCatalog:
         self._shard = self._folder.load()
         # The operations that loading replayed stay in the log until the next flush.
         self._unflushed = 1
+        self._late_words = LateWords()
         self._log = WriteAheadLog(self._folder.path / "shard" / "wal")
+
+    def _add_late_words(self) -> bool:
+        """Add the words of the next points that lack them; False once none does."""
+        with self._lock:
+            if self._shard is None or self._late_words.is_done:
+                return False
+            if operation := self._run(self._late_words.step):
+                self._write(operation, WORDS_A_STEP)
+            return not self._late_words.is_done
 
     def _write(self, operation: edge.UpdateOperation, points: int) -> None:
         with self._lock:
             if self._shard is None:
                 raise DarkroomError(_CLOSED)
+            self._points = None
             self._run(lambda shard: shard.update(operation))
             log, number = self._log, self._log.count_operation()
             self._unflushed += points
@@ -185,17 +235,6 @@ class EdgeCatalog:
 
     def _filter(self, where: dict[str, Any] | None) -> edge.Filter | None:
         return edge_filter(expand_patterns(parse_where(where), lambda field, limit: self.facet(field, limit=limit)))
-
-    def _known_contents(self, sha256s: list[str], same_model: list[Condition]) -> list[str]:
-        """Those of these contents that may be known; usually none are, and then this one request is enough."""
-        limit = 2 * len(sha256s)
-        request = edge.ScrollRequest(
-            None, limit, edge_filter(Where([In("sha256", sha256s), *same_model], [], [])), ["sha256"], False
-        )
-        records, _ = self._run(lambda shard: shard.scroll(request)) or ([], None)
-        if len(records) == limit:  # there may be more points, with contents that are not among these
-            return sha256s
-        return list({(record.payload or {})["sha256"] for record in records})
 
     def _run(self, operation: Callable[[edge.EdgeShard], T]) -> T | None:
         with self._lock:
@@ -209,7 +248,3 @@ class EdgeCatalog:
     def _flush(self) -> None:
         self._run(lambda shard: shard.flush())
         self._unflushed = 0
-
-
-def _point(record: edge.Record | edge.ScoredPoint) -> Point:
-    return Point(str(record.id), np.asarray(record.vector or (), dtype=np.float32), record.payload or {})

@@ -19,8 +19,10 @@ from workers.storage.where import Between, Condition, During, Exists, In, Is, Li
 
 def edge_filter(where: Where | None) -> Filter | None:
     """The engine's filter for `where`; None for no filter."""
-    if where is None:
-        return None
+    return None if where is None else _filter(where)
+
+
+def _filter(where: Where) -> Filter:
     # An empty `should` would match nothing.
     return Filter(
         must=[_condition(condition) for condition in where.all],
@@ -50,3 +52,5 @@ def _condition(condition: Condition) -> FieldCondition | IsEmptyCondition | Filt
         case Exists(field, wanted):
             empty = IsEmptyCondition(field)
             return Filter(must_not=[empty]) if wanted else empty
+        case Where():
+            return _filter(condition)

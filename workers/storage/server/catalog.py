@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 import numpy as np
@@ -9,11 +10,15 @@ from numpy.typing import NDArray
 from qdrant_client import QdrantClient, models
 
 from settings.errors import DarkroomError, ServiceMissing, WrongUse
-from workers.storage.catalog import BadPoint, CollectionInfo, Hit, Point
+from workers.storage.catalog import BadPoint, Catalog, CollectionInfo, Hit, Point, payload_selector, with_words
+from workers.storage.patterns import expand_patterns
+from workers.storage.ranking.bm25 import Terms
 from workers.storage.server.connection import Connection
 from workers.storage.server.errors import LimitReached, Refused
 from workers.storage.server.filter import server_filter
 from workers.storage.server.layout import Layout, add_indexes
+from workers.storage.server.records import EMBEDDING, WITHOUT_WORDS, content_requests, model_of_a_point, point_of
+from workers.storage.server.words import ServerWords
 from workers.storage.validation import (
     validate_facet_field,
     validate_ids,
@@ -21,14 +26,14 @@ from workers.storage.validation import (
     validate_points,
     validate_vector,
 )
-from workers.storage.where import Is, Where, expand_patterns, parse_where
+from workers.storage.where import parse_where
 
 T = TypeVar("T")
 # The info is read again after this time: another storage worker may replace the collection by one for another model.
 INFO_CACHE_SECONDS = 5.0
 
 
-class ServerCatalog:
+class ServerCatalog(Catalog):
     """The collection `name` on a server."""
 
     def __init__(self, connection: Connection, name: str, layout: Layout | None = None) -> None:
@@ -38,6 +43,7 @@ class ServerCatalog:
         # When it was read, and the info.
         self._cached_info: tuple[float, CollectionInfo] | None = None
         self._has_indexes = False
+        self._words = ServerWords(name, self._call)
 
     def ensure(self, dim: int, clip_model: str) -> None:
         """See Catalog."""
@@ -50,6 +56,7 @@ class ServerCatalog:
             validate_model(self._name, info, dim, clip_model)
             if not self._has_indexes:
                 add_indexes(self._name, self._call)
+                self._words.add_vector()
                 self._has_indexes = True
         except Refused as error:
             # A layout that the server does not take is no fault of a point.
@@ -62,8 +69,7 @@ class ServerCatalog:
 
     def check_model(self, clip_model: str) -> None:
         """See Catalog."""
-        info = self._collection_info()
-        if info:
+        if info := self._collection_info():
             validate_model(self._name, info, None, clip_model)
 
     def upsert(self, points: Sequence[Point]) -> None:
@@ -76,8 +82,8 @@ class ServerCatalog:
             return
         batch = models.Batch(
             ids=[point.id for point in points],
-            vectors=[point.vector.tolist() for point in points],
-            payloads=[point.payload for point in points],
+            vectors=self._words.vectors(points),
+            payloads=[with_words(point.payload) for point in points],
         )
         try:
             self._call(lambda client: client.upsert(self._name, batch, wait=True))
@@ -87,34 +93,27 @@ class ServerCatalog:
                 raise ServiceMissing(str(error)) from error
             raise BadPoint(str(error)) from error
 
-    def payloads(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, dict[str, Any]]:
+    def alone(self) -> AbstractContextManager[object]:
         """See Catalog."""
-        validate_ids(ids)
-        if self._collection_info() is None:
-            return {}
-        records = self._call(lambda client: client.retrieve(self._name, list(ids), list(fields) or False, False))
-        return {str(record.id): record.payload or {} for record in records}
+        return nullcontext()
 
     def by_content(self, sha256s: Sequence[str], clip_model: str, preprocessing: str) -> dict[str, Point]:
         """See Catalog."""
         contents = list(dict.fromkeys(sha256s))
         if self._collection_info() is None or not contents:
             return {}
-        same_model = [Is("clip_model", clip_model), Is("preprocessing", preprocessing)]
-        # One request for each sha256: a single one for all could return only copies of one picture.
-        requests = [
-            models.QueryRequest(
-                filter=server_filter(Where([Is("sha256", sha256), *same_model], [], [])),
-                limit=1,
-                with_payload=True,
-                with_vector=True,
-            )
-            for sha256 in contents
-        ]
+        requests = content_requests(contents, clip_model, preprocessing)
         answers = self._call(lambda client: client.query_batch_points(self._name, requests))
-        return {sha256: _point(answer.points[0]) for sha256, answer in zip(contents, answers) if answer.points}
+        return {sha256: point_of(answer.points[0]) for sha256, answer in zip(contents, answers) if answer.points}
 
-    def search(self, vector: NDArray[np.float32], limit: int, where: dict[str, Any] | None = None) -> list[Hit]:
+    def search(
+        self,
+        vector: NDArray[np.float32],
+        limit: int,
+        where: dict[str, Any] | None = None,
+        offset: int = 0,
+        fields: Sequence[str] | None = None,
+    ) -> list[Hit]:
         """See Catalog."""
         condition = self._filter(where)
         info = self._collection_info()
@@ -127,25 +126,47 @@ class ServerCatalog:
                 vector.tolist(),
                 query_filter=condition,
                 limit=limit,
+                with_payload=payload_selector(fields, WITHOUT_WORDS),
+                offset=offset,
                 search_params=self._layout.search_params(),
             )
         )
         return [Hit(str(point.id), point.score, point.payload or {}) for point in answer.points]
 
+    def search_words(self, terms: Terms, limit: int, where: dict[str, Any] | None = None) -> list[Hit]:
+        """See Catalog."""
+        condition = self._filter(where)
+        if self._collection_info() is None:
+            return []
+        return self._words.search(terms, limit, condition)
+
+    def points(self, ids: Sequence[str], fields: Sequence[str] | None, with_vectors: bool) -> dict[str, Point]:
+        """See Catalog."""
+        validate_ids(ids)
+        if self._collection_info() is None:
+            return {}
+        wanted, vectors = payload_selector(fields, WITHOUT_WORDS), EMBEDDING if with_vectors else False
+        records = self._call(lambda client: client.retrieve(self._name, list(ids), wanted, vectors))
+        return {str(record.id): point_of(record) for record in records}
+
     def scroll(
-        self, where: dict[str, Any] | None, limit: int, after: str | None = None, with_vectors: bool = False
+        self,
+        where: dict[str, Any] | None,
+        limit: int,
+        after: str | None = None,
+        with_vectors: bool = False,
+        fields: Sequence[str] | None = None,
     ) -> tuple[list[Point], str | None]:
         """See Catalog."""
         validate_ids([after] if after else [])
         condition = self._filter(where)
         if self._collection_info() is None:
             return [], None
+        wanted, vectors = payload_selector(fields, WITHOUT_WORDS), EMBEDDING if with_vectors else False
         records, next_id = self._call(
-            lambda client: client.scroll(
-                self._name, condition, limit=limit, offset=after, with_payload=True, with_vectors=with_vectors
-            )
+            lambda client: client.scroll(self._name, condition, limit, None, after, wanted, vectors)
         )
-        return [_point(record) for record in records], None if next_id is None else str(next_id)
+        return [point_of(record) for record in records], None if next_id is None else str(next_id)
 
     def facet(self, field: str, where: dict[str, Any] | None = None, limit: int = 10) -> dict[str | int | bool, int]:
         """See Catalog."""
@@ -173,10 +194,11 @@ class ServerCatalog:
         """See Catalog."""
         if self._collection_info():
             self._call(lambda client: client.delete_collection(self._name))
-        self._cached_info, self._has_indexes = None, False
+        self._forget()
 
-    def maintain(self) -> None:
-        """See Catalog. A server does its own maintenance."""
+    def maintain(self) -> bool:
+        """See Catalog. A server does all but the words itself."""
+        return self._collection_info() is not None and self._words.add_late()
 
     def close(self) -> None:
         """See Catalog."""
@@ -190,8 +212,12 @@ class ServerCatalog:
             return self._connection.call(request)
         except DarkroomError:
             # Somebody may have removed the collection, or made another one by this name.
-            self._cached_info, self._has_indexes = None, False
+            self._forget()
             raise
+
+    def _forget(self) -> None:
+        self._cached_info, self._has_indexes = None, False
+        self._words.forget()
 
     def _collection_info(self) -> CollectionInfo | None:
         """The info of the collection, None before it exists; it is cached once its model is known."""
@@ -206,15 +232,13 @@ class ServerCatalog:
             raise WrongUse(
                 f"The collection {self._name!r} is not one of Darkroom's: set qdrant.collection to another name."
             )
-        info = CollectionInfo(vectors.size, (config.metadata or {}).get("clip_model") or self._model_of_a_point())
+        info = CollectionInfo(
+            vectors.size,
+            (config.metadata or {}).get("clip_model")
+            or self._call(lambda client: model_of_a_point(client, self._name)),
+        )
         self._cached_info = (time.monotonic(), info) if info.clip_model else None
         return info
-
-    def _model_of_a_point(self) -> str | None:
-        # A collection that was made on a server before 1.16 has no metadata, but every point names its model.
-        records, _ = self._call(lambda client: client.scroll(self._name, limit=1, with_payload=["clip_model"]))
-        model = (records[0].payload or {}).get("clip_model") if records else None
-        return None if model is None else str(model)
 
     def _create(self, dim: int, clip_model: str) -> None:
         try:
@@ -224,7 +248,3 @@ class ServerCatalog:
             # Another storage worker may have created it meanwhile.
             if self._collection_info() is None:
                 raise
-
-
-def _point(record: models.Record | models.ScoredPoint) -> Point:
-    return Point(str(record.id), np.asarray(record.vector or (), dtype=np.float32), record.payload or {})

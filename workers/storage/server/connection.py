@@ -91,7 +91,7 @@ class Connection:
                 return request(client)
             except ResourceExhaustedResponse as error:
                 time.sleep(min(error.retry_after_s, LONGEST_PAUSE))
-            except Exception as error:
+            except Exception as error:  # gRPC, HTTP and sockets have their own; all become a sentence
                 raise explain(self.url, error) from error
         raise busy(self.url)
 

@@ -7,8 +7,10 @@ from workers.storage.where import Between, Condition, During, Exists, In, Is, Li
 
 def server_filter(where: Where | None) -> models.Filter | None:
     """The client's filter for `where`; None for no filter."""
-    if where is None:
-        return None
+    return None if where is None else _filter(where)
+
+
+def _filter(where: Where) -> models.Filter:
     # An empty `should` would match nothing.
     return models.Filter(
         must=[_condition(condition) for condition in where.all],
@@ -41,3 +43,5 @@ def _condition(condition: Condition) -> models.FieldCondition | models.IsEmptyCo
         case Exists(field, wanted):
             empty = models.IsEmptyCondition(is_empty=models.PayloadField(key=field))
             return models.Filter(must_not=[empty]) if wanted else empty
+        case Where():
+            return _filter(condition)

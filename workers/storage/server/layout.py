@@ -9,13 +9,14 @@ from qdrant_client import QdrantClient, models
 
 from settings import Settings
 from workers.storage.catalog import INDEXES
+from workers.storage.ranking.bm25 import SPARSE
 
 _SCHEMA: dict[str, models.PayloadSchemaType | Any] = {
     "keyword": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, enable_hnsw=False),
     "integer": models.IntegerIndexParams(type=models.IntegerIndexType.INTEGER, enable_hnsw=False),
     "datetime": models.DatetimeIndexParams(type=models.DatetimeIndexType.DATETIME, enable_hnsw=False),
     "geo": models.GeoIndexParams(type=models.GeoIndexType.GEO, enable_hnsw=False),
-    "text": models.TextIndexParams(type=models.TextIndexType.TEXT, enable_hnsw=False),
+    "words": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, enable_hnsw=False),
 }
 
 
@@ -48,6 +49,7 @@ class Layout:
         return {
             "metadata": {"clip_model": clip_model, "schema": 1},
             "vectors_config": models.VectorParams(size=dim, distance=models.Distance.COSINE, on_disk=self.on_disk),
+            "sparse_vectors_config": {SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
             "shard_number": self.shards,
             "replication_factor": self.replication,
             "on_disk_payload": self.on_disk,

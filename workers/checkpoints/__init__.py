@@ -1,0 +1,1 @@
+"""Checkpoints: which are tested, which are on this machine, and how one is fetched and loaded."""

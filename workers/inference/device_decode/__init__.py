@@ -1,0 +1,1 @@
+"""Pictures decoded on the device of the models, where a library for that is installed."""

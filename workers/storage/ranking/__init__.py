@@ -1,0 +1,1 @@
+"""How the points of an answer are chosen and put in order."""
