@@ -1,4 +1,4 @@
-"""The command line of `darkroom`: the producer's commands, and below them those of the machines."""
+"""The command line of `darkroom`: the producer's commands, and below them those of the gallery and of the machines."""
 
 import os
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ RENAMED = {"ingest": "ingest-worker"}
 
 
 def _commands_of_the_producer() -> Mapping[str, click.Command]:
-    from producer.cli import cli
+    from producer.cli import commands
 
-    return cli.commands
+    return commands()
 
 
 def _commands_of_the_machines() -> Mapping[str, click.Command]:
@@ -25,22 +25,35 @@ def _commands_of_the_machines() -> Mapping[str, click.Command]:
     return {RENAMED.get(name, name): command for name, command in cli.commands.items()}
 
 
+def _commands_of_the_web() -> Mapping[str, click.Command]:
+    from web.cli import mcp, token, web
+
+    return {"web": web, "mcp": mcp, "token": token}
+
+
 class Commands(click.Group):
-    """Imports the producer's commands for any command, those of the machines only for one that is not among them."""
+    """Imports the producer's commands for any command, the others only for one that is not among them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, the producer's first."""
-        return [*_commands_of_the_producer(), *_commands_of_the_machines()]
+        return [*_commands_of_the_producer(), *_commands_of_the_web(), *_commands_of_the_machines()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name, if there is one."""
-        return _commands_of_the_producer().get(cmd_name) or _commands_of_the_machines().get(cmd_name)
+        from producer.cli import cli as producer
+
+        return (
+            producer.get_command(ctx, cmd_name)
+            or _commands_of_the_web().get(cmd_name)
+            or _commands_of_the_machines().get(cmd_name)
+        )
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List both kinds below headings of their own."""
+        """List each kind below a heading of its own."""
         longest = max(map(len, self.list_commands(ctx)))
         for heading, commands in (
             ("Commands", _commands_of_the_producer()),
+            ("Commands of the gallery", _commands_of_the_web()),
             ("Commands of the machines", _commands_of_the_machines()),
         ):
             with formatter.section(heading):

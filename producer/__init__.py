@@ -16,56 +16,77 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from producer.client import Darkroom
-    from producer.collection.duplicates import Duplicates
+    from producer.collection.concepts import Labelled
+    from producer.collection.duplicates.others import Movement
+    from producer.collection.duplicates.search import Duplicates
     from producer.collection.export import Exported
     from producer.collection.forget import Forgotten
+    from producer.collection.inference import Captions, Embeddings
     from producer.collection.move import Moved
     from producer.collection.prune import Pruned
-    from producer.collection.search import SearchResult
+    from producer.collection.sidecars import Written
     from producer.collection.stats import Stats
     from producer.ingest.outcome import Outcome
     from producer.jobs.report import Report
     from producer.jobs.view import Overview
+    from producer.pages.layout import PlacedPictures
     from producer.pages.map import Map
     from producer.records import FailedFile, Job, Picture, Point, Records
-    from settings.errors import DarkroomError, ServiceMissing, WrongUse
+    from producer.search.evaluation import Evaluation
+    from producer.search.search import SearchResult
+    from settings.errors import DarkroomError, NotFound, ServiceMissing, WrongUse
 
 _HOMES = {
+    "Captions": "producer.collection.inference",
     "Darkroom": "producer.client",
     "DarkroomError": "settings.errors",
-    "Duplicates": "producer.collection.duplicates",
+    "Duplicates": "producer.collection.duplicates.search",
+    "Embeddings": "producer.collection.inference",
+    "Evaluation": "producer.search.evaluation",
     "Exported": "producer.collection.export",
     "FailedFile": "producer.records",
     "Forgotten": "producer.collection.forget",
     "Job": "producer.records",
+    "Labelled": "producer.collection.concepts",
     "Map": "producer.pages.map",
     "Moved": "producer.collection.move",
+    "Movement": "producer.collection.duplicates.others",
+    "NotFound": "settings.errors",
     "Outcome": "producer.ingest.outcome",
     "Overview": "producer.jobs.view",
     "Picture": "producer.records",
+    "PlacedPictures": "producer.pages.layout",
     "Point": "producer.records",
     "Pruned": "producer.collection.prune",
     "Records": "producer.records",
     "Report": "producer.jobs.report",
-    "SearchResult": "producer.collection.search",
+    "SearchResult": "producer.search.search",
     "ServiceMissing": "settings.errors",
     "Stats": "producer.collection.stats",
+    "Written": "producer.collection.sidecars",
     "WrongUse": "settings.errors",
 }
 
 __all__ = [
+    "Captions",
     "Darkroom",
     "DarkroomError",
     "Duplicates",
+    "Embeddings",
+    "Evaluation",
     "Exported",
     "FailedFile",
     "Forgotten",
     "Job",
+    "Labelled",
     "Map",
     "Moved",
+    "Movement",
+    "NotFound",
     "Outcome",
     "Overview",
     "Picture",
+    "PlacedPictures",
     "Point",
     "Pruned",
     "Records",
@@ -73,6 +94,7 @@ __all__ = [
     "SearchResult",
     "ServiceMissing",
     "Stats",
+    "Written",
     "WrongUse",
 ]
 

@@ -1,147 +1,124 @@
-"""The Python client: everything that a command can do, as methods with typed results. The commands are thin over it."""
+"""The Python client: everything that a command can do, as methods with typed results. The commands are thin over it.
+
+A method imports what it needs: a question at a prompt need not wait for the imports of an ingest.
+"""
+
+from __future__ import annotations
 
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from producer.collection.duplicates import Duplicates, duplicates
-from producer.collection.export import Exported, check_export, export
-from producer.collection.forget import Forgotten, forget, target_of
-from producer.collection.move import Moved, check_target, move
-from producer.collection.prune import Pruned, folder_to_sweep, prune
-from producer.collection.scroll import points
-from producer.collection.search import SearchResult, search, similar_query, text_query
-from producer.collection.stats import Stats, stats
-from producer.collection.watching.watch import Tell, check_watched, watch_folder
-from producer.collection.where import parse_conditions
-from producer.ingest.outcome import Outcome
-from producer.ingest.start import ingest, retry, source_of
-from producer.jobs.report import REPORT_FILE, Report, report
-from producer.jobs.view import JobView, Overview, failed_files, job_list, job_status, overview
-from producer.output_file import check_output
-from producer.pages.map import POINTS, Map, check_map, collection_map
-from producer.records import FailedFile, Job, Point, Records
-from producer.stack import Stack, attached
-from producer.waiting import collection_facts
-from settings import load_settings
+from producer.collection.duplicates.methods import DuplicateMethods
+from producer.jobs.methods import JobMethods
+from producer.search.methods import Conditions, SearchMethods
 from settings.errors import WrongUse
-from tasks.broker import redis_client
 
-Conditions = str | Sequence[str]
+if TYPE_CHECKING:
+    from producer.collection.export import Exported
+    from producer.collection.forget import Forgotten
+    from producer.collection.inference import Captions, Embeddings
+    from producer.collection.move import Moved
+    from producer.collection.prune import Pruned
+    from producer.collection.sidecars import Written
+    from producer.collection.stats import Stats
+    from producer.collection.watching.watch import Tell
+    from producer.ingest.outcome import Outcome
+    from producer.jobs.view import Overview
+    from producer.pages.layout import PlacedPictures
+    from producer.pages.map import Map
+    from producer.records import Point
+
 MOVE_VARIABLE = "DARKROOM__QDRANT__MOVE_TO"
 
 
-class Darkroom:
+class Darkroom(SearchMethods, DuplicateMethods, JobMethods):
     """Everything that a command can do.
 
     As a context manager it brings the stack up when a method first needs it, shares it between the calls, and lets it
-    go at the end; outside of a `with` block each call does so by itself. For one thread at a time. Every method raises
-    WrongUse for a mistake of the caller's and ServiceMissing when a part of the stack cannot come up, each with one
-    sentence that says what to do.
+    go at the end; outside of a `with` block each call does so by itself. Many threads may call it at the same time, but
+    ingest, retry, watch and move are for the main thread. Every method raises WrongUse for a mistake of the caller's
+    and ServiceMissing when a part of the stack cannot come up, each with one sentence that says what to do.
     """
 
-    def __init__(self, settings: str | Path | None = None, console: Console | None = None) -> None:
-        """`settings` names a settings file, for the whole process; progress goes to `console`, by default nowhere.
-
-        Raises WrongUse where the settings are wrong, or where this process has read those of another file already.
-        """
-        if settings is not None:
-            path = str(Path(settings).expanduser().absolute())
-            if os.environ.get("DARKROOM_SETTINGS") != path:
-                raise WrongUse(
-                    "The settings are read once for each process, before this call: set DARKROOM_SETTINGS to "
-                    f"{path} before Python starts."
-                )
-        self.settings = load_settings()
-        self.console = console or Console(quiet=True)
-        self._exits: ExitStack | None = None
-        self._shared: Stack | None = None
-
-    def __enter__(self) -> Self:
-        self._exits = ExitStack()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        exits, self._exits, self._shared = self._exits, None, None
-        if exits is not None:
-            exits.__exit__(*error)
-
-    @contextmanager
-    def _stack(self) -> Iterator[Stack]:
-        """The stack, shared inside of a `with` block, else for this call alone."""
-        if self._exits is None:
-            with attached(self.settings) as stack:
-                yield stack
-        else:
-            self._shared = self._shared or self._exits.enter_context(attached(self.settings))
-            yield self._shared
-
-    def ingest(self, directory: str | Path, rebuild: bool = False) -> Outcome:
-        """Embed, caption and store every picture below a folder, in a .zip file or in a bucket, and wait for the end.
+    def ingest(self, *sources: str | Path, rebuild: bool = False, captions: str | None = None) -> Outcome:
+        """Embed, caption and store every picture of some sources, as one job, and wait for its end: folders, pictures,
+        .zip files, buckets, addresses, or patterns like "2024/*.jpg".
 
         What the collection holds unchanged is passed over. With `rebuild` a collection of another CLIP model is made
-        anew first. Ctrl-C stops it in two steps, as in the command.
+        anew first. `captions` is "now", "later" (all pictures are embedded first, then a second job writes captions)
+        or "never", by default as `ingest.captions` says. Ctrl-C stops it in two steps, as in the command.
         """
+        from producer.ingest.sources.named_sources import sources_of
+        from producer.ingest.start import CAPTIONS, ingest, ingest_then_caption, when_captions
+
+        if captions is not None and captions not in CAPTIONS:
+            raise WrongUse(f"captions is {', '.join(CAPTIONS)}, not {captions!r}.")
         begin = time.monotonic()
-        source = source_of(str(directory), self.settings)
-        with self._stack() as stack:
-            return ingest(source, self.settings, stack, self.console, begin, rebuild)
+        found = sources_of(names := list(map(str, sources)), self.settings)
+        with self._stack() as stack, stack.working():
+            if (captions := captions or when_captions(self.settings, stack)) == "later":
+                return ingest_then_caption(names, self.settings, stack, self.console, begin, rebuild)
+            return ingest(found, self.settings, stack, self.console, begin, rebuild, names, captions == "now")
 
     def retry(self, job: str) -> Outcome | None:
         """Ingest the failed files of a job again, as a new job; None where no file failed."""
+        from producer.ingest.start import retry
+
         begin = time.monotonic()
-        with self._stack() as stack:
+        with self._stack() as stack, stack.working():
             return retry(job, self.settings, stack, self.console, begin)
 
-    def search(
-        self,
-        text: str | None = None,
-        *,
-        image: str | Path | None = None,
-        where: Conditions = (),
-        limit: int = 10,
-    ) -> SearchResult:
-        """The pictures that look most like words or like a picture, best first; with neither, those that `where` fits.
+    def resume(self, job: str | None = None) -> Outcome | None:
+        """Go on with a job that was interrupted or whose producer was killed: by default the latest one.
 
-        `where` is a condition like "taken>=2024-06", or several that must all hold (docs/search.md).
+        It is a new job for the same source; None where no job was left.
         """
-        query = text_query(text, None if image is None else Path(image), _several(where), limit)
-        if text is None and image is None and query.where is None:
-            raise WrongUse("Say what to search for: words, a picture or a condition.")
+        from producer.ingest.start import resumable
+
+        with self._stack():
+            left = resumable(job, self.settings)
+            return self.ingest(*left.sources) if left is not None else None
+
+    def point(self, id: str) -> Point:
+        """The point with this id; raises NotFound where the collection has none."""
+        from producer.collection.point import point
+
         with self._stack() as stack:
-            return search(query, stack)
+            return point(id, stack)
 
-    def similar(
-        self, file: str | Path, *, where: Conditions = (), limit: int = 10, copies: bool = False
-    ) -> SearchResult:
-        """The pictures that look most like a file, which need not be in the collection; the file itself is never one.
+    def embed(self, texts: Sequence[str] | None = None, *, images: Sequence[bytes] | None = None) -> Embeddings:
+        """The embeddings of texts or of pictures (the bytes of their files), which need not be in the collection."""
+        from producer.collection.inference import embed
 
-        Byte-identical copies of it only with `copies`.
-        """
-        query = similar_query(Path(file), _several(where), limit, copies)
         with self._stack() as stack:
-            return search(query, stack)
+            return embed(texts, images, stack)
 
-    def duplicates(self, near: float | None = None, *, where: Conditions = (), limit: int | None = None) -> Duplicates:
-        """The pictures that are there more than once, in groups: with the same bytes, or with `near` looking the same.
+    def caption(self, images: Sequence[bytes]) -> Captions:
+        """The captions of pictures, each the bytes of a file."""
+        from producer.collection.inference import caption
 
-        `near` is the least cosine similarity, above 0 and up to 1, like 0.95; `limit` is how many groups, None for all.
-        """
-        if near is not None and not 0 < near <= 1:
-            raise WrongUse(f"near is a cosine similarity above 0 and up to 1, not {near:g}.")
-        conditions = parse_conditions(_several(where))
         with self._stack() as stack:
-            return duplicates(near, conditions, limit, stack, self.console)
+            return caption(images, stack)
 
     def stats(self) -> Stats:
         """What the collection holds: formats, years, cameras, lenses, folders, and the words of its captions."""
+        from producer.collection.stats import stats
+
         with self._stack() as stack:
             return stats(stack)
+
+    def facet(self, field: str, *, where: Conditions = (), limit: int = 10) -> dict[str, int]:
+        """The values that a field has most often among the points that `where` fits, with how many have each."""
+        from producer.collection.stats import facet, facet_field
+        from producer.collection.where import parse_conditions
+
+        name, conditions = facet_field(field), parse_conditions(where)
+        with self._stack() as stack:
+            return facet(name, conditions, limit, stack)
 
     def points(
         self, *, where: Conditions = (), fields: Sequence[str] | None = None, vectors: bool = False
@@ -151,29 +128,73 @@ class Darkroom:
         `fields` names the payload fields that are wanted, None for all; with `vectors` each point has its embedding as
         float32 of (dim,), for which numpy must be installed.
         """
-        conditions = parse_conditions(_several(where))
+        from producer.collection.scroll import points
+        from producer.collection.where import parse_conditions
+
+        conditions = parse_conditions(where)
         with self._stack() as stack:
             yield from points(stack, conditions, None if fields is None else list(fields), vectors)
 
-    def export(self, file: str | Path, *, where: Conditions = ()) -> Exported:
-        """Write the collection to a file: .parquet with the vectors, .csv or .jsonl without them."""
-        target, conditions = Path(file), parse_conditions(_several(where))
-        check_export(target)
-        with self._stack() as stack:
-            return export(target, conditions, stack)
+    def export(self, file: str | Path, *, where: Conditions = (), form: str | None = None) -> Exported:
+        """Write the collection to a file: .parquet with the vectors, .csv or .jsonl (`form`, for "-") without them."""
+        from producer.collection.export import check_export, export
+        from producer.collection.where import parse_conditions
 
-    def map(self, file: str | Path, limit: int = POINTS) -> Map:
-        """Draw the whole collection on one HTML page: pictures that look alike lie close together."""
+        target, conditions = Path(file), parse_conditions(where)
+        check_export(target, form)
+        with self._stack() as stack:
+            return export(target, conditions, stack, form)
+
+    def write_sidecars(
+        self,
+        directory: str | Path,
+        *,
+        where: Conditions = (),
+        write: bool = False,
+        replace_extension: bool = False,
+    ) -> Written:
+        """Write captions, concepts and places of the pictures below a folder into .xmp files beside them.
+
+        Without `write` nothing is written: the answer tells what would be. Pictures are never touched, and of a sidecar
+        that is there only what Darkroom has written.
+        """
+        from producer.collection.sidecars import write_sidecars
+        from producer.collection.where import parse_conditions
+
+        conditions = parse_conditions([*([where] if isinstance(where, str) else where), f"root={directory}"])
+        with self._stack() as stack:
+            return write_sidecars(conditions, write, replace_extension, stack)
+
+    def map(self, file: str | Path, limit: int | None = None) -> Map:
+        """Draw the collection, or `limit` of its pictures, on one HTML page: those that look alike lie close together.
+
+        Without a limit it is as many as the layout is made for (POINTS in producer/pages/layout.py).
+        """
+        from producer.pages.layout import POINTS
+        from producer.pages.map import check_map, collection_map
+
         path = check_map(Path(file))
         with self._stack() as stack:
-            return collection_map(path, limit, stack, self.console)
+            return collection_map(path, limit or POINTS, stack, self.console)
+
+    def placed(self, limit: int | None = None) -> PlacedPictures:
+        """What the map draws: pictures of the collection on a plane, those that look alike close together."""
+        from producer.collection.filled import filled_collection
+        from producer.pages.layout import POINTS, placed_pictures, require_layout
+
+        require_layout()
+        with self._stack() as stack:
+            filled_collection(stack)
+            return placed_pictures(stack, limit or POINTS)
 
     def prune(self, directory: str | Path, *, dry_run: bool = False, force: bool = False) -> Pruned:
         """Remove from the collection what is gone below a folder; pictures on disk are never touched.
 
         Refused where so much is gone that the disk may not be mounted, unless `force`.
         """
-        root = folder_to_sweep(Path(directory), force)
+        from producer.collection.prune import folder_to_sweep, prune
+
+        root = folder_to_sweep(directory, force)
         with self._stack() as stack:
             return prune(root, dry_run, force, stack)
 
@@ -182,15 +203,21 @@ class Darkroom:
 
         With `excluded` only what an ingest of that place leaves out by now.
         """
+        from producer.collection.forget import forget, target_of
+
         target = target_of(str(source))
         with self._stack() as stack:
             return forget(target, excluded, dry_run, self.settings, stack)
 
     def move(self, url: str) -> Moved:
         """Copy the embedded collection to the Qdrant server at `url`; nothing is removed here."""
+        from producer.collection.move import check_target, move
+
         check_target(url, self.settings)
-        # For the storage worker of a stack that this call starts; one that runs goes by its own settings.
+        # For the storage worker of a stack that this call starts; one that stays up goes by its own settings.
         os.environ[MOVE_VARIABLE] = url
+        qdrant = self.settings.qdrant.model_copy(update={"move_to": url})
+        self.settings = self.settings.model_copy(update={"qdrant": qdrant})
         with self._stack() as stack:
             return move(url, stack, self.console)
 
@@ -199,47 +226,20 @@ class Darkroom:
 
         A file is read once it was at rest for `settle` seconds; `poll` looks at the files every few seconds.
         """
-        root = check_watched(Path(directory), self.settings)
-        with self._stack() as stack:
+        from producer.collection.watching.watch import check_watched, watch_folder
+
+        root = check_watched(directory, self.settings)
+        with self._stack() as stack, stack.working():
             watch_folder(root, poll, settle, self.settings, stack, self.console, tell)
 
     def status(self) -> Overview:
         """The collection, the queues, the faults of workers and the latest jobs."""
+        from producer.collection.filled import too_many_for_embedded
+        from producer.jobs.running import collection_now, running_stack
+        from producer.jobs.view import overview
+        from tasks.broker import redis_client
+
         with self._stack() as stack:
-            return overview(redis_client(self.settings), collection_facts(stack))
-
-    def jobs(self, limit: int = 20) -> Records[Job]:
-        """The jobs of the last 30 days, the newest first."""
-        with self._stack():
-            return job_list(redis_client(self.settings), limit)
-
-    def job(self, job: str) -> Job:
-        """How one job is."""
-        with self._stack():
-            return job_status(redis_client(self.settings), job)
-
-    def errors(self, job: str) -> Records[FailedFile]:
-        """Every failed file of a job with its reason, in the order of the scan."""
-        with self._stack() as stack:
-            return failed_files(redis_client(self.settings), job, stack.local.data)
-
-    def report(self, job: str, csv: str | None = None) -> Report:
-        """What became of every file of a job; with `csv` a row a file is written there, "-" for the standard output."""
-        if csv not in (None, "-"):
-            check_output(Path(str(csv)), REPORT_FILE)
-        with self._stack() as stack:
-            return report(job, csv, self.settings, stack)
-
-    @contextmanager
-    def view(self, job: str | None = None) -> Iterator[JobView]:
-        """How everything is, or one job, to be read again and again while the context is open."""
-        with self._stack():
-            view = JobView(redis_client(self.settings), job)
-            try:
-                yield view
-            finally:
-                view.close()
-
-
-def _several(where: Conditions) -> Sequence[str]:
-    return [where] if isinstance(where, str) else where
+            client = redis_client(self.settings)
+            now = overview(client, collection_now(stack, client), running_stack(stack.local))
+            return replace(now, advice=too_many_for_embedded(now.collection["points"], self.settings.qdrant.url))

@@ -3,12 +3,13 @@
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from pictures.uris import split
+from settings.plain_text import printable
 
 
 def shown(uri: str) -> str:
@@ -23,7 +24,22 @@ def shown(uri: str) -> str:
     parts = urlsplit(outer)
     address = parts.path if parts.scheme == "file" else outer
     path = os.fsdecode(unquote_to_bytes(address)) + (f"/{member}" if member else "")
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in path)
+    return printable(path)
+
+
+def is_text(word: str) -> bool:
+    """False for a word of a command line that holds bytes which are no UTF-8: Python keeps them as lone surrogates."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def require_text(word: str) -> None:
+    """Raise ValueError with the reason where a word can be no message, for it is no text."""
+    if not is_text(word):
+        raise ValueError(f"{word!r} holds bytes that are no UTF-8")
 
 
 def brief(uri: str) -> str:
@@ -33,17 +49,42 @@ def brief(uri: str) -> str:
     return path.removeprefix(here)
 
 
+def one_line(text: str) -> str:
+    """The text without what would end a line, jump to a tab stop or steer a terminal."""
+    return printable(text, " ")
+
+
+def minute_taken(row: Mapping[str, Any]) -> str:
+    """When a picture was taken, by the clock of its camera, to the minute; "" where that is not known."""
+    return str(row.get("taken_at") or "")[:16].replace("T", " ")
+
+
 def command(*words: str) -> str:
     """A command of the producer, ready to paste: below the same name and with the same settings file as this one."""
+    return _command("producer", words)
+
+
+def machine_command(*words: str) -> str:
+    """The same for a command of the machines."""
+    return _command("workers", words)
+
+
+def _command(package: str, words: Iterable[str]) -> str:
     settings = os.environ.get("DARKROOM_SETTINGS")
     named = ["--settings", settings] if settings else []
-    program = ["darkroom"] if Path(sys.argv[0]).stem == "darkroom" else ["python", "-m", "producer"]
+    program = ["darkroom"] if Path(sys.argv[0]).stem == "darkroom" else ["python", "-m", package]
     return shlex.join([*program, *named, *words])
 
 
 def counted(count: int, what: str) -> str:
     """A number of things in words: `1 file`, `1,200 files`."""
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def in_words(names: Sequence[str], most: int = 3) -> str:
+    """Some names in one line, the first ones of many: "a, b, c and 38 more"."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def facts_line(row: Mapping[str, Any]) -> str:

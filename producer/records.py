@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 
-from pictures.uris import path_of
+from pictures.picture import with_modified_at
+from pictures.uris import path_of, point_id
 from settings.extras import require
 
 if TYPE_CHECKING:
@@ -62,6 +63,12 @@ def arrow_table(rows: Sequence[Mapping[str, Any]]) -> "pyarrow.Table":
     return pyarrow.table({name: [row.get(name) for row in rows] for name in columns})
 
 
+def local_path(uri: str) -> str | None:
+    """The path of a file:// URI, any byte in it that is no text as a surrogate; None for any other address."""
+    path = path_of(uri)
+    return None if path is None else path.decode("utf-8", "surrogateescape")
+
+
 @dataclass(frozen=True)
 class Picture:
     """A picture of the collection, by its address, with what is known of it.
@@ -81,10 +88,14 @@ class Picture:
         return cls(row["uri"], row.get("score"), payload)
 
     @property
+    def id(self) -> str:
+        """The id of its point."""
+        return point_id(self.uri)
+
+    @property
     def path(self) -> str | None:
         """The path of a local file, any byte that is no text in it as a surrogate; None for a file elsewhere."""
-        path = path_of(self.uri)
-        return None if path is None else path.decode("utf-8", "surrogateescape")
+        return local_path(self.uri)
 
     @property
     def caption(self) -> str | None:
@@ -92,9 +103,12 @@ class Picture:
         return self.payload.get("caption")
 
     def to_dict(self) -> dict[str, Any]:
-        """{"uri", "score", ...payload}; without "score" where nothing was compared."""
+        """{"uri", "path", "score", ...payload}; without "score" where nothing was compared.
+
+        `path` is null for a file elsewhere. Beside `mtime`, in nanoseconds, stands `modified_at`, which is text.
+        """
         score = {} if self.score is None else {"score": self.score}
-        return {"uri": self.uri, **score, **self.payload}
+        return {"uri": self.uri, "path": self.path, **score, **with_modified_at(self.payload)}
 
 
 @dataclass(frozen=True)
@@ -118,7 +132,9 @@ class Point:
 class Job:
     """How a job is. `state` is running, done, interrupted or abandoned; `total` is None until all files are numbered.
 
-    `reused` files are a part of the `stored` ones: no model saw them. `embedded` and `captioned` count what models did,
+    `root` tells its roots to a person; `sources` are the names that `ingest` was given.
+    `reused` files are a part of the `stored` ones: no model saw them; `still_broken` ones are a part of the `skipped`
+    ones: they failed in an earlier job and have not changed. `embedded` and `captioned` count what models did,
     twice where it was done twice. `started` is in seconds since 1970.
     """
 
@@ -133,11 +149,18 @@ class Job:
     reused: int
     embedded: int
     captioned: int
+    still_broken: int = 0
+    sources: Sequence[str] = ()
 
     @property
     def finished(self) -> int:
         """Files that need nothing more."""
         return self.stored + self.failed + self.skipped
+
+    @property
+    def unchanged(self) -> int:
+        """Files that the collection holds as they are."""
+        return self.skipped - self.still_broken
 
     def to_dict(self) -> dict[str, Any]:
         """The fields by their names."""
@@ -146,12 +169,22 @@ class Job:
 
 @dataclass(frozen=True)
 class FailedFile:
-    """A file that failed: at which stage, and the reason in words."""
+    """A file that failed: at which stage, and the reason in words.
+
+    With `still_broken` it failed so in an earlier job, and was not tried again, for it has not changed.
+    """
 
     uri: str
     stage: str
     reason: str
+    still_broken: bool = False
+
+    @property
+    def path(self) -> str | None:
+        """The path of a local file; None for a file elsewhere."""
+        return local_path(self.uri)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields by their names."""
-        return asdict(self)
+        """The fields by their names, and `path`, null for a file elsewhere."""
+        facts = {"uri": self.uri, "path": self.path, "stage": self.stage, "reason": self.reason}
+        return {**facts, "still_broken": self.still_broken}

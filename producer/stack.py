@@ -1,51 +1,31 @@
 """Uses the local stack, and brings it up where none runs; where broker.url names a Redis, that one must answer."""
 
-import importlib.util
 import subprocess
+import threading
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager, suppress
 
 import redis
 
+from producer.formatting import counted, machine_command
+from producer.local_packages import require_packages
+from producer.other_stack import make_way, require_fit
 from settings import Settings
 from settings.child_commands import child_command, child_environment
-from settings.errors import ServiceMissing, WrongUse
-from settings.extras import install_hint
+from settings.errors import DarkroomError, ServiceMissing
 from tasks.broker import redis_client, require
-from tasks.locks import FileLock, acquire, is_held, is_used, read_note
-from tasks.queues import COLLECTION_NAME
-from tasks.registry import (
-    STOP_NOW,
-    Worker,
-    collection_of_stack,
-    faults,
-    foreign_workers,
-    ready,
-    stack_key,
-    workers,
-)
-from tasks.stack_paths import StackPaths, error_line, rotate, stack_paths
+from tasks.registry import STOP_NOW, Worker, faults, foreign_workers, ready, workers
+from tasks.stack.locks import FileLock, acquire, is_held
+from tasks.stack.paths import StackPaths, error_line, rotate, stack_paths
+from tasks.stack.record import read_record
 
 ANSWER_SECONDS = 3.0
 STARTUP_SECONDS = 180.0
-LEAVE_SECONDS = 15.0
-STEP_SECONDS = 0.05
+WORK_SECONDS = 10.0
+STEP_SECONDS = 0.02
 MOST_KILLED = 3
 STORAGE = "storage"
-
-
-def require_packages(settings: Settings) -> None:
-    """Raise ServiceMissing when this machine lacks packages of the local stack that these settings ask for."""
-    wanted = {"workers": "gpu", "torch": "gpu", "transformers": "gpu", "PIL": "gpu"}
-    wanted["qdrant_edge" if settings.qdrant.url == "embedded" else "qdrant_client"] = "storage"
-    missing = [package for package in wanted if importlib.util.find_spec(package) is None]
-    if missing:
-        extras = sorted({wanted[package] for package in missing})
-        raise ServiceMissing(
-            f"The local stack needs packages that are not installed ({', '.join(missing)}): "
-            f"run {install_hint(*extras)}, or set broker.url to use the workers of other machines."
-        )
 
 
 class Stack:
@@ -60,9 +40,16 @@ class Stack:
         self.log = self.local.logs / "stack.log"
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
+        self._starting = threading.RLock()  # several threads may find at the same time that it has ended
         self._log_start = 0
         # No retries: whoever waits for the stack also watches whether it still lives.
         self._redis = redis_client(settings, ANSWER_SECONDS)
+
+    @property
+    def is_empty(self) -> bool:
+        """True while the embedded catalog of this data directory has no such collection yet."""
+        qdrant = self._settings.qdrant
+        return qdrant.url == "embedded" and not (self.local.catalog / qdrant.collection).exists()
 
     def faults(self) -> dict[str, str]:
         """What keeps parts of the stack from working, by part; a stack that has ended is a fault of all its workers."""
@@ -102,12 +89,30 @@ class Stack:
             return []
 
     def leave_now(self) -> None:
-        """Ask the stack to end with its last user, and to leave what is still in the queues for the next time."""
-        if self.is_local:
+        """Ask a stack that this command has started to end with its last user, without waiting for another one."""
+        if self.is_local and self.started:
             try:
                 self._redis.set(STOP_NOW, 1)
             except redis.RedisError:
-                return  # a stack whose Redis is gone has nothing to finish
+                if self._process:  # it has not come up, or cannot finish anything
+                    self._process.terminate()
+
+    @property
+    def started(self) -> bool:
+        """True when this command has started the stack that runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Have pictures worked on inside: a stack that comes and goes does no such work for other commands."""
+        if not self.is_local:
+            yield
+            return
+        lock = acquire(self.local.work_lock, shared=True, wait=WORK_SECONDS)
+        if lock is None:
+            raise ServiceMissing(f"{self.local.work_lock} is locked by another program: end that one.")
+        with lock:
+            yield
 
     def require_broker(self) -> None:
         """Raise ServiceMissing unless the Redis that broker.url names answers; WrongUse for a missing certificate."""
@@ -115,6 +120,11 @@ class Stack:
 
     def come_up(self) -> None:
         """Wait until the stack is ready; start it if none runs. Raises ServiceMissing with the reason if that fails."""
+        with self._starting:
+            self._wait_until_ready()
+            self._redis.delete(STOP_NOW)
+
+    def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + STARTUP_SECONDS
         killed = 0
         while not self._is_ready():
@@ -132,7 +142,6 @@ class Stack:
                     f"The local stack is not ready after {STARTUP_SECONDS:g} s: see {self.local.logs}."
                 )
             time.sleep(STEP_SECONDS)
-        self._redis.delete(STOP_NOW)
 
     def has_ended(self) -> bool:
         """True when no stack is up although this command still uses it: it was killed, or stopped by somebody."""
@@ -140,23 +149,16 @@ class Stack:
 
     def restart(self) -> None:
         """Start a stack in the place of one that has ended; it finds the queues as they were left."""
-        self._process = None
-        self.come_up()
+        with self._starting:
+            self._process = None if self.has_ended() else self._process
+            self.come_up()
 
-    def wait_until_gone(self) -> None:
-        """Wait a while for the stack that this command started, unless others use it or it has work to finish."""
-        deadline = time.monotonic() + LEAVE_SECONDS
-        others = 0
-        while self._process and self._process.poll() is None and time.monotonic() < deadline and others < 3:
-            # A stack on its way out holds the lock exclusively, others who use it hold it shared.
-            used = is_used(self.local.users_lock) and not is_held(self.local.users_lock)
-            others = others + 1 if used else 0
-            time.sleep(STEP_SECONDS)
+    def close(self) -> None:
+        """Leave the stack to itself: it goes down when it has waited for another user, or stays.
+
+        Where it has ended before its last user, that one removes what it could not.
+        """
         self._redis.close()
-        self._clear()
-
-    def _clear(self) -> None:
-        """Remove the lock that is left when the stack ended while this command, as the last one, still used it."""
         if self.local.users_lock.exists() and not is_held(self.local.stack_lock):
             lock = acquire(self.local.users_lock)
             if lock:
@@ -165,33 +167,15 @@ class Stack:
                     self.local.runtime.rmdir()
 
     def _is_ready(self) -> bool:
-        """True when this very stack, not one before it, has said that it is up and its storage worker is ready.
-
-        Raises ServiceMissing when the storage worker cannot start.
-        """
-        holder = read_note(self.local.stack_lock)
-        if not holder or not is_held(self.local.stack_lock):
+        """True when this very stack, not one before it, is up, and its Redis answers."""
+        record = read_record(self.local)
+        if record is None:
             return False
+        require_fit(record, self.local, self._settings)
         try:
-            if self._redis.get(stack_key(self.local.runtime.name)) != holder.encode():
-                self._refuse_other_collection(holder)
-                return False
-            if STORAGE in ready(self._redis):
-                return True
-            sentence = faults(self._redis).get(STORAGE)
+            return bool(self._redis.ping())
         except redis.RedisError:
             return False
-        if sentence:
-            raise ServiceMissing(sentence)
-        return False
-
-    def _refuse_other_collection(self, holder: str) -> None:
-        held = collection_of_stack(self._redis, self.local.runtime.name, holder.encode())
-        if held is not None and held != COLLECTION_NAME:
-            raise WrongUse(
-                f"The stack that runs on {self.local.data} keeps the collection {held!r}, not {COLLECTION_NAME!r}: set "
-                f"qdrant.collection to that name, or stop it first (process {holder})."
-            )
 
     def _spawn(self) -> None:
         require_packages(self._settings)
@@ -212,25 +196,45 @@ class Stack:
 
 
 @contextmanager
-def attached(settings: Settings) -> Iterator[Stack]:
-    """Use the stack for a while: it stays up until the last of its users has left.
+def attached(
+    settings: Settings, say: Callable[[str], None] = lambda sentence: None, of_stack: bool = False
+) -> Iterator[Stack]:
+    """Use the stack for a while: it stays up until the last of its users has left, and `stack.linger_seconds` more.
 
-    Raises ServiceMissing when Redis does not answer, the data directory cannot be used, or the stack cannot start.
+    `say` is told so by the command that has started it; a process `of_stack` does not keep it up. Raises ServiceMissing
+    when Redis does not answer, the data directory cannot be used or belongs to another user, or the stack cannot start;
+    WrongUse where one runs that cannot serve these settings.
     """
     stack = Stack(settings)
-    if settings.broker.url != "embedded":
-        stack.require_broker()
     if not stack.is_local:
+        stack.require_broker()
         yield stack
         return
     stack.local.create()
+    make_way(stack.local, settings)
     users = _users_lock(stack.local)
     try:
+        users.refresh()
         stack.come_up()
+        if of_stack:
+            users.release()
         yield stack
+        if stack.started and settings.stack.linger_seconds:
+            say(_lingers(settings.stack.linger_seconds))
+    except (DarkroomError, KeyboardInterrupt):
+        stack.leave_now()  # what is refused, or not waited for, leaves nothing behind
+        raise
     finally:
+        if users.fd >= 0:
+            users.refresh()
         users.release()
-        stack.wait_until_gone()
+        stack.close()
+
+
+def _lingers(seconds: int) -> str:
+    time_in_words = counted(round(seconds / 60), "minute") if seconds >= 60 else counted(seconds, "second")
+    stop = machine_command("down")
+    return f"The stack stays up for {time_in_words}, so that the next command is quick (stop it: {stop})."
 
 
 def _users_lock(local: StackPaths) -> FileLock:

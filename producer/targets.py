@@ -5,13 +5,16 @@ from pathlib import Path
 from producer.stack import Stack
 from settings import Settings
 from settings.errors import WrongUse
-from tasks.checkpoint import checkpoint_name, looks_like_a_folder
+from settings.sections import Models
+from tasks.checkpoint import OCR_MODEL, asked, checkpoint_name, looks_like_a_folder
 from tasks.messages import Target
 from tasks.queues import COLLECTION_NAME
 
 
-def target_here(settings: Settings, stack: Stack, held: str | None = None) -> Target:
-    """The collection and the checkpoints that the settings name.
+def target_here(settings: Settings, stack: Stack, held: str | None = None, captions: bool | None = None) -> Target:
+    """The collection and the checkpoints that the settings name; without `captions` neither they nor text is wanted.
+
+    By default they are, unless `ingest.captions` is "never".
 
     The stack of this machine needs the folders of its checkpoints; a command that only talks to workers elsewhere needs
     their names alone, and takes them from the workers, or from `held`, the CLIP model of the collection. Raises
@@ -19,9 +22,19 @@ def target_here(settings: Settings, stack: Stack, held: str | None = None) -> Ta
     """
     has = [worker.has for worker in stack.workers()]
     models = settings.models
+    wanted = settings.ingest.captions != "never" if captions is None else captions
     clip = _name("models.clip", models.clip, stack, [held, *(each.clip for each in has)])
-    blip = _name("models.blip", models.blip, stack, [each.blip for each in has]) if models.captions else ""
-    return Target(COLLECTION_NAME, clip, blip)
+    blip = _captioner(models, stack, [each.blip for each in has]) if wanted and models.captions else ""
+    ocr = OCR_MODEL if wanted and models.ocr else ""
+    return Target(COLLECTION_NAME, clip, blip, ocr)
+
+
+def _captioner(models: Models, stack: Stack, known: list[str | None]) -> str:
+    if models.caption_url:
+        return asked(models.blip, models.caption_prompt)
+    # What the workers tell is the whole name, with what they ask behind it.
+    name = _name("models.blip", models.blip, stack, [each and each.partition("#")[0] for each in known])
+    return asked(name, models.caption_prompt)
 
 
 def _name(key: str, model: str, stack: Stack, known: list[str | None]) -> str:

@@ -8,16 +8,17 @@ from typing import Any, TypeVar
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from producer.stack import Stack
+from producer.stack import STARTUP_SECONDS, Stack
 from producer.targets import require_collection
 from settings.errors import ServiceMissing
 from settings.redis_errors import REDIS_ERRORS, may_pass, refusal
+from tasks.broker import shared_client
 from tasks.queues import COLLECTION
 from tasks.registry import RENEW_SECONDS
-from tasks.rpc import Question
+from tasks.reports import loading
+from tasks.rpc.question import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Question
 
 T = TypeVar("T")
-POLL_SECONDS = 0.02
 # Answers take a fraction of a second where models are loaded; a second answer to the same question does no harm.
 ASK_AGAIN_SECONDS = 10.0
 BROKER_SECONDS = 120.0
@@ -67,7 +68,8 @@ def _wait_until_answered(
     leaving: Callable[[], bool] | None,
     absent_seconds: float,
 ) -> None:
-    start = checked = last_asked = seen = time.monotonic()
+    start = checked = last_asked = seen = begun = time.monotonic()
+    pause = FIRST_PAUSE_SECONDS
     while not _is_answered(question):
         now = time.monotonic()
         if leaving is not None and leaving():
@@ -77,8 +79,12 @@ def _wait_until_answered(
             if stack.has_ended():
                 stack.restart()
             raise_faults(stack, who)
+            if _loads(who):  # it may download for minutes, and has the question
+                start = last_asked = now
             if stack.is_local or stack.lives(who):
                 seen = now
+            if stack.is_local and now - begun < STARTUP_SECONDS and not stack.has_worker(who, but=()):
+                start = now  # it was started for this question, and still loads
             elif now - seen > absent_seconds:
                 raise NobodyAnswers(_nobody(who))
             # What is under way already waits for its workers.
@@ -93,7 +99,8 @@ def _wait_until_answered(
                 f"No {who} worker answered in {seconds:g} s: start one with `python -m workers {who}`, "
                 "or see the logs of the one that runs."
             )
-        time.sleep(POLL_SECONDS)
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
 def wait_through(
@@ -161,6 +168,13 @@ def restart_if_ended(stack: Stack, say: Callable[[str], None]) -> None:
     if stack.has_ended():
         say("The local stack has ended; starting it again.")
         stack.restart()
+
+
+def _loads(who: str) -> bool:
+    try:
+        return any(name.startswith(who) for name in loading(shared_client()))
+    except (OperationalError, RedisError):
+        return False
 
 
 def _is_answered(question: Question) -> bool:

@@ -3,51 +3,27 @@
 import csv
 import json
 import os
+import shutil
 import struct
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from pictures.picture import with_modified_at
+from producer.collection.export_columns import COLUMNS, row_of, timed_row
+from producer.collection.filled import filled_collection
 from producer.collection.scroll import Page, pages
-from producer.collection.search import filled_collection
 from producer.output_file import FileKind, begins_with, check_output, replacing
 from producer.stack import Stack
+from settings.command_line import while_somebody_reads
 from settings.errors import WrongUse
 from settings.extras import require
+from settings.plain_text import csv_cell
 
-# Column -> type, in the order of the file. Whatever else a payload holds goes to `other` as JSON, so nothing is lost.
-COLUMNS = {
-    "id": "text",
-    "uri": "text",
-    "root": "text",
-    "name": "text",
-    "sha256": "text",
-    "bytes": "whole",
-    "mtime": "whole",
-    "format": "text",
-    "width": "whole",
-    "height": "whole",
-    "taken_at": "text",
-    "camera": "text",
-    "lens": "text",
-    "exposure": "number",
-    "aperture": "number",
-    "iso": "whole",
-    "focal_length": "number",
-    "latitude": "number",
-    "longitude": "number",
-    "title": "text",
-    "description": "text",
-    "keywords": "texts",
-    "caption": "text",
-    "clip_model": "text",
-    "blip_model": "text",
-    "preprocessing": "text",
-    "indexed_at": "text",
-    "other": "text",
-}
 Write = Callable[[Page], None]
 # Readers skip and read a Parquet file by its groups of rows: one a page would be a thousand in a million points.
 ROW_GROUP = 65_536
@@ -66,66 +42,60 @@ class Exported:
         return asdict(self)
 
 
-def check_export(target: Path) -> None:
-    """Raise WrongUse for a file that cannot be written or says no form, ServiceMissing for Parquet without pyarrow."""
-    form = target.suffix.lower()
-    if form not in _FORMS:
+STDOUT = Path("-")
+
+
+def form_of(target: Path, form: str | None) -> str:
+    """The form of an export, .parquet, .csv or .jsonl: that of the name, or the one that `form` names.
+
+    Raises WrongUse where neither says one.
+    """
+    named = f".{form}" if form else ".jsonl" if target == STDOUT else target.suffix.lower()
+    if named not in _FORMS:
         raise WrongUse(f"{target.name!r} says no form that is known: name a file that ends in {', '.join(_FORMS)}.")
-    if form == ".parquet":
+    return named
+
+
+def check_export(target: Path, form: str | None = None) -> None:
+    """Raise WrongUse for a file that cannot be written or says no form, ServiceMissing for Parquet without pyarrow."""
+    named = form_of(target, form)
+    if named == ".parquet":
         require("pyarrow", "export", "Parquet needs pyarrow")
-    check_output(target, _FORMS[form].kind)
+    if target != STDOUT:
+        check_output(target, _FORMS[named].kind)
 
 
-def export(target: Path, where: dict[str, Any] | None, stack: Stack) -> Exported:
-    """Write every point that `where` lets through to `target`, whose extension says the form.
+def export(target: Path, where: dict[str, Any] | None, stack: Stack, form: str | None = None) -> Exported:
+    """Write every point that `where` lets through to `target`, "-" for the standard output.
 
-    A page is held at a time, for Parquet ROW_GROUP points.
-    The file, which `check_export` lets through, is there whole or not at all. Raises WrongUse where there is no such
+    A page is held at a time, for Parquet ROW_GROUP points. The file, which `check_export` lets through, is there whole
+    or not at all; what goes to the standard output is whole before it does. Raises WrongUse where there is no such
     point or the place cannot be written.
     """
-    form = _FORMS[target.suffix.lower()]
+    kind = _FORMS[named := form_of(target, form)]
     filled_collection(stack)
+    if target != STDOUT:
+        with replacing(target, kind.kind) as path:
+            return Exported(str(target), _write(kind, path, where, stack), path.stat().st_size)
+    with tempfile.TemporaryDirectory(prefix="darkroom-") as folder:
+        path = Path(folder, f"export{named}")
+        points = _write(kind, path, where, stack)
+        with path.open("rb") as file, while_somebody_reads():
+            shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.flush()
+        return Exported("-", points, path.stat().st_size)
+
+
+def _write(form: "_Form", path: Path, where: dict[str, Any] | None, stack: Stack) -> int:
     points = 0
-    with replacing(target, form.kind) as path:
-        with form.writer(path) as write:
-            for page in pages(stack, where, with_vectors=form.writer is _parquet):
-                if page.ids:
-                    write(page)
-                    points += len(page.ids)
-        if not points:
-            raise WrongUse("No picture matches: nothing was written.")
-        size = path.stat().st_size
-    return Exported(str(target), points, size)
-
-
-def row_of(identity: str, payload: dict[str, Any]) -> dict[str, Any]:
-    """A point as the columns of the table; a column without a value is None."""
-    row: dict[str, Any] = dict.fromkeys(COLUMNS)
-    other = {}
-    place = payload.get("gps")
-    for name, value in {"id": identity, **payload}.items():
-        if name == "gps" and isinstance(place, dict) and {"lat", "lon"} == place.keys():
-            row["latitude"], row["longitude"] = place["lat"], place["lon"]
-        elif name in COLUMNS and name != "other" and _fits(value, COLUMNS[name]):
-            row[name] = value
-        elif value is not None:
-            other[name] = value
-    if other:
-        row["other"] = json.dumps(other, ensure_ascii=False, sort_keys=True)
-    return row
-
-
-def _fits(value: Any, kind: str) -> bool:
-    """True for a value that a column of this type can hold without changing it."""
-    if kind == "texts":
-        return isinstance(value, list) and all(isinstance(text, str) for text in value)
-    if kind == "text":
-        return isinstance(value, str)
-    if isinstance(value, bool):
-        return False
-    if kind == "number" and isinstance(value, float):
-        return True
-    return isinstance(value, int) and abs(value) < (2**63 if kind == "whole" else 2**53)
+    with form.writer(path) as write:
+        for page in pages(stack, where, with_vectors=form.writer is _parquet):
+            if page.ids:
+                write(page)
+                points += len(page.ids)
+    if not points:
+        raise WrongUse("No picture matches: nothing was written.")
+    return points
 
 
 @contextmanager
@@ -134,7 +104,8 @@ def _jsonl(path: Path) -> Iterator[Write]:
 
         def write(page: Page) -> None:
             for identity, payload in zip(page.ids, page.payloads, strict=True):
-                file.write(json.dumps({"id": identity, **payload}, ensure_ascii=False) + "\n")
+                row = {"id": identity, **with_modified_at(payload)}
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
         yield write
 
@@ -148,7 +119,8 @@ def _csv(path: Path) -> Iterator[Write]:
         def write(page: Page) -> None:
             for identity, payload in zip(page.ids, page.payloads, strict=True):
                 row = row_of(identity, payload)
-                table.writerow(row | {"keywords": "; ".join(map(str, row["keywords"] or []))})
+                row["keywords"] = "; ".join(map(str, row["keywords"] or []))
+                table.writerow({name: csv_cell(value) for name, value in row.items()})
 
         yield write
 
@@ -163,6 +135,8 @@ def _parquet(path: Path) -> Iterator[Write]:
         "whole": pyarrow.int64(),
         "number": pyarrow.float64(),
         "texts": pyarrow.list_(pyarrow.string()),
+        "time": pyarrow.timestamp("us"),
+        "moment": pyarrow.timestamp("us", "UTC"),
     }
     columns = [(name, kinds[kind]) for name, kind in COLUMNS.items()]
     writer: pyarrow.parquet.ParquetWriter | None = None
@@ -178,7 +152,7 @@ def _parquet(path: Path) -> Iterator[Write]:
         schema = pyarrow.schema([*columns, ("vector", pyarrow.list_(pyarrow.float32(), page.dim))])
         if writer is None:
             writer = pyarrow.parquet.ParquetWriter(path, schema, compression="zstd")
-        rows = [row_of(identity, payload) for identity, payload in zip(page.ids, page.payloads, strict=True)]
+        rows = [timed_row(row_of(*point)) for point in zip(page.ids, page.payloads, strict=True)]
         arrays = [pyarrow.array([row[name] for row in rows], kind) for name, kind in columns]
         numbers = pyarrow.Array.from_buffers(
             pyarrow.float32(), len(rows) * page.dim, [None, pyarrow.py_buffer(page.vectors)]
@@ -224,6 +198,6 @@ class _Form:
 
 _FORMS = {
     ".parquet": _Form(_parquet, FileKind((".parquet",), _is_our_parquet)),
-    ".csv": _Form(_csv, FileKind((".csv",), begins_with(",".join(COLUMNS).encode()))),
+    ".csv": _Form(_csv, FileKind((".csv",), begins_with(b"id,uri,root,name,sha256,bytes,mtime,"))),
     ".jsonl": _Form(_jsonl, FileKind((".jsonl",), _is_our_jsonl)),
 }

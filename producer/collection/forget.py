@@ -8,15 +8,17 @@ from typing import Any
 from urllib.parse import unquote
 
 from pictures.uris import path_of, split, uri_of
-from producer.collection.prune import ANSWER_SECONDS, CHUNK, FOLDERS
+from producer.collection.prune import ANSWER_SECONDS, FOLDERS, delete_points
 from producer.collection.scroll import pages
+from producer.formatting import shown
 from producer.ingest.sources.exclusion import exclusion_of
 from producer.ingest.sources.named_folder import absolute
 from producer.ingest.sources.roots import address_of
+from producer.records import local_path
 from producer.stack import Stack
 from producer.waiting import wait_for
 from settings import Settings
-from tasks.queues import DELETE, FACET
+from tasks.queues import FACET
 from tasks.rpc import Question
 
 
@@ -33,8 +35,8 @@ class Forgotten:
     uris: list[str]
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields by their names."""
-        return asdict(self)
+        """The fields by their names, and `paths`: those of `uris`, null for what is no file of this machine."""
+        return {**asdict(self), "paths": [local_path(uri) for uri in self.uris]}
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,8 @@ def forget(target: Target, excluded: bool, dry_run: bool, settings: Settings, st
     """
     is_excluded = _rules(target, settings) if excluded else None
     held = (uri for uri in _held(target, stack) if target.holds(uri))
-    uris = sorted(uri for uri in held if is_excluded is None or is_excluded(uri))
-    removed = 0
-    for start in range(0, 0 if dry_run else len(uris), CHUNK):
-        removed += wait_for(Question(DELETE, uris=uris[start : start + CHUNK]), stack, ANSWER_SECONDS, "storage")
+    uris = sorted((uri for uri in held if is_excluded is None or is_excluded(uri)), key=shown)
+    removed = 0 if dry_run else delete_points(uris, stack)
     return Forgotten(target.name, len(uris), removed, dry_run, uris if dry_run else [])
 
 

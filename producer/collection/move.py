@@ -15,7 +15,7 @@ from settings import Settings
 from settings.errors import DarkroomError, WrongUse
 from tasks.queues import MOVE_PAGE, MOVE_START
 from tasks.rpc import Question
-from tasks.stack_paths import stack_paths
+from tasks.stack.paths import stack_paths
 
 ANSWER_SECONDS = 300.0
 PAGE = 256

@@ -3,14 +3,16 @@
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pictures.uris import path_of, split
 from producer.collection.scroll import pages
+from producer.formatting import shown
 from producer.ingest.sources.named_folder import absolute, check_root
+from producer.records import local_path
 from producer.stack import Stack
 from producer.waiting import wait_for
 from settings.errors import WrongUse
@@ -19,6 +21,7 @@ from tasks.rpc import Question
 
 ANSWER_SECONDS = 120.0
 FOLDERS = 100_000
+# Addresses in one message: some hundred kilobytes.
 CHUNK = 1000
 # So many pictures are soon computed again, so nobody is asked about them.
 FEW = 100
@@ -56,7 +59,8 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Pruned:
-    """What a look at the files below `folder` found and removed; `uris` are those that are gone, in a dry run only.
+    """What a look at the files below `folder` found and removed; `uris` are those that are gone, in a dry run only,
+    in the order of their paths.
 
     `unsure` files could not be looked at and were kept.
     """
@@ -70,8 +74,8 @@ class Pruned:
     uris: list[str]
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields by their names."""
-        return asdict(self)
+        """The fields by their names, and `paths`: those of `uris`, null for what is in an archive."""
+        return {**asdict(self), "paths": [local_path(uri) for uri in self.uris]}
 
 
 def prune(root: Path, dry_run: bool, force: bool, stack: Stack) -> Pruned:
@@ -94,12 +98,23 @@ def prune(root: Path, dry_run: bool, force: bool, stack: Stack) -> Pruned:
         removed=0 if dry_run else remove(stack, sweep_result.gone, root, identity),
         unsure=sweep_result.unsure,
         dry_run=dry_run,
-        uris=sweep_result.gone if dry_run else [],
+        uris=sorted(sweep_result.gone, key=shown) if dry_run else [],
     )
 
 
-def folder_to_sweep(folder: Path, force: bool = False) -> Path:
+def folder_to_sweep(name: str | Path, force: bool = False) -> Path:
     """The folder as an absolute path; raises WrongUse where it is not there or empty, unless `force`."""
+    folder = Path(name)
+    if "://" in str(name):
+        raise WrongUse(
+            f"{name} is no folder of this machine, and prune looks at nothing else: `forget {name}` takes its pictures "
+            "out of the collection."
+        )
+    if folder.suffix.lower() == ".zip" and folder.expanduser().is_file():
+        raise WrongUse(
+            f"{folder} is an archive: prune the folder that it is in, or take its pictures out of the collection with "
+            f"`forget {folder}`."
+        )
     if force and not folder.expanduser().exists():
         return absolute(folder)
     root = check_root(folder)
@@ -170,8 +185,17 @@ def remove(stack: Stack, uris: list[str], root: Path, identity: tuple[int, int] 
     for start in range(0, len(uris), CHUNK):
         still = [uri for uri in uris[start : start + CHUNK] if _is_surely_gone(uri)]
         if still and identity_of(root) == identity:
-            removed += wait_for(Question(DELETE, uris=still), stack, ANSWER_SECONDS, "storage")
+            removed += delete_points(still, stack)
     return removed
+
+
+def delete_points(uris: Sequence[str], stack: Stack) -> int:
+    """Delete the points of these files durably; returns how many there were.
+
+    Raises ServiceMissing where no storage worker answers; a part of them may be deleted then.
+    """
+    chunks = (list(uris[start : start + CHUNK]) for start in range(0, len(uris), CHUNK))
+    return sum(wait_for(Question(DELETE, uris=chunk), stack, ANSWER_SECONDS, "storage") for chunk in chunks)
 
 
 def is_gone(path: bytes) -> bool:

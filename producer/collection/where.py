@@ -7,14 +7,18 @@ import difflib
 import math
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pictures.uris import uri_of
-from producer.collection.where_fields import ALSO, FIELDS, ORDERED, Field, Kind
+from pictures.uris import REMOTE, member, uri_of
+from producer.collection.where_fields import ALSO, FIELDS, NAMES_OF_FILES, ORDERED, Field, Kind
+from producer.formatting import require_text
 from producer.ingest.sources.named_folder import absolute
+from producer.ingest.sources.roots import address_of
 from settings.errors import WrongUse
 
 _FORM = re.compile(r"\s*(\w*)\s*(>=|<=|!=|==|!:|=|:|>|<)\s*(.*?)\s*", re.DOTALL)
@@ -23,14 +27,13 @@ _MULTIPLES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 _CLOSE = 0.01
 
 
-def parse_conditions(texts: Sequence[str]) -> dict[str, Any] | None:
-    """The filter that asks for all of these conditions, None where there are none.
+def parse_conditions(texts: str | Sequence[str]) -> dict[str, Any] | None:
+    """The filter that asks for this condition, or for all of these; None where there are none.
 
     Raises WrongUse with the part that is wrong and what it may be.
     """
     where: dict[str, list[dict[str, Any]]] = {}
-    for text in texts:
-        key, condition = _condition(text)
+    for key, condition in map(_condition, [texts] if isinstance(texts, str) else texts):
         where.setdefault(key, []).append(condition)
     return where or None
 
@@ -56,6 +59,8 @@ def _condition(text: str) -> tuple[str, dict[str, Any]]:
     if sign not in ("=", "!=") and field.kind not in ORDERED:
         raise WrongUse(f"{text!r}: {name} takes = or != and not {sign}: it is {field.kind.value}.")
     try:
+        if field.kind not in NAMES_OF_FILES:
+            require_text(value)
         condition = _READERS[field.kind](field, sign, value)
     except ValueError as error:
         reason = str(error) or f"{value!r} will not do"
@@ -80,27 +85,49 @@ def _text(field: Field, sign: str, value: str) -> dict[str, Any]:
 
 
 def _file_name(field: Field, sign: str, value: str) -> dict[str, Any]:
-    start = value.rstrip("*")
+    # As the names in the collection: bytes that are no text are told from no other such bytes.
+    start = os.fsencode(value).decode(errors="replace").rstrip("*")
     if "*" in start or not start:
         raise ValueError("a * can stand at the end only")
-    return {"field": field.payload, "is" if start == value else "prefix": start}
+    return {"field": field.payload, "prefix" if value.endswith("*") else "is": start}
 
 
 def _folder(field: Field, sign: str, value: str) -> dict[str, Any]:
     if "://" in value:
-        return {"field": field.payload, "prefix": value.rstrip("/") + "/"}
-    path = absolute(Path(value))
-    return {"field": field.payload, "prefix": uri_of(os.fsencode(os.path.join(path, "")))}
+        address = address_of(value) if value.partition("://")[0] in REMOTE else value
+    else:
+        path = absolute(Path(value))
+        if not (path.exists() or os.path.isabs(os.path.expanduser(value))):
+            raise ValueError(f"there is no {path}, and only a folder that is gone may be named, from / on")
+        if path.is_file() and path.suffix.lower() != ".zip":
+            return {"field": field.payload, "is": uri_of(bytes(path))}
+        address = uri_of(bytes(path))
+        if path.is_dir():
+            return {"field": field.payload, "prefix": uri_of(os.fsencode(os.path.join(path, "")))}
+        # Names of folders are kept byte for byte, and a keyboard gives accents in another form than some disks do.
+        ways = dict.fromkeys([str(path), *(unicodedata.normalize(form, str(path)) for form in ("NFC", "NFD"))])
+        if len(ways) > 1 and path.suffix.lower() != ".zip":
+            return {"field": field.payload, "prefix": [f"{uri_of(os.fsencode(way)).rstrip('/')}/" for way in ways]}
+    if address.lower().endswith(".zip"):
+        # Pictures in an archive have its address at the end of theirs.
+        return {"field": "root", "is": member(address, "")}
+    return {"field": field.payload, "prefix": f"{address.rstrip('/')}/"}
+
+
+def _sha256(field: Field, sign: str, value: str) -> dict[str, Any]:
+    if not re.fullmatch(r"[0-9a-f]{64}", value.lower()):
+        raise ValueError(f"{value!r} is no SHA-256, which has 64 hexadecimal digits")
+    return {"field": field.payload, "is": value.lower()}
 
 
 def _words(field: Field, sign: str, value: str) -> dict[str, Any]:
-    if not re.search(r"\w", value):
+    if not re.search(r"[^\W_]", value):
         raise ValueError(f"{value!r} has no word")
     return {"field": field.payload, "text": value}
 
 
 def _whole(field: Field, sign: str, value: str) -> dict[str, Any]:
-    number = int(_number(value, r"\d{1,15}"))
+    number = int(_number(value, r"-?\d{1,15}"))
     return _range(field, sign, number, number + 1)
 
 
@@ -131,7 +158,11 @@ def _number(text: str, form: str) -> str:
 
 
 def _time(field: Field, sign: str, value: str) -> dict[str, Any]:
-    return _range(field, sign, *span(value))
+    start, end = span(value)
+    if datetime.fromisoformat(start).tzinfo is None:
+        # A calendar: the day that the camera had, wherever it was.
+        return _range(replace(field, payload="taken_local"), sign, start, end)
+    return _range(field, sign, start, end)
 
 
 def _range(field: Field, sign: str, start: Any, end: Any) -> dict[str, Any]:
@@ -164,17 +195,25 @@ def _fact(field: Field, sign: str, value: str) -> dict[str, Any]:
     return {"field": FIELDS[name].payload, "exists": True}
 
 
+def _flag(field: Field, sign: str, value: str) -> dict[str, Any]:
+    if value.lower() not in ("true", "false", "yes", "no"):
+        raise ValueError(f"{value!r} is neither")
+    # A flag is stored where it is true, and nowhere else.
+    return {"field": field.payload, "exists": value.lower() in ("true", "yes")}
+
+
 _READERS: dict[Kind, Callable[[Field, str, str], dict[str, Any]]] = {
     Kind.TEXT: _text,
     Kind.FILE_NAME: _file_name,
     Kind.FOLDER: _folder,
-    Kind.EXACT: lambda field, sign, value: {"field": field.payload, "is": value.lower()},
+    Kind.EXACT: _sha256,
     Kind.WORDS: _words,
     Kind.WHOLE: _whole,
     Kind.BYTES: _bytes,
     Kind.MEASURE: _measure,
     Kind.TIME: _time,
     Kind.PLACE: _place,
+    Kind.FLAG: _flag,
     Kind.FACT: _fact,
 }
 
@@ -186,23 +225,22 @@ _MINUTES = re.compile(r".*[T ]\d{2}:\d{2}(?:Z|[+-].*)?", re.IGNORECASE)
 def span(text: str) -> tuple[str, str]:
     """The beginning of the time that is meant, and its end, which is no more part of it; ISO 8601.
 
-    Raises ValueError with what is wrong. Without a zone it is UTC, as the times without a zone in the collection are.
+    Raises ValueError with what is wrong. Without a zone it is a time by the clock of the camera.
     """
     date = _DATE.fullmatch(text)
     try:
         if date:
             year, month, day = (int(part) if part else None for part in date.groups())
             assert year is not None
-            begin = datetime(year, month or 1, day or 1, tzinfo=UTC)
+            begin = datetime(year, month or 1, day or 1)
             if day:
                 end = begin + timedelta(days=1)
             elif month:
-                end = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
+                end = datetime(year + month // 12, month % 12 + 1, 1)
             else:
-                end = datetime(year + 1, 1, 1, tzinfo=UTC)
+                end = datetime(year + 1, 1, 1)
         else:
             begin = datetime.fromisoformat(text)
-            begin = begin if begin.tzinfo else begin.replace(tzinfo=UTC)
             if _MINUTES.fullmatch(text):
                 end = begin + timedelta(minutes=1)
             else:

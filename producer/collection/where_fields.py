@@ -10,17 +10,20 @@ class Kind(Enum):
     TEXT = "one of some names, like the camera: * and ? stand for letters, upper and lower case are the same"
     FILE_NAME = "the name of a file: exact, or its beginning and a *"
     FOLDER = "a folder: the pictures in it and below it"
-    EXACT = "exactly this text"
+    EXACT = "the 64 digits of a SHA-256"
     WORDS = "words: all of them, in any order"
     WHOLE = "a whole number"
     BYTES = "a number of bytes, with K, M or G for thousands of them"
     MEASURE = "a measured number: = means within one per cent"
     TIME = "a year, a month, a day or a moment"
     PLACE = "LAT,LON,KM: within KM kilometres of a place"
+    FLAG = "true or false"
     FACT = "the name of a field that has a value"
 
 
 ORDERED = (Kind.WHOLE, Kind.BYTES, Kind.MEASURE, Kind.TIME)
+# Which may hold bytes that are no text.
+NAMES_OF_FILES = (Kind.FILE_NAME, Kind.FOLDER)
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,10 @@ FIELDS = {
     "lens": Field("lens", Kind.TEXT, "lens=*50mm*"),
     "format": Field("format", Kind.TEXT, "format=JPEG"),
     "keywords": Field("keywords", Kind.TEXT, "keywords=holiday"),
+    "label": Field("label", Kind.TEXT, "label=Red"),
+    "concept": Field("concepts", Kind.TEXT, "concept=receipt"),
+    "place": Field("places", Kind.TEXT, "place=Lisbon"),
+    "rating": Field("rating", Kind.WHOLE, "rating>=4"),
     "root": Field("uri", Kind.FOLDER, "root=~/Pictures/2024"),
     "name": Field("name", Kind.FILE_NAME, "name=IMG_12*"),
     "taken": Field("taken_at", Kind.TIME, "taken>=2024-06"),
@@ -44,6 +51,7 @@ FIELDS = {
     "caption": Field("caption", Kind.WORDS, 'caption:"red circle"'),
     "title": Field("title", Kind.WORDS, "title:harbour"),
     "description": Field("description", Kind.WORDS, "description:wedding"),
+    "text": Field("text", Kind.WORDS, "text:invoice"),
     "width": Field("width", Kind.WHOLE, "width>=4000"),
     "height": Field("height", Kind.WHOLE, "height<1000"),
     "bytes": Field("bytes", Kind.BYTES, "bytes>20M"),
@@ -51,7 +59,8 @@ FIELDS = {
     "aperture": Field("aperture", Kind.MEASURE, "aperture<=2.8"),
     "exposure": Field("exposure", Kind.MEASURE, "exposure<=1/250"),
     "focal_length": Field("focal_length", Kind.MEASURE, "focal_length>=200"),
-    "sha256": Field("sha256", Kind.EXACT, "sha256=9f86d081…"),
+    "sha256": Field("sha256", Kind.EXACT, f"sha256={64 * '0'}"),
+    "damaged": Field("damaged", Kind.FLAG, "damaged=true"),
     "has": Field("", Kind.FACT, "has:near"),
 }
 # What a person may call them as well.
@@ -63,6 +72,11 @@ ALSO = {
     "keyword": "keywords",
     "tag": "keywords",
     "tags": "keywords",
+    "concepts": "concept",
+    "places": "place",
+    "city": "place",
+    "country": "place",
+    "stars": "rating",
     "size": "bytes",
     "gps": "near",
     "file": "name",

@@ -1,8 +1,19 @@
-"""The commands about jobs: `status`, `jobs`, `errors` and `report`."""
+"""The commands about jobs: `status`, `jobs`, `cancel`, `errors` and `report`."""
 
 import click
 
-from producer.commands.options import STDERR, STDOUT, as_json_option, print_json, print_line
+from producer.commands.options import (
+    STDERR,
+    STDOUT,
+    as_json_option,
+    paths_option,
+    print0_option,
+    print_json,
+    print_line,
+    print_note,
+    print_paths,
+    require_one_form,
+)
 
 
 @click.command()
@@ -57,46 +68,82 @@ def jobs(limit: int, as_json: bool) -> None:
     Example: python -m producer jobs -n 5
     """
     from producer.client import Darkroom
-    from producer.jobs.tables import jobs_table
+    from producer.jobs.tables import print_jobs
 
     with Darkroom(console=STDERR) as darkroom:
         latest = darkroom.jobs(limit)
     if as_json:
         print_json({"jobs": latest.to_dicts()})
     else:
-        STDOUT.print(jobs_table(latest) if latest else "No jobs yet.")
+        print_jobs(latest, STDOUT)
+        if not latest:
+            print_note("No jobs yet.")
 
 
 @click.command()
 @click.argument("job")
 @as_json_option
-def errors(job: str, as_json: bool) -> None:
-    """List every failed file of JOB with its reason.
+def cancel(job: str, as_json: bool) -> None:
+    """Stop JOB, wherever it runs, as Ctrl-C does there: files in flight are finished, no more are enqueued.
 
     \b
-    Example: python -m producer errors 20260131-142501-9f3a01bc
+    Example: python -m producer cancel 20260131-142501-9f3a01bc
     """
     from producer.client import Darkroom
-    from producer.jobs.tables import failures_table
 
     with Darkroom(console=STDERR) as darkroom:
+        darkroom.cancel(job)
+    if as_json:
+        print_json({"cancelled": job})
+    else:
+        print_line(f"Job {job} was told to stop.")
+
+
+@click.command()
+@click.argument("job", required=False)
+@paths_option
+@print0_option
+@as_json_option
+def errors(job: str | None, paths: bool, zero: bool, as_json: bool) -> None:
+    """List every failed or still broken file of JOB with its reason; without JOB, of the latest job.
+
+    \b
+    Example: python -m producer errors
+             python -m producer errors 20260131-142501-9f3a01bc --paths
+    """
+    require_one_form(paths or zero, as_json)
+    from producer.client import Darkroom
+    from producer.formatting import counted
+    from producer.jobs.tables import print_failures
+
+    with Darkroom(console=STDERR) as darkroom:
+        job = job or darkroom.latest_job()
         failures = darkroom.errors(job)
     if as_json:
         print_json({"job": job, "errors": failures.to_dicts()})
+        return
+    if paths or zero:
+        # Of a failure without a name nobody knows the path.
+        print_paths((failure.uri for failure in failures if "://" in failure.uri), zero)
     else:
-        STDOUT.print(failures_table(failures) if failures else f"No file of job {job} failed.")
+        print_failures(failures, STDOUT)
+    found = f"{counted(len(failures), 'file')} of job {job} failed." if failures else f"No file of job {job} failed."
+    print_note(found, paths or zero)
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", required=False)
 @click.option("--csv", "target", metavar="FILE", help="Write a row a file to FILE, - for the standard output.")
 @as_json_option
-def report(job: str, target: str | None, as_json: bool) -> None:
-    """Tell what became of every file of JOB: stored, reused, skipped (unchanged), failed or unfinished.
+def report(job: str | None, target: str | None, as_json: bool) -> None:
+    """Tell what became of every file of JOB: stored, reused, skipped (unchanged), still_broken, failed or unfinished.
+
+    Without JOB it is the latest job.
 
     \b
     The CSV has the columns uri, outcome, reason and caption.
-    Example: python -m producer report 20260131-142501-9f3a01bc --csv report.csv
+    Example: python -m producer report
+             python -m producer report 20260131-142501-9f3a01bc --csv report.csv
     """
     if as_json and target == "-":
         raise click.UsageError("--json and --csv - both write to the standard output: name a file for the CSV.")
@@ -104,12 +151,13 @@ def report(job: str, target: str | None, as_json: bool) -> None:
     from producer.jobs.tables import print_report
 
     with Darkroom(console=STDERR) as darkroom:
+        job = job or darkroom.latest_job()
         sums = darkroom.report(job, target)
     if as_json:
         print_json({**sums.to_dict(), "csv": target})
         return
-    print_report(sums, STDERR if target == "-" else STDOUT)
+    print_report(sums, STDERR if target == "-" else STDOUT, in_words=STDOUT.is_terminal or target == "-")
     if target is None:
-        print_line(f"A row a file: --csv FILE or --csv - after report {job}.", style="dim")
+        print_note(f"A row a file: --csv FILE or --csv - after report {job}.", style="dim")
     elif target != "-":
-        print_line(f"Written to {target}.")
+        print_note(f"Written to {target}.")

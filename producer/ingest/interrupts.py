@@ -1,4 +1,4 @@
-"""Ctrl-C in two steps: the first stops enqueuing, the second leaves at once."""
+"""Ctrl-C in two steps: after the first nothing more is begun, the second leaves at once."""
 
 import signal
 from types import FrameType, TracebackType
@@ -22,15 +22,19 @@ class Interrupts:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # it is what signal.signal returned before
 
+    def stop(self) -> None:
+        """Count a first one."""
+        self.count = max(self.count, 1)
+
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
 
     @property
     def stopping(self) -> bool:
-        """True after the first one: enqueue nothing more."""
+        """True after the first one: begin nothing more."""
         return self.count > 0
 
     @property
     def leaving(self) -> bool:
-        """True after the second one: leave what is in flight in the queue."""
+        """True after the second one: wait for nothing."""
         return self.count > 1

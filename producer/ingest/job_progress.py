@@ -1,20 +1,26 @@
 """The progress of a job: how far it is, whether it moves, and what it waits for when it does not."""
 
 import time
+from contextlib import suppress
 
 import redis
 
+from producer.ingest.estimate import estimate
 from producer.ingest.reconcile import Reconciler, message_counts
 from producer.ingest.window import Window
 from producer.jobs.holders import Holders
 from settings.redis_errors import refusal
 from tasks.app import app
 from tasks.ledger import Counts, Ledger
+from tasks.messages import Target
 from tasks.queues import FILES, POINTS, role
 from tasks.registry import faults, workers
+from tasks.reports import loading, speeds
 
 READ_SECONDS = 0.1
 STUCK_SECONDS = 20.0
+# What workers load, and how fast they are.
+REPORTS_SECONDS = 0.5
 
 
 class JobProgress:
@@ -33,7 +39,9 @@ class JobProgress:
         self.first_stored: float | None = None
         self.broker_away_since: float | None = None
         self._broker_is = ""
-        self.job_is_lost = False
+        self.job_is_lost = self.is_cancelled = False
+        self._reports_read = 0.0
+        self._loads = self._estimate = ""
 
     def look(self, at_once: bool = False) -> None:
         """Read the ledger, at most every READ_SECONDS unless `at_once`; a broker that is away is noted."""
@@ -46,6 +54,7 @@ class JobProgress:
             counts = self._ledger.counts()
             # Asked last: counts that were read before a job was lost are right.
             self.job_is_lost = not self._ledger.is_open()
+            self.is_cancelled = self._ledger.is_cancelled()
             self.broker_away_since = None
         except redis.exceptions.RedisError as error:
             self.broker_away_since = self.broker_away_since or now
@@ -61,6 +70,18 @@ class JobProgress:
                 self.first_stored = self._read
         self.counts = counts
 
+    def read_reports(self, target: Target, total: int | None) -> tuple[str, str]:
+        """What the GPU workers download or load while nothing is finished, and how long the job takes; else empty."""
+        now = time.monotonic()
+        if now - self._reports_read > REPORTS_SECONDS and self.broker_away_since is None:
+            self._reports_read = now
+            with suppress(redis.exceptions.RedisError):
+                has_begun = self.counts.stored or self.counts.failed
+                self._loads = "" if has_begun else "; ".join(sorted(set(loading(self._client).values())))
+                if has_begun and total is not None and not self._estimate:
+                    self._estimate = estimate(speeds(self._client).values(), target, total - self.counts.finished)
+        return self._loads, self._estimate
+
     @property
     def quiet_seconds(self) -> float:
         """Seconds since the counts last changed or the window was last empty."""
@@ -68,9 +89,17 @@ class JobProgress:
             self._moved = time.monotonic()
         return time.monotonic() - self._moved
 
+    def seconds_to_first(self, begin: float) -> float | None:
+        """Seconds from `begin` to the first confirmed write, None while there is none."""
+        return None if self.first_stored is None else self.first_stored - begin
+
     def reconcile(self) -> int:
         """Publish again what the broker has lost; returns how many files that were. See `Reconciler`."""
         return self._reconciler.publish_missing(time.monotonic())
+
+    def in_work(self) -> int:
+        """How many files workers hold, or have computed and not stored yet."""
+        return self._reconciler.in_work()
 
     def what_it_waits_for(self) -> str | None:
         """A sentence about a job that does not move, or None while it does."""

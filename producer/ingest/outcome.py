@@ -1,17 +1,15 @@
 """How an ingest ended: what a person reads of it, and what a program gets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from producer.formatting import command, counted
+from producer.formatting import command, counted, duration
 from producer.ingest.sources.exclusion import PassedOver
-from producer.ingest.sources.roots import OtherRoot
-from producer.jobs.tables import failures_table
+from producer.jobs.tables import outcome_text, print_failures
 from tasks.ledger import Counts, Failure
 
 NAMED_FOLDERS = 20
@@ -20,7 +18,11 @@ NAMED_EXTENSIONS = 5
 
 @dataclass
 class Outcome:
-    """How an ingest ended; `listed` are the first failures of `counts.failed`."""
+    """How an ingest ended; `listed` are the first failures of `counts.failed`.
+
+    `root` tells its roots to a person, `sources` are the names by which it can be begun again. `captions` is how the
+    second job ended, which wrote the captions, where they came later.
+    """
 
     job: str
     root: str
@@ -32,48 +34,54 @@ class Outcome:
     passed_over: PassedOver = field(default_factory=PassedOver)
     interrupted: bool = False
     in_flight: int = 0
+    sources: Sequence[str] = ()
+    captions: "Outcome | None" = None
 
     @property
     def exit_code(self) -> int:
         """0 all good, 1 some files failed, 130 interrupted."""
         if self.interrupted:
             return 130
-        return 1 if self.counts.failed or self.passed_over.unreadable else 0
+        own = 1 if self.counts.failed or self.passed_over.unreadable else 0
+        return max(own, self.captions.exit_code) if self.captions is not None else own
 
     def to_dict(self) -> dict[str, Any]:
         """The one object that `ingest --json` prints."""
+        captions = {} if self.captions is None else {"captions": self.captions.to_dict()}
         return {
             "job": self.job,
             "root": self.root,
+            "sources": list(self.sources),
             "total": self.total,
             "stored": self.counts.stored,
             "failed": self.counts.failed,
             "skipped": self.counts.skipped,
             "reused": self.counts.reused,
+            "still_broken": self.counts.still_broken,
             "seconds": round(self.seconds, 3),
             "passed_over": self.passed_over.to_dict(),
+            **captions,
         }
 
 
-def resume_command(root: Path | OtherRoot | str) -> str:
+def resume_command(names: Sequence[str]) -> str:
     """The command that goes on with an ingest that was left."""
-    return command("ingest", str(root))
+    return command("ingest", *names)
 
 
 def print_summary(outcome: Outcome, console: Console) -> None:
-    """Counts, times, and every failure by name and reason: the first ones here, the rest by a command that is named."""
+    """Counts and time, failures by name and reason (the rest by a command that is named), and how to go on."""
     counts = outcome.counts
-    line = f"{counts.stored:,} stored"
-    if counts.reused:
-        line += f" ({counts.reused:,} of them reused, without a model)"
-    line += (
-        f", {counts.skipped:,} unchanged, {counts.failed:,} failed: {outcome.total:,} files in {outcome.seconds:.1f} s"
-    )
-    if outcome.first_stored_seconds is not None:
-        line += f" (first one stored after {outcome.first_stored_seconds:.1f} s, start-up included)"
-    _say(line + ".", console)
+    _say(f"{_ended(outcome)}.", console)
+    if outcome.captions is not None:
+        _say(f"Captions: {_ended(outcome.captions)} (job {outcome.captions.job}).", console)
+    if counts.still_broken:
+        lists, tries = command("errors", outcome.job), command("retry", outcome.job)
+        _say(
+            f"Still broken is what failed and has not changed since: {lists} lists it, {tries} tries it again.", console
+        )
     if outcome.listed:
-        console.print(failures_table(outcome.listed))
+        print_failures(outcome.listed, console)
     if counts.failed > len(outcome.listed):
         more = counts.failed - len(outcome.listed)
         _say(f"{more:,} more failed: {command('errors', outcome.job)}", console)
@@ -84,14 +92,22 @@ def print_summary(outcome: Outcome, console: Console) -> None:
         _say(f"Not entered, no permission or gone: {folder}", console)
     if len(unreadable) > NAMED_FOLDERS:
         _say(f"… and {len(unreadable) - NAMED_FOLDERS:,} more folders that could not be entered.", console)
-    if outcome.interrupted:
-        if outcome.in_flight:
-            _say(f"Interrupted with {outcome.in_flight:,} files in flight; they stay in the queue.", console)
+    last = outcome.captions or outcome
+    if last.interrupted:
+        if last.in_flight:
+            _say(f"Interrupted; {counted(last.in_flight, 'file')} went back, for the next time.", console)
         else:
             _say("Interrupted; every file that was enqueued is finished.", console)
-        _say(f"Resume with: {resume_command(outcome.root)}", console)
+        _say(f"Resume with: {resume_command(outcome.sources)}", console)
     else:
         console.print(Text(f"Job {outcome.job}"), style="dim")
+        if counts.stored or counts.skipped:
+            console.print(Text(f"Find pictures: {command('search', 'WORDS')}"), style="dim", soft_wrap=True)
+
+
+def _ended(outcome: Outcome) -> str:
+    time = f"{outcome.seconds:.1f} s" if outcome.seconds < 60 else duration(outcome.seconds)
+    return f"{outcome_text(outcome.counts)}: {counted(outcome.total, 'file')} in {time}"
 
 
 def sentences(passed_over: PassedOver) -> Iterator[str]:

@@ -21,10 +21,11 @@ _NUMBERS = re.compile(r"\d+")
 class ProgressBar:
     """Shows confirmed writes only: what is decoded or embedded does not count until Qdrant has it."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, work: str = "ingest") -> None:
         self._console = console
+        self._work = work
         self._bar = Progress(
-            SpinnerColumn(),
+            SpinnerColumn("dots" if console.encoding.startswith("utf") else "line"),
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             TextColumn("{task.fields[counts]}"),
@@ -39,6 +40,7 @@ class ProgressBar:
         self._line = time.monotonic()
         self._said = ""
         self._said_at = 0.0
+        self._has_estimated = False
         self.text = "starting"
 
     def __enter__(self) -> "ProgressBar":
@@ -52,12 +54,19 @@ class ProgressBar:
         if self._console.is_terminal:
             self._bar.stop()
 
-    def show(self, counts: Counts, total: int | None, waits_for: str | None) -> None:
-        """Draw the state of the job; `total` is None until the folder is counted."""
+    def show(
+        self, counts: Counts, total: int | None, waits_for: str | None, loads: str = "", estimate: str = ""
+    ) -> None:
+        """Draw the state of the job; `total` is None until the folder is counted.
+
+        `loads` is what its workers download or load, `estimate` how long it takes: one line, once, for who looks on.
+        """
         rate = self._rate(counts.stored + counts.failed)
         parts = [f"{counts.stored:,} stored"]
-        if counts.skipped:
-            parts.append(f"{counts.skipped:,} unchanged")
+        if counts.unchanged:
+            parts.append(f"{counts.unchanged:,} unchanged")
+        if counts.still_broken:
+            parts.append(f"{counts.still_broken:,} still broken")
         if counts.failed:
             parts.append(f"{counts.failed:,} failed")
         if rate:
@@ -65,19 +74,24 @@ class ProgressBar:
         left = ""
         if total is not None and rate:
             left = f"{duration((total - counts.finished) / rate)} left"
+        if loads:
+            parts.append(loads)
         text = " · ".join(parts)
         if total:
             whole = f"{100 * counts.finished // total} % · {counts.finished:,}/{total:,} · {text}"
             self.text = f"{whole} · {left}" if left else whole
         self._bar.update(
             self._task,
-            description="waiting" if waits_for else "ingest",
+            description="waiting" if waits_for else self._work,
             total=total,
             completed=counts.finished,
             counts=f"{counts.finished:,}/{total:,} · {text}" if total is not None else text,
             left=left,
         )
         self._say_once(waits_for or "")
+        if estimate and not self._has_estimated and self._console.is_terminal:
+            self._has_estimated = True
+            self.say(estimate)
         if not self._console.is_terminal and time.monotonic() - self._line > LINE_SECONDS:
             self._line = time.monotonic()
             self._console.print(f"{counts.finished}/{total if total is not None else '?'} · {text}", highlight=False)

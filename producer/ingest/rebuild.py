@@ -1,14 +1,15 @@
 """A collection of another model made anew: what `ingest --rebuild` does before it ingests."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from producer.collection.search import EMBED_SECONDS
 from producer.formatting import command, shown
 from producer.ingest.sources.roots import OtherRoot, root_uri
+from producer.search.vectors import EMBED_SECONDS
 from producer.stack import Stack
 from producer.targets import target_here
 from producer.waiting import wait_for
@@ -23,7 +24,7 @@ FOLDERS = 1000
 
 
 def rebuild_collection(
-    facts: dict[str, Any], root: Path | OtherRoot, settings: Settings, stack: Stack, console: Console
+    facts: dict[str, Any], roots: Sequence[Path | OtherRoot], settings: Settings, stack: Stack, console: Console
 ) -> None:
     """Remove the collection and make it anew for the CLIP model of the settings, unless it is that model's already.
 
@@ -44,7 +45,7 @@ def rebuild_collection(
     others = [
         folder
         for folder, _ in wait_for(Question(FACET, field="root", limit=FOLDERS), stack, REBUILD_SECONDS, "storage")
-        if folder != root_uri(root)
+        if folder not in map(root_uri, roots)
     ]
     rebuild = Question(REBUILD, Target(facts["name"], wanted), dim=loaded["dim"], clip_model=wanted)
     removed = wait_for(rebuild, stack, REBUILD_SECONDS, "storage")

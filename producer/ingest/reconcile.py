@@ -15,8 +15,9 @@ import redis
 from producer.ingest.window import Window
 from tasks.envelope import header_text
 from tasks.ledger import Ledger
-from tasks.queues import FILES, POINTS, UNACKED, files_of_worker
-from tasks.registry import living_workers
+from tasks.queues import FILES, FILES_LATER, POINTS, UNACKED, files_of_worker
+from tasks.recoveries import recovered
+from tasks.registry import silent_workers, workers
 
 LOOK_SECONDS = 4.0
 # A look takes at most this part of the time, however much is in the queues.
@@ -50,12 +51,14 @@ return {page[1], found}
 
 
 def message_counts(client: redis.Redis) -> tuple[int, int, int]:
-    """Messages in `files`, in `points`, and in the hands of workers."""
+    """Messages in `files` and `files.later`, in `points`, and in the hands of workers."""
     pipe = client.pipeline(transaction=False)
     pipe.llen(FILES)
+    pipe.llen(FILES_LATER)
     pipe.llen(POINTS)
     pipe.hlen(UNACKED)
-    return cast(tuple[int, int, int], tuple(pipe.execute()))
+    files, later, points, held = cast(tuple[int, int, int, int], tuple(pipe.execute()))
+    return files + later, points, held
 
 
 class Reconciler:
@@ -88,8 +91,13 @@ class Reconciler:
         lost = [number for number, since in self._missing.items() if now - since >= NOWHERE_SECONDS]
         if lost:
             self._window.publish_again(lost)
+            recovered(self._client, "published_again", len(lost))
             self._missing = {}
         return len(lost)
+
+    def in_work(self) -> int:
+        """How many files under way stand in some message; raises RedisError while Redis is away."""
+        return len(self._window.under_way.keys() & self._in_messages())
 
     def _in_messages(self) -> set[int]:
         """The numbers of this job's files that stand in any message.
@@ -97,8 +105,10 @@ class Reconciler:
         The queues are read in the order in which files move through them, so that one that moves meanwhile is seen.
         """
         numbers: set[int] = set()
-        # The queue of a worker that is gone is nobody's: what lies there goes to the others.
-        for queue in (FILES, *map(files_of_worker, living_workers(self._client))):
+        # The queue of a worker that is gone is nobody's: what lies there goes to the others. One that is not heard may
+        # only pause, and files wait there that nobody else can reach.
+        own = workers(self._client) | silent_workers(self._client)
+        for queue in (FILES, FILES_LATER, *map(files_of_worker, own)):
             numbers.update(self._in_queue(queue))
         numbers.update(self._in_hands())
         numbers.update(self._in_queue(POINTS))

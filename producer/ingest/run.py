@@ -1,9 +1,8 @@
 """One job under way: numbered, planned, enqueued and watched until the last confirmed write."""
 
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import islice
@@ -12,15 +11,18 @@ from typing import TypeVar
 from redis.exceptions import RedisError
 from rich.console import Console
 
+from producer.formatting import in_words
 from producer.ingest.early_end import record_is_lost, redis_forgets, redis_is_away
 from producer.ingest.interrupts import Interrupts
 from producer.ingest.job_progress import JobProgress
+from producer.ingest.open_ledger import open_ledger
 from producer.ingest.outcome import Outcome, resume_command
 from producer.ingest.plan import Numbered, plan
 from producer.ingest.progress_bar import ProgressBar
 from producer.ingest.sources.roots import Source, root_uri
 from producer.ingest.sources.scan import FileRef
-from producer.ingest.window import Window
+from producer.ingest.stopping import STOP_SECONDS, Stopping, undone_on_error
+from producer.ingest.window import Window, files_per_task
 from producer.jobs.events import JobEvents
 from producer.jobs.lease import JobLease
 from producer.jobs.listing import JobListing, listed_uris
@@ -28,10 +30,10 @@ from producer.stack import Stack
 from producer.targets import require_models, target_here
 from producer.waiting import BROKER_SECONDS, raise_faults, restart_if_ended, wait_for, wait_through, with_retries
 from settings import Settings
-from settings.errors import WrongUse
 from tasks.app import app
+from tasks.broken_files import BrokenFile, BrokenFiles, Seen
 from tasks.broker import redis_client
-from tasks.ledger import JOB_VARIABLE, Counts, Ledger, new_job_id
+from tasks.ledger import Counts
 from tasks.rpc import Question
 
 ANSWER_SECONDS = 120.0
@@ -43,68 +45,65 @@ T = TypeVar("T")
 
 
 class IngestRun:
-    """One job: the files of a source, numbered, planned, enqueued and watched until the last confirmed write.
+    """One job: the files of its sources, numbered, planned, enqueued and watched until the last confirmed write.
 
-    `held` is the CLIP model of the collection. Raises WrongUse where only workers with other models are there.
+    `held` is the CLIP model of the collection; `names` are those of the sources, by default of their roots; `captions`
+    says if any are written, by default the settings do; one for `later` lets others go first. See `require_models`.
     """
 
     def __init__(
         self,
-        source: Source,
+        sources: Sequence[Source],
         settings: Settings,
         console: Console,
         stack: Stack,
         interrupts: Interrupts,
         begin: float,
         held: str | None = None,
+        names: Sequence[str] = (),
+        captions: bool | None = None,
+        later: bool = False,
     ) -> None:
-        self.source, self.root = source, source.root
-        self.settings, self.stack = settings, stack
-        self.interrupts, self.begin = interrupts, begin
-        self.client = redis_client(settings)
-        self.bar = ProgressBar(console)
-        uri = root_uri(self.root)
+        self.sources, self.settings, self.stack = sources, settings, stack
+        roots = list(dict.fromkeys(source.root for source in sources))
+        self.names = list(names) or [str(root) for root in roots]
+        self.interrupts, self.begin, self.client = interrupts, begin, redis_client(settings)
+        self.root = in_words([str(root) for root in roots])
+        self.bar = ProgressBar(console, "captions" if later else "ingest")
+        uris = [root_uri(root) for root in roots]
         # Before there is a job: what nobody is there for is not begun.
-        self.target = target_here(settings, stack, held)
+        self.target = target_here(settings, stack, held, captions)
         require_models(self.target, stack)
-        self.ledger = self._open_ledger(uri)
-        self.window = Window(self.ledger, self.target, uri, settings.ingest.window, settings.ingest.files_per_task)
+        self.ledger = open_ledger(self.client, uris, self.names, stack, self.bar.say)
+        size, per_task = settings.ingest.window, files_per_task(settings, stack)
+        self.window = Window(self.ledger, self.target, uris[0], size, per_task, later)
         self.progress = JobProgress(self.client, self.ledger, self.window, stack.is_local)
-        self.events = JobEvents(app, self.ledger.job, str(self.root))
+        self.events = JobEvents(app, self.ledger.job, self.root)
         self.listing = JobListing(stack.local.data, self.ledger.job)
         self.counted: int | None = None
-        self.numbered = 0
-        self._told_to_stop = self._all_enqueued = False
+        self.numbered, self._all_enqueued = 0, False
+        self._stopping = Stopping(interrupts, self.ledger, self.window, self.progress)
         self._checked_faults = self._checked_models = time.monotonic()
 
     def run(self) -> Outcome:
         """Bring the job to its end, or to where Ctrl-C leaves it."""
-        if self.source.count is not None:
-            threading.Thread(target=self._count, args=(self.source.count,), name="count", daemon=True).start()
-        with JobLease(self.ledger), self.events:
+        counts = [source.count for source in self.sources if source.count is not None]
+        if len(counts) == len(self.sources):
+            threading.Thread(target=self._count, args=(counts,), name="count", daemon=True).start()
+        with JobLease(self.ledger), self.events, undone_on_error(self.ledger, self.window, self.listing):
             with self.bar:
                 self._enqueue_all()
                 self._finish_window()
                 self._finish_uncounted()
             return self._outcome()
 
-    def _open_ledger(self, root: str) -> Ledger:
-        """The ledger of a new job; raises WrongUse where the environment names a job that there is already."""
-        while True:
-            ledger = Ledger(self.client, new_job_id())
-            begin = partial(ledger.open, root, collection=self.settings.qdrant.collection)
-            if with_retries(begin, self.stack, self.bar.say):
-                return ledger
-            if JOB_VARIABLE in os.environ:
-                raise WrongUse(f"There is a job {ledger.job} already: give {JOB_VARIABLE} another name.")
-
     def _finish_window(self) -> None:
         """Follow the job until nothing is under way and the ledger was read afterwards."""
-        while self.window.under_way and not self.interrupts.leaving:
+        while self.window.under_way and not self._stopping.over:
             self._step()
         self.progress.look(at_once=True)
         self._check_job()
-        while self.progress.broker_away_since is not None and not self.interrupts.leaving:
+        while self.progress.broker_away_since is not None and not self._stopping.over:
             self._step()
 
     def _finish_uncounted(self) -> None:
@@ -125,12 +124,12 @@ class IngestRun:
                 self._insist(partial(self.window.enqueue, part))
                 self._finish_window()
         if self.progress.counts.finished < self.numbered and not self.interrupts.stopping:
-            raise redis_forgets(self.root, self.progress.counts.finished, self.numbered)
+            raise redis_forgets(self.names, self.progress.counts.finished, self.numbered)
 
     def _enqueue_all(self) -> None:
-        for planned in plan(self._scan(), self.target, self._answer, self._insist):
+        for planned in plan(self._scan(), self.target, self._answer, self._insist, self._broken):
             self.listing.flush()
-            self._insist(partial(self.ledger.skipped, planned.unchanged))
+            self._insist(partial(self.ledger.skipped, planned.unchanged, planned.still_broken))
             self._look()
             waiting: list[Numbered] = planned.work
             while waiting and not self.interrupts.stopping:
@@ -148,12 +147,17 @@ class IngestRun:
         self._insist(lambda: self.ledger.note(total=self.numbered))
 
     def _scan(self) -> Iterator[FileRef]:
-        for file in self.source.files():
-            if self.interrupts.stopping:
-                return
-            self.numbered += 1
-            self.listing.add(file.uri)
-            yield file
+        for source in self.sources:
+            self.window.begin_root(self.numbered, root_uri(source.root))
+            for file in source.files():
+                if self.interrupts.stopping:
+                    return
+                self.numbered += 1
+                self.listing.add(file.uri)
+                yield file
+
+    def _broken(self, files: Seen) -> list[BrokenFile | None]:
+        return self._insist(lambda: BrokenFiles(self.client).unchanged(files))
 
     def _answer(self, question: Question) -> bytes:
         leaving = partial(getattr, self.interrupts, "leaving")
@@ -180,18 +184,18 @@ class IngestRun:
     def _look(self) -> None:
         self.progress.look()
         self._check_job()
-        self.bar.show(self.progress.counts, self.counted, self._health())
+        loads, estimate = self.progress.read_reports(self.target, self.counted)
+        self.bar.show(self.progress.counts, self.counted, self._health(), loads, estimate)
         self.events.progress(self.bar.text)
-        if self.interrupts.stopping and not self._told_to_stop:
-            self._told_to_stop = True
+        if self._stopping.begins():
             self.bar.say(
-                f"Stopped enqueuing. {len(self.window.under_way):,} files in flight are being finished; press Ctrl-C "
-                f"again to leave them in the queue. Resume with: {resume_command(self.root)}"
+                "Stopping: nothing more is begun, and what is in a model is finished, which takes at most "
+                f"{STOP_SECONDS:g} s. Ctrl-C again leaves at once. Resume with: {resume_command(self.names)}"
             )
 
     def _check_job(self) -> None:
         if self.progress.job_is_lost:
-            raise record_is_lost(self.root)
+            raise record_is_lost(self.names)
 
     def _health(self) -> str | None:
         if check := time.monotonic() - self._checked_faults > 0.5:
@@ -199,10 +203,10 @@ class IngestRun:
             restart_if_ended(self.stack, self.bar.say)
         if (away := self.progress.broker_away_since) is not None:
             if time.monotonic() - away > BROKER_SECONDS:
-                raise redis_is_away(self.root, BROKER_SECONDS)
+                raise redis_is_away(self.names, BROKER_SECONDS)
             return self.progress.what_it_waits_for()
         try:
-            if again := self.progress.reconcile():
+            if not self.interrupts.stopping and (again := self.progress.reconcile()):
                 self.bar.say(f"Published {again:,} files again that a killed process had taken with it.")
             waits_for = self.progress.what_it_waits_for()
             if check and time.monotonic() - self._checked_models > MODELS_SECONDS:
@@ -215,9 +219,9 @@ class IngestRun:
         except RedisError:
             return None
 
-    def _count(self, count: Callable[[], int]) -> None:
+    def _count(self, counts: Sequence[Callable[[], int]]) -> None:
         # A second, quick walk beside the first: it tells the total early, and so the time left.
-        counted = count()
+        counted = sum(count() for count in counts)
         if self.counted is None:
             self.counted = counted
             with suppress(RedisError):  # only for those who look on
@@ -231,18 +235,16 @@ class IngestRun:
         self._insist(lambda: self.ledger.note(**facts))
         self.bar.show(self.progress.counts, self.numbered, None)
         self.events.end(self.bar.text, time.monotonic() - self.begin, interrupted)
-        if left:
-            self.stack.leave_now()
-        first = self.progress.first_stored
         return Outcome(
             job=self.ledger.job,
-            root=str(self.root),
+            root=self.root,
+            sources=self.names,
             total=self.numbered,
             counts=self.progress.counts,
             seconds=time.monotonic() - self.begin,
-            first_stored_seconds=first - self.begin if first is not None else None,
+            first_stored_seconds=self.progress.seconds_to_first(self.begin),
             listed=self._insist(lambda: self.ledger.failures(LISTED_FAILURES)) if self.progress.counts.failed else [],
-            passed_over=self.source.passed_over,
+            passed_over=self.sources[0].passed_over,
             interrupted=interrupted,
             in_flight=left,
         )

@@ -11,13 +11,16 @@ from contextlib import contextmanager
 from typing import Any
 
 import redis
-from rich.console import Console, Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
+from rich.measure import Measurement
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from producer.formatting import duration
+from producer.jobs.tables import STYLES
 from producer.jobs.view import JobView
 from settings.errors import WrongUse
 
@@ -108,21 +111,39 @@ def _jobs(jobs: list[dict[str, Any]]) -> Table:
     table.add_column("failed", justify="right", no_wrap=True)
     table.add_column("rate", justify="right", no_wrap=True)
     table.add_column("left", justify="right", no_wrap=True)
-    table.add_column("folder", ratio=1, overflow="ellipsis", no_wrap=True)
+    table.add_column("folder", ratio=1)
     for job in jobs:
         finished, total = job["stored"] + job["failed"] + job["skipped"], job["total"]
         running = job["state"] == "running"
         table.add_row(
             job["job"],
-            job["state"],
+            Text(job["state"], style=STYLES.get(job["state"], "")),
             ProgressBar(total=total or None, completed=finished, pulse=running and total is None),
             f"{finished:,}/{total:,}" if total is not None else f"{finished:,}/?",
             Text(f"{job['failed']:,}", style="red" if job["failed"] else ""),
             f"{job['rate']:,.1f}/s" if running else "",
             duration(job["seconds_left"]) if running and job["seconds_left"] is not None else "",
-            Text(job["root"]),
+            EndOfPath(job["root"]),
         )
     return table
+
+
+class EndOfPath:
+    """A path cut at its left where there is no room for it: the names at its end tell folders apart."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        path = self._path
+        if cell_len(path) > options.max_width:
+            while path and cell_len(path) >= options.max_width:
+                path = path[1:]
+            path = f"…{path}"
+        yield Text(path, no_wrap=True, overflow="crop")
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(1, cell_len(self._path))
 
 
 @contextmanager

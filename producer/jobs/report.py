@@ -15,6 +15,8 @@ from producer.output_file import FileKind, begins_with, replacing
 from producer.stack import Stack
 from producer.waiting import wait_for
 from settings import Settings
+from settings.command_line import while_somebody_reads
+from settings.plain_text import csv_cell
 from tasks.broker import redis_client
 from tasks.ledger import Ledger
 from tasks.queues import FACTS
@@ -28,7 +30,7 @@ REPORT_FILE = FileKind((".csv",), begins_with(",".join(COLUMNS).encode()))
 
 @dataclass(frozen=True)
 class Row:
-    """One file of a job; `outcome` is stored, reused, skipped, failed or unfinished."""
+    """One file of a job; `outcome` is stored, reused, skipped, still_broken, failed or unfinished."""
 
     uri: str
     outcome: str
@@ -73,7 +75,8 @@ def report(job: str, target: str | None, settings: Settings, stack: Stack) -> Re
         for _ in rows:
             pass
     elif target == "-":
-        _write(rows, sys.stdout)
+        with while_somebody_reads():
+            _write(rows, sys.stdout)
     else:
         with replacing(Path(target), REPORT_FILE) as path, path.open("w", newline="", encoding="utf-8") as file:
             _write(rows, file)
@@ -83,8 +86,8 @@ def report(job: str, target: str | None, settings: Settings, stack: Stack) -> Re
 def rows_of(ledger: Ledger, stack: Stack, with_captions: bool) -> Iterator[Row]:
     """The rows of a job in the order of its files; captions are those that the collection holds now."""
     uris = enumerate(listed_uris(stack.local.data, ledger.job))
-    bits = {name: ledger.bitmap(name) for name in ("reused", "stored", "skipped", "failed")}
-    reasons = {failure.number: f"{failure.stage}: {failure.reason}" for failure in ledger.iterate_failures()}
+    bits = {name: ledger.bitmap(name) for name in ("reused", "stored", "still_broken", "skipped", "failed")}
+    reasons = {failure.number: f"{failure.stage}: {failure.reason}" for failure in ledger.unreadable()}
     while chunk := list(islice(uris, CHUNK)):
         rows = [Row(uri, _outcome(bits, number), reasons.get(number, "")) for number, uri in chunk]
         yield from _with_captions(rows, stack) if with_captions else rows
@@ -107,4 +110,4 @@ def _with_captions(rows: list[Row], stack: Stack) -> Iterator[Row]:
 def _write(rows: Iterable[Row], file: Any) -> None:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows((row.uri, row.outcome, row.reason, row.caption) for row in rows)
+    writer.writerows(map(csv_cell, (row.uri, row.outcome, row.reason, row.caption)) for row in rows)

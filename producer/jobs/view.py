@@ -1,26 +1,30 @@
 """How jobs are: the one reader of the ledger, the queues and the registry, for all that shows them."""
 
+import json
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import redis
 from kombu.exceptions import OperationalError
 
-from producer.formatting import shown
+from producer.formatting import in_words, is_text, shown
 from producer.jobs.listing import with_names
+from producer.jobs.running import RunningStack, last_seen, left_aside
 from producer.records import FailedFile, Job, Records
-from settings.errors import DarkroomError, WrongUse
+from producer.stack import Stack
+from settings.errors import DarkroomError, NotFound, WrongUse
 from tasks.ledger import Ledger, jobs
 from tasks.queues import (
     COLLECTION,
     COLLECTION_NAME,
     EMBED,
     FILES,
+    FILES_LATER,
     INGEST,
     POINTS,
     QUERIES,
@@ -31,8 +35,9 @@ from tasks.queues import (
 from tasks.registry import faults, workers
 from tasks.rpc import ask
 
-QUEUES = (FILES, EMBED, POINTS, QUERIES, INGEST)
+QUEUES = (FILES, FILES_LATER, EMBED, POINTS, QUERIES, INGEST)
 JOBS = 5
+MOST_JOBS = 10_000
 RATE_SECONDS = 10.0
 SLOW_SECONDS = 5.0
 
@@ -40,10 +45,11 @@ SLOW_SECONDS = 5.0
 def job_status(client: redis.Redis, job: str) -> Job:
     """The facts and counts of one job; raises WrongUse for a job that Redis does not know."""
     ledger = Ledger(client, job)
-    meta = ledger.meta()
+    meta = ledger.meta() if is_text(job) else {}
     if not meta:
-        raise WrongUse(f"There is no job {job}: `python -m producer status` shows the latest ones.")
+        raise NotFound(f"There is no job {job}: `python -m producer status` shows the latest ones.")
     counts = ledger.counts()
+    roots = [shown(uri) for uri in meta.get("root", "").split()]
     total = int(meta["total"]) if "total" in meta else None
     state = meta.get("state", "running")
     if total is not None and counts.finished >= total:
@@ -52,7 +58,7 @@ def job_status(client: redis.Redis, job: str) -> Job:
         state = "abandoned"
     return Job(
         job=job,
-        root=shown(meta.get("root", "")),
+        root=in_words(roots),
         state=state,
         started=float(meta.get("started", 0)),
         total=total,
@@ -62,18 +68,27 @@ def job_status(client: redis.Redis, job: str) -> Job:
         reused=counts.reused,
         embedded=int(meta.get("embedded", 0)),
         captioned=int(meta.get("captioned", 0)),
+        still_broken=counts.still_broken,
+        sources=json.loads(meta["sources"]) if "sources" in meta else roots,
     )
 
 
 def require_own_job(client: redis.Redis, job: str) -> None:
     """Raise WrongUse for a job that Redis does not know, and for one of another collection."""
     job_status(client, job)
-    collection = Ledger(client, job).meta().get("collection", COLLECTION_NAME)
-    if collection != COLLECTION_NAME:
+    if (collection := _collection_of(client, job)) != COLLECTION_NAME:
         raise WrongUse(
             f"The job {job} belongs to the collection {collection!r}, not to {COLLECTION_NAME!r}: set "
             "qdrant.collection to that name."
         )
+
+
+def cancel(client: redis.Redis, job: str) -> None:
+    """Tell the producer of a job to stop it; raises WrongUse where there is no such job, or none that runs."""
+    require_own_job(client, job)
+    if (state := job_status(client, job).state) != "running":
+        raise WrongUse(f"The job {job} does not run: it is {state}.")
+    Ledger(client, job).note(cancelled=time.time())
 
 
 def living(client: redis.Redis) -> list[dict[str, Any]]:
@@ -96,21 +111,35 @@ def job_list(client: redis.Redis, limit: int) -> Records[Job]:
     return Records(job_status(client, job) for job in jobs(client, limit))
 
 
-def failed_files(client: redis.Redis, job: str, data: Path) -> Records[FailedFile]:
-    """The failed files of a job in the order of their numbers; `data` is where this machine keeps the lists of jobs.
+def latest_job(client: redis.Redis) -> str:
+    """The latest job of this collection; raises WrongUse where there is none."""
+    for job in jobs(client, MOST_JOBS):
+        if _collection_of(client, job) == COLLECTION_NAME:
+            return job
+    raise WrongUse(f"The collection {COLLECTION_NAME!r} has no job of the last 30 days.")
 
-    Raises WrongUse for a job that Redis does not know.
+
+def _collection_of(client: redis.Redis, job: str) -> str:
+    return Ledger(client, job).meta().get("collection", COLLECTION_NAME)
+
+
+def failed_files(client: redis.Redis, job: str, data: Path) -> Records[FailedFile]:
+    """The failed files of a job and those that are still broken, in the order of their numbers.
+
+    `data` is where this machine keeps the lists of jobs. Raises WrongUse for a job that Redis does not know.
     """
     job_status(client, job)
-    failures = with_names(Ledger(client, job).iterate_failures(), data, job)
-    return Records(FailedFile(failure.uri, failure.stage, failure.reason) for failure in failures)
+    failures = with_names(Ledger(client, job).unreadable(), data, job)
+    return Records(FailedFile(failure.uri, failure.stage, failure.reason, failure.still_broken) for failure in failures)
 
 
 @dataclass(frozen=True)
 class Overview:
     """Everything at one moment: the collection {"name", "clip_model", "points"}, messages a queue, faults a worker.
 
-    `workers` says what each living worker has, `other_releases` how many messages wait in queues of another release.
+    `stack` is the stack of this machine, None where a Redis of others is used. `left` says how many files of each job
+    lie aside, `workers` what each living worker has, `other_releases` how many messages wait in queues of another
+    release. `advice` is a sentence about a collection that has outgrown its home, "" for others.
     """
 
     collection: dict[str, Any]
@@ -119,6 +148,9 @@ class Overview:
     faults: dict[str, str]
     other_releases: dict[str, int]
     jobs: Records[Job]
+    stack: RunningStack | None = None
+    left: dict[str, int] = field(default_factory=dict)
+    advice: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The fields by their names."""
@@ -129,14 +161,19 @@ class Overview:
             "faults": self.faults,
             "other_releases": self.other_releases,
             "jobs": self.jobs.to_dicts(),
+            "stack": asdict(self.stack) if self.stack else None,
+            "left": self.left,
+            "advice": self.advice,
         }
 
 
-def overview(client: redis.Redis, collection: dict[str, Any]) -> Overview:
+def overview(client: redis.Redis, collection: dict[str, Any], stack: RunningStack | None = None) -> Overview:
     """The collection, the queues, the workers' faults and the latest jobs."""
-    queues, _ = _message_counts(client, (FILES, EMBED, POINTS, QUERIES))
-    left = left_by_other_releases(client)
-    return Overview(collection, queues, living(client), faults(client), left, job_list(client, JOBS))
+    queues, _ = _message_counts(client, (FILES, FILES_LATER, EMBED, POINTS, QUERIES))
+    of_others = left_by_other_releases(client)
+    return Overview(
+        collection, queues, living(client), faults(client), of_others, job_list(client, JOBS), stack, left_aside(client)
+    )
 
 
 def _message_counts(client: redis.Redis, queues: Sequence[str]) -> tuple[dict[str, int], int]:
@@ -152,8 +189,8 @@ def _message_counts(client: redis.Redis, queues: Sequence[str]) -> tuple[dict[st
 class JobView:
     """Reads everything again and again; what takes long (the collection) is asked by a thread of its own."""
 
-    def __init__(self, client: redis.Redis, job: str | None = None) -> None:
-        self._client = client
+    def __init__(self, client: redis.Redis, job: str | None = None, stack: Stack | None = None) -> None:
+        self._client, self._stack = client, stack
         self._job = job
         self._samples: dict[str, deque[tuple[float, int]]] = {}
         self._collection: dict[str, Any] | None = None
@@ -203,7 +240,8 @@ class JobView:
     def _ask_collection(self) -> None:
         while not self._closed.is_set():
             try:
-                self._collection = ask(COLLECTION, SLOW_SECONDS)
+                known = last_seen(self._stack, self._client) if self._stack else None
+                self._collection = known or ask(COLLECTION, SLOW_SECONDS)
             except (redis.RedisError, OperationalError, OSError, TimeoutError, DarkroomError):
                 self._collection = None
             self._closed.wait(SLOW_SECONDS)

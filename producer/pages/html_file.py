@@ -11,10 +11,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from pictures.thumbnail_store import kept_here
 from pictures.thumbnails import require_decoder, thumbnails
 from producer.output_file import check_output, replacing
-from producer.pages.contact_sheet import THUMBNAIL, Section, contact_sheet
+from producer.pages.contact_sheet import PREVIEW, PREVIEWS, THUMBNAIL, Section, contact_sheet, is_saved
 from producer.pages.rendering import PAGE, require_jinja
+from settings import load_settings
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,13 @@ class HtmlPage:
 
     def make(self, title: str, note: str, sections: Sequence[Section], console: Console) -> Path:
         """Make the page of these pictures, say in which file it is, and open it where that is wanted."""
-        uris = [row["uri"] for section in sections for row in section.rows]
-        with console.status(f"making {len(uris):,} thumbnails") if console.is_terminal else nullcontext():
-            jpegs = thumbnails(uris, THUMBNAIL)
+        rows, store = [row for section in sections for row in section.rows], kept_here(load_settings())
+        with console.status(f"making {len(rows):,} thumbnails") if console.is_terminal else nullcontext():
+            jpegs = thumbnails(rows, THUMBNAIL, store)
+            previews = thumbnails([row for row in rows if is_saved(row)][:PREVIEWS], PREVIEW, store)
         path = self.file or fresh_page_file()
         with replacing(path, PAGE) as part:
-            part.write_text(contact_sheet(title, note, sections, jpegs), encoding="utf-8")
+            part.write_text(contact_sheet(title, note, sections, jpegs, previews), encoding="utf-8")
         missing = sum(jpeg is None for jpeg in jpegs.values())
         unread = f" ({missing:,} of {len(jpegs):,} files could not be read here)" if missing else ""
         console.print(Text(f"Page: {path}{unread}"), soft_wrap=True)

@@ -3,11 +3,15 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from producer.collection.stats import count_words
+
+if TYPE_CHECKING:
+    from sklearn.decomposition import PCA
 
 WORDS = 3
 # A word that fewer of the cluster's captions use says little about it.
@@ -50,6 +54,8 @@ LANDMARKS = 1500
 NEIGHBOURS = 5
 ITERATIONS = 400
 CHUNK = 4096
+# Of fewer pictures none is like another; they lie side by side.
+FEW = 4
 SEED = 0
 
 
@@ -61,21 +67,64 @@ class Layout:
     clusters: NDArray[np.int64]
 
 
-def lay_out(vectors: NDArray[np.float32]) -> Layout:
-    """Lay out L2-normalised vectors, float32 (n, dim), whose order is random: the first ones stand for all.
+class Reduction:
+    """Keeps the principal components of vectors that come page by page: a tenth of the numbers of a CLIP embedding.
+
+    The components are those of the first 20 x LANDMARKS vectors, whose order is random, so that these stand for all.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[NDArray[np.float32]] = []
+        self._reduced: list[NDArray[np.float32]] = []
+        self._pca: PCA | None = None
+
+    def add(self, vectors: NDArray[np.float32]) -> None:
+        """Take more vectors, L2-normalised float32 (n, dim)."""
+        self._waiting.append(vectors)
+        if self._pca is not None or sum(map(len, self._waiting)) >= 20 * LANDMARKS:
+            self._reduce()
+
+    def rows(self) -> NDArray[np.float32]:
+        """What is kept of all vectors, float32 (n, at most COMPONENTS), in their order."""
+        if self._waiting:
+            self._reduce()
+        return np.concatenate(self._reduced)
+
+    def _reduce(self) -> None:
+        from sklearn.decomposition import PCA
+
+        vectors = np.concatenate(self._waiting)
+        self._waiting.clear()
+        if self._pca is None and len(vectors) < FEW:
+            self._reduced.append(vectors)
+            return
+        if self._pca is None:
+            first = vectors[: 20 * LANDMARKS]
+            self._pca = PCA(min(COMPONENTS, *first.shape), random_state=SEED).fit(first)
+        self._reduced.append(self._pca.transform(vectors).astype(np.float32))
+
+
+def lay_out(reduced: NDArray[np.float32]) -> Layout:
+    """Lay out the rows of a Reduction, whose order is random: the first ones stand for all.
 
     The first LANDMARKS are placed by t-SNE, every other one at the mean of its nearest landmarks, weighted by likeness.
     The same vectors give the same layout.
     """
-    from sklearn.cluster import MiniBatchKMeans
-    from sklearn.decomposition import PCA
+    from threadpoolctl import threadpool_limits
 
-    count = len(vectors)
-    if count < 4:
+    # Threads of these libraries spin while they wait for each other, thousands of times in a layout: beside other work
+    # two of them took six times the processor time of one, and five times as long.
+    with threadpool_limits(1):
+        return _lay_out(reduced)
+
+
+def _lay_out(reduced: NDArray[np.float32]) -> Layout:
+    from sklearn.cluster import MiniBatchKMeans
+
+    count = len(reduced)
+    if count < FEW:
         places = np.linspace(0.1, 0.9, count, dtype=np.float32)
         return Layout(np.stack([places, np.full(count, 0.5, np.float32)], axis=1), np.zeros(count, np.int64))
-    pca = PCA(min(COMPONENTS, count, vectors.shape[1]), random_state=SEED).fit(vectors[: 20 * LANDMARKS])
-    reduced = pca.transform(vectors).astype(np.float32)
     landmarks = _landmarks(reduced[:LANDMARKS])
     places = np.concatenate([landmarks, _among(landmarks, reduced[:LANDMARKS], reduced[LANDMARKS:])])
     low, high = places.min(axis=0), places.max(axis=0)

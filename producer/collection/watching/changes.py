@@ -15,6 +15,7 @@ from pictures.formats import has_picture_extension
 from pictures.uris import path_of, uri_of
 from producer.collection.prune import Folders, Sweep, folder_above, identity_of, is_empty, remove, sweep
 from producer.collection.watching.pending import Pending
+from producer.collection.watching.untold import Untold
 from producer.formatting import shown
 from producer.ingest.interrupts import Interrupts
 from producer.ingest.outcome import Outcome
@@ -22,6 +23,7 @@ from producer.ingest.run import LISTED_FAILURES, IngestRun
 from producer.ingest.sources.exclusion import Exclusion, PassedOver, exclusion_of
 from producer.ingest.sources.roots import Source
 from producer.ingest.sources.scan import FileRef, file_ref, scan
+from producer.records import local_path
 from producer.stack import Stack
 from producer.waiting import with_retries
 from settings import Settings
@@ -56,16 +58,20 @@ class ChangeBatch:
         self._devices: dict[bytes, int] = {}
         self._gone: dict[str, None] = {}
         self._gone_since: float | None = None
+        self._untold: Untold | None = None
 
-    def begin(self) -> tuple[int, int] | None:
+    def begin(self, polling: bool) -> tuple[int, int] | None:
         """Take the folder as it is now for the one that is watched; what that is."""
         self._identity = identity_of(self._root)
         self._gone.clear()
+        self._untold = Untold() if polling else None
         return self._identity
 
     def note(self, path: bytes, modified: bool) -> None:
         """A path is new, gone or `modified`; what can be neither a picture nor a folder of pictures is passed over."""
         is_folder = path in self._devices or os.path.isdir(path)
+        for gone in self._untold.told(path) if self._untold is not None else ():
+            self._pending.add(gone)
         # What makes a folder modified is told of by itself.
         if not modified if is_folder else has_picture_extension(path):
             self._pending.add(path)
@@ -121,11 +127,14 @@ class ChangeBatch:
 
         def remembered() -> Iterator[FileRef]:
             for file in files(passed_over):
-                self._remember(path_of(file.uri) or b"")
+                path = path_of(file.uri) or b""
+                self._remember(path)
+                if self._untold is not None:
+                    self._untold.add(path)
                 yield file
 
         source = Source(self._root, remembered, passed_over)
-        run = IngestRun(source, self._settings, self._console, self._stack, self._interrupts, begin)
+        run = IngestRun([source], self._settings, self._console, self._stack, self._interrupts, begin)
         outcome = run.run()
         # A file that was there and is gone again has not failed.
         failures = [] if not outcome.counts.failed else with_retries(run.ledger.failures, self._stack, self._say)
@@ -205,7 +214,11 @@ class ChangeBatch:
             "failed": len(failures),
             "removed": 0,
             "kept": f"{len(gone):,} files seem to be gone and were kept: {doubt}" if doubt else None,
-            "failures": [{"uri": failure.uri, "reason": failure.reason} for failure in failures[:LISTED_FAILURES]],
+            "failures": [_told(failure) for failure in failures[:LISTED_FAILURES]],
             "job": outcome.job if outcome and failures else None,
             "seconds": round(outcome.seconds, 3) if outcome else 0.0,
         }
+
+
+def _told(failure: Failure) -> dict[str, Any]:
+    return {"uri": failure.uri, "path": local_path(failure.uri), "reason": failure.reason}

@@ -43,9 +43,10 @@ NOTHING: dict[str, Any] = {
 Tell = Callable[[dict[str, Any]], None]
 
 
-def check_watched(folder: Path, settings: Settings) -> Path:
+def check_watched(folder: str | Path, settings: Settings) -> Path:
     """The folder as an absolute path; raises WrongUse where it cannot be watched, ServiceMissing without watchfiles."""
-    root, _ = find_root(str(folder), settings)
+    # Before it is looked at: whether workers may read it is another question.
+    root = folder if "://" in str(folder) else find_root(str(folder), settings)[0]
     if not isinstance(root, Path):
         raise WrongUse(f"{root} cannot be watched: name a folder of this machine.")
     try:
@@ -107,7 +108,7 @@ class _Watcher:
     def _follow(self) -> None:
         """Watch until Ctrl-C, or until the folder is no longer the one that it was."""
         reason = "asked for" if self.poll else network_type(self.root) or watch_limit(self.root)
-        identity = self.batch.begin()
+        identity = self.batch.begin(polling=bool(reason))
         with closing(self._changes(reason)) as changes:
             # From here on nothing is missed, so what was changed before can be looked at in peace.
             next(changes)

@@ -7,6 +7,7 @@ have the syntax of .gitignore, so `!name` takes something in again, but nothing 
 
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -83,7 +84,7 @@ class Exclusion:
         if is_folder and path == self.data:
             return True
         for base, patterns in reversed(self.patterns):
-            within = path[len(base) :].lstrip("/")
+            within = nfc(path[len(base) :].lstrip("/"))
             decided = patterns.check_file(within + "/" if is_folder else within).include
             if decided is not None:
                 return decided
@@ -157,9 +158,15 @@ def _parsed(lines: Sequence[str], where: str) -> "GitIgnoreSpec":
     # Imported here: `import producer` stays light, and most trees have no pattern.
     from pathspec import GitIgnoreSpec
 
+    lines = list(map(nfc, lines))
     for line in lines:
         try:
             GitIgnoreSpec.from_lines([line])
         except ValueError:
             raise ValueError(f"{where} has the line {line!r}, which is no pattern as .gitignore has them") from None
     return GitIgnoreSpec.from_lines(lines)
+
+
+def nfc(text: str) -> str:
+    """The one form in which patterns and names meet: some disks keep an accent as a character behind its letter."""
+    return unicodedata.normalize("NFC", text)

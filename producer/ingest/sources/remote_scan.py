@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
 from pictures.archives import modified_member
-from pictures.formats import PICTURE_EXTENSIONS, has_picture_extension
+from pictures.formats import EXTENSIONS_IN_WORDS, has_picture_extension
 from pictures.paths import NotAllowed, Paths, paths_of
 from pictures.picture import int64
 from pictures.remote import filesystem, modified, retried, what_happened
@@ -85,7 +85,7 @@ def _one(uri: str, settings: Settings) -> Iterator[FileRef]:
     if not has_picture_extension(place(uri).path.encode(errors="surrogateescape")):
         raise WrongUse(
             f"{uri} is no picture by its name: a web server has no list of its files, so name one picture "
-            f"({', '.join(sorted(PICTURE_EXTENSIONS))}) or a .zip."
+            f"({EXTENSIONS_IN_WORDS}) or a .zip."
         )
     with _explained(uri):
         info = retried(lambda: _web(settings).info(uri), uri)
@@ -135,7 +135,7 @@ def _explained(where: str) -> Iterator[None]:
         yield
     except DarkroomError:
         raise
-    except Exception as error:
+    except Exception as error:  # each library has its own; unknown ones are raised again
         if isinstance(error, zipfile.BadZipFile | ValueError):
             raise WrongUse(f"{where} is no zip archive that can be read here.") from None
         match what_happened(error, where.partition("://")[0]):

@@ -81,11 +81,16 @@ def address_of(name: str) -> str:
 
 
 def _require_allowed(root: Path | OtherRoot, settings: Settings) -> None:
+    require_allowed_place(root_uri(root), str(root), settings)
+
+
+def require_allowed_place(uri: str, name: str, settings: Settings) -> None:
+    """Raise WrongUse for a place that the workers of a local stack may not read; `name` is how a person names it."""
     # Only for a stack of this machine: the workers of a cluster have settings of their own, and refuse by themselves.
     if settings.broker.url != "embedded":
         return
     try:
-        require_allowed(paths_of(settings), root_uri(root))
+        require_allowed(paths_of(settings), uri)
     except NotAllowed as error:
-        example = "DARKROOM__PATHS__ALLOWED='[\"" + str(root) + "\"]'"
-        raise WrongUse(f"{root} may not be read: {error}. To allow it: {example}.") from None
+        example = "DARKROOM__PATHS__ALLOWED='[\"" + name + "\"]'"
+        raise WrongUse(f"{name} may not be read: {error}. To allow it: {example}.") from None

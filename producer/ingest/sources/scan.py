@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
+from pictures.facts.sidecar import EXTENSION as SIDECAR
+from pictures.facts.sidecar import find_sidecar
 from pictures.formats import has_picture_extension
 from pictures.picture import int64
 from pictures.uris import uri_of
@@ -17,11 +19,15 @@ SORTED_NAMES = 100_000
 
 @dataclass(frozen=True, slots=True)
 class FileRef:
-    """A file as the scan saw it: its URI, its size in bytes, its modification time in nanoseconds."""
+    """A file as the scan saw it: its URI, its size in bytes, its modification time in nanoseconds.
+
+    `sidecar` is the size and the modification time of its sidecar, None where it has none.
+    """
 
     uri: str
     bytes: int
     mtime: int
+    sidecar: tuple[int, int] | None = None
 
 
 def scan(root: Path, rules: Exclusion, passed_over: PassedOver) -> Iterator[FileRef]:
@@ -38,7 +44,7 @@ def scan(root: Path, rules: Exclusion, passed_over: PassedOver) -> Iterator[File
     above = [(rules, _found_in(os.fsencode(root), rules, passed_over))]
     while above:
         here, found = above[-1]
-        for is_folder, path in found:
+        for is_folder, path, sidecars in found:
             if is_folder:
                 try:
                     below = here.below(os.fsdecode(os.path.basename(path)))
@@ -47,30 +53,34 @@ def scan(root: Path, rules: Exclusion, passed_over: PassedOver) -> Iterator[File
                     continue
                 above.append((below, _found_in(path, below, passed_over)))
                 break
-            yield file_ref(path)
+            yield file_ref(path, sidecars)
         else:
             above.pop()
 
 
-def _found_in(folder: bytes, rules: Exclusion, passed_over: PassedOver) -> Iterator[tuple[bool, bytes]]:
-    """The pictures and then the folders in a folder: (is a folder, path)."""
+def _found_in(
+    folder: bytes, rules: Exclusion, passed_over: PassedOver
+) -> Iterator[tuple[bool, bytes, set[bytes] | None]]:
+    """The pictures and then the folders in a folder: (is a folder, path, the names of sidecars beside it if known)."""
+    sidecars: set[bytes] = set()
     try:
         with os.scandir(folder) as listing:
-            found = _sorted_out(listing, rules, passed_over)
+            found = _sorted_out(listing, rules, passed_over, sidecars)
             held = sorted(islice(found, SORTED_NAMES))
             if len(held) == SORTED_NAMES:
                 for is_folder, name in chain(held, found):
-                    yield is_folder, os.path.join(folder, name)
+                    yield is_folder, os.path.join(folder, name), None
                 return
     except OSError:
         passed_over.unreadable.append(os.fsdecode(folder))
         return
+    known = sidecars if len(sidecars) < SORTED_NAMES else None
     for is_folder, name in held:
-        yield is_folder, os.path.join(folder, name)
+        yield is_folder, os.path.join(folder, name), known
 
 
 def _sorted_out(
-    listing: "Iterable[os.DirEntry[bytes]]", rules: Exclusion, passed_over: PassedOver
+    listing: "Iterable[os.DirEntry[bytes]]", rules: Exclusion, passed_over: PassedOver, sidecars: set[bytes]
 ) -> Iterator[tuple[bool, bytes]]:
     for entry in listing:
         name = os.fsdecode(entry.name)
@@ -81,6 +91,9 @@ def _sorted_out(
                 yield True, entry.name
         elif _is_link_to_folder(entry):
             passed_over.linked_folders += not rules.excludes(name, is_folder=True)
+        elif entry.name.lower().endswith(SIDECAR):
+            if len(sidecars) < SORTED_NAMES:
+                sidecars.add(entry.name)
         elif not has_picture_extension(entry.name):
             if not rules.excludes(name, is_folder=False):
                 passed_over.note_extension(name)
@@ -90,13 +103,17 @@ def _sorted_out(
             yield False, entry.name
 
 
-def file_ref(path: bytes) -> FileRef:
-    """A file as it is now; size and time are -1 for one that cannot be looked at."""
+def file_ref(path: bytes, sidecars: set[bytes] | None = None) -> FileRef:
+    """A file as it is now; size and time are -1 for one that cannot be looked at.
+
+    `sidecars` are the names of those in its folder; without them the disk is asked for each that there may be.
+    """
     try:
         facts = os.stat(path)
     except OSError:
         return FileRef(uri_of(path), -1, -1)
-    return FileRef(uri_of(path), facts.st_size, int64(facts.st_mtime_ns))
+    found = find_sidecar(path, sidecars)
+    return FileRef(uri_of(path), facts.st_size, int64(facts.st_mtime_ns), found and found[1])
 
 
 def _is_link_to_folder(entry: "os.DirEntry[bytes]") -> bool:

@@ -7,7 +7,7 @@ const count = clusters.length, canvas = document.querySelector("canvas"), pen = 
 const card = document.getElementById("card"), dark = matchMedia("(prefers-color-scheme: dark)");
 const colour = cluster => `hsl(${(cluster * 137.508) % 360} 65% ${dark.matches ? 62 : 45}%)`;
 const pictured = Object.keys(data.thumbnails).map(Number);
-const SPAN = 65535, GRID = 74, EDGE = 64;
+const SPAN = 65535, SMALL = 64, LARGE = 192, GAP = 10;
 let view = null, stretch = 1, drawn = [], hovered = -1, images = new Map(), waiting = false;
 
 function fit() {
@@ -20,6 +20,9 @@ function fit() {
   redraw();
 }
 const across = n => places[2 * n] * view.scale * stretch + view.x, down = n => places[2 * n + 1] * view.scale + view.y;
+const zoomed = () => view.scale * SPAN / Math.min(innerWidth, innerHeight);
+// Pictures grow with the zoom, more slowly than the distances between them.
+const edge = () => Math.max(SMALL, Math.min(LARGE, SMALL * Math.sqrt(zoomed())));
 const redraw = () => { if (!waiting) { waiting = true; requestAnimationFrame(draw); } };
 
 function picture(n) {
@@ -38,11 +41,10 @@ function draw() {
   waiting = false;
   const ratio = devicePixelRatio || 1, style = getComputedStyle(document.body);
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-  const zoom = view.scale * SPAN / Math.min(innerWidth, innerHeight);
-  const size = Math.max(1.6, Math.min(7, 130 / Math.sqrt(count) * Math.sqrt(zoom)));
+  const size = Math.max(1.6, Math.min(7, 130 / Math.sqrt(count) * Math.sqrt(zoomed())));
   const seen = points(Math.max(1, Math.round(size * ratio)), ratio);
   drawn = spread();
-  for (const n of drawn) show(n, EDGE);
+  for (const n of drawn) show(n, edge());
   label(style);
   canvas.setAttribute("aria-label", `Map of ${count} pictures, ${seen} of them in view`);
   if (hovered >= 0) {
@@ -69,17 +71,18 @@ function points(edge, ratio) {
 }
 
 // Pictures that do not cover each other, the same ones wherever the map is moved to: the first of each square of a grid
-// that lies on the map and gets finer in steps.
+// that lies on the map and gets finer in steps. A square is smaller than a picture, so it never has two of them.
 function spread() {
-  const step = 2 ** Math.ceil(Math.log2(GRID / view.scale)), squares = new Map(), chosen = [];
+  const reach = edge(), apart = reach + GAP;
+  const step = 2 ** Math.floor(Math.log2(apart / view.scale)), squares = new Map(), chosen = [];
   for (const n of pictured) {
-    if (Math.abs(across(n) - innerWidth / 2) > innerWidth / 2 + EDGE) continue;
-    if (Math.abs(down(n) - innerHeight / 2) > innerHeight / 2 + EDGE) continue;
+    if (Math.abs(across(n) - innerWidth / 2) > innerWidth / 2 + reach) continue;
+    if (Math.abs(down(n) - innerHeight / 2) > innerHeight / 2 + reach) continue;
     const x = places[2 * n] * stretch, y = places[2 * n + 1], column = Math.floor(x / step), row = Math.floor(y / step);
     let free = true;
-    for (let c = column - 1; free && c <= column + 1; c++) for (let r = row - 1; free && r <= row + 1; r++) {
+    for (let c = column - 2; free && c <= column + 2; c++) for (let r = row - 2; free && r <= row + 2; r++) {
       const other = squares.get(c + "," + r);
-      free = !other || Math.abs(other[0] - x) * view.scale > GRID || Math.abs(other[1] - y) * view.scale > GRID;
+      free = !other || Math.abs(other[0] - x) * view.scale > apart || Math.abs(other[1] - y) * view.scale > apart;
     }
     if (free) { squares.set(column + "," + row, [x, y]); chosen.push(n); }
   }
@@ -105,13 +108,15 @@ function label(style) {
     const box = [x - half, y - 10, x + half, y + 10];
     if (!text || taken.some(b => b[0] < box[2] && box[0] < b[2] && b[1] < box[3] && box[1] < b[3])) continue;
     taken.push(box);
-    pen.lineWidth = 4; pen.strokeStyle = style.backgroundColor; pen.strokeText(text, x, y);
+    // A label may lie on a picture, so it has a ground of its own.
+    pen.globalAlpha = 0.8; pen.fillStyle = style.backgroundColor; pen.fillRect(box[0], box[1], 2 * half, 20); pen.globalAlpha = 1;
     pen.fillStyle = colours[cluster]; pen.fillText(text, x, y);
   }
 }
 
 function under(x, y) {
-  const on = drawn.findLast(n => Math.abs(across(n) - x) < EDGE / 2 && Math.abs(down(n) - y) < EDGE / 2);
+  const half = edge() / 2;
+  const on = drawn.findLast(n => Math.abs(across(n) - x) < half && Math.abs(down(n) - y) < half);
   if (on !== undefined) return on;
   let best = -1, least = 18 * 18;
   for (let n = 0; n < count; n++) {
@@ -130,14 +135,23 @@ function hover(x, y) {
     if (n >= 0) {
       const [image, caption, name] = card.children;
       image.style.display = "block";
-      image.onerror = () => { image.style.display = "none"; };
+      image.onload = () => place(pointer);
+      image.onerror = () => { image.style.display = "none"; place(pointer); };
       image.src = n in data.thumbnails ? "data:image/jpeg;base64," + data.thumbnails[n] : data.uris[n];
       caption.textContent = data.captions[n]; name.textContent = data.names[n];
     }
     redraw();
   }
-  const left = x + 250 > innerWidth ? x - 246 : x + 16, top = Math.min(y + 16, innerHeight - 290);
-  card.style.left = Math.max(4, left) + "px"; card.style.top = Math.max(4, top) + "px";
+  place(pointer = [x, y]);
+}
+
+// Beside the pointer and inside of the window, however much is in the card; its picture may come later.
+let pointer = [0, 0];
+function place([x, y]) {
+  const wide = card.offsetWidth, high = card.offsetHeight;
+  const left = x + 16 + wide > innerWidth ? x - 16 - wide : x + 16;
+  card.style.left = Math.max(4, Math.min(left, innerWidth - wide - 4)) + "px";
+  card.style.top = Math.max(4, Math.min(y + 16, innerHeight - high - 4)) + "px";
 }
 
 function zoom(x, y, factor) {

@@ -1,0 +1,1 @@
+"""A question to the collection: its terms, its vector, and the pictures that answer it."""
