@@ -1,0 +1,1 @@
+"""What a browser or another program asks: the gallery and the HTTP interface, over the producer's client."""

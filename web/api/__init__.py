@@ -1,0 +1,3 @@
+"""Version 1 of the HTTP interface: thin over the producer's client, one module a subject."""
+
+PREFIX = "/api/v1"

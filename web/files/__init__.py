@@ -1,0 +1,1 @@
+"""The files of pictures as they are shown: which may be, and small ones that are kept."""
