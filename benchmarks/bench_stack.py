@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,16 @@ import redis
 
 from settings import Settings
 from settings.sections import Data
+from tasks.queues import FILES
 from tasks.registry import ready
-from tasks.stack_paths import stack_paths
+from tasks.stack.paths import StackPaths, stack_paths
 from workers.supervisor.redis_server import redis_spec
 
 ROOT = Path(__file__).resolve().parent.parent
 # Opening a million points takes half a minute, on a busy machine several.
 START_SECONDS = 300.0
+# The line of workers/gpu/worker.py with the model and its precision.
+READY = re.compile(r"ready on .*: .* in (\S+), captions by ")
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -34,8 +38,9 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 class Bench:
     """Runs producer commands and further workers against one stack."""
 
-    def __init__(self, env: Mapping[str, str], supervisor: subprocess.Popen[bytes]) -> None:
+    def __init__(self, env: Mapping[str, str], supervisor: subprocess.Popen[bytes], root: Path = ROOT) -> None:
         self.env = dict(env)
+        self.root = root
         self.supervisor = supervisor
         self.further: list[subprocess.Popen[bytes]] = []
 
@@ -43,7 +48,7 @@ class Bench:
         """A producer command with --json; `settings` as in `kept_up`. Raises CalledProcessError when it fails."""
         done = subprocess.run(
             [sys.executable, "-m", "producer", *arguments, "--json"],
-            cwd=ROOT,
+            cwd=self.root,
             env=self.env | _variables(settings),
             check=True,
             capture_output=True,
@@ -94,19 +99,28 @@ class Bench:
             f"no worker {name} after {START_SECONDS:g} s: see the logs in {self.env['DARKROOM__DATA__DIR']}"
         )
 
+    def points(self) -> int:
+        """How many points the collection holds."""
+        count: int = self.run("status")["collection"]["points"]
+        return count
+
+    def precision(self) -> str:
+        """What the model of the GPU worker computes in, as its log says when it is ready; "" where it does not."""
+        logs = sorted(paths_of(self.env).logs.glob("gpu0*"))
+        said = [found for log in logs for found in READY.findall(log.read_text(errors="replace"))]
+        return str(said[-1]).removeprefix("torch.") if said else ""
+
     def wait_until_busy(self) -> None:
         """Return when files wait for the GPU workers, who are then full; raises TimeoutError."""
         deadline = time.monotonic() + START_SECONDS
-        while not self.redis().llen("files"):
+        while not self.redis().llen(FILES):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"no file waits after {START_SECONDS:g} s")
             time.sleep(0.05)
 
     def redis(self) -> redis.Redis:
         """A client of the stack's private Redis."""
-        # Constructed, because reading the settings of this process would say where its own stack is.
-        settings = Settings.model_construct(data=Data(dir=Path(self.env["DARKROOM__DATA__DIR"])))
-        return redis.Redis.from_url(f"unix://{stack_paths(settings).socket}")
+        return redis.Redis.from_url(f"unix://{paths_of(self.env).socket}")
 
     def children(self) -> dict[str, psutil.Process]:
         """The stack's processes by what they are: redis, storage, gpu0, flower."""
@@ -128,30 +142,53 @@ class Bench:
         return [psutil.Process(process.pid) for process in self.further]
 
     def cpu_seconds(self) -> dict[str, float]:
-        """Processor time by now of each of the stack's processes, and of the producers that have run."""
-        spent = {name: sum(process.cpu_times()[:2]) for name, process in self.children().items()}
+        """Processor time by now of each of the stack's processes, of loaders, and of the producers that have run."""
+        children = self.children()
+        spent = {name: sum(process.cpu_times()[:2]) for name, process in children.items()}
+        if (worker := children.get("gpu0")) is not None and (loaders := worker.children()):
+            spent["loaders"] = sum(sum(loader.cpu_times()[:2]) for loader in loaders)
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
         return spent | {"producer": ended.ru_utime + ended.ru_stime}
 
 
-@contextmanager
-def kept_up(scratch: Path, **settings: str) -> Iterator[Bench]:
-    """Keep a stack up on `scratch` with these settings (DARKROOM__ names without the prefix), its workers warm."""
+def environment(scratch: Path, **settings: str) -> dict[str, str]:
+    """The environment of a stack on `scratch` with these settings (DARKROOM__ names without the prefix)."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("DARKROOM")}
-    env |= {"DARKROOM__DATA__DIR": str(scratch / "data"), "DARKROOM__FLOWER__PORT": str(_free_port())}
-    env |= _variables(settings)
+    return env | {"DARKROOM__DATA__DIR": str(scratch / "data")} | _variables(settings)
+
+
+def paths_of(env: Mapping[str, str]) -> StackPaths:
+    """The files of the stack of an environment."""
+    # Constructed, because reading the settings of this process would say where its own stack is.
+    return stack_paths(Settings.model_construct(data=Data(dir=Path(env["DARKROOM__DATA__DIR"]))))
+
+
+def kept_up(scratch: Path, **settings: str) -> AbstractContextManager[Bench]:
+    """Keep a stack up on `scratch` with these settings (DARKROOM__ names without the prefix), its workers warm."""
+    return kept_up_from(ROOT, scratch, settings)
+
+
+@contextmanager
+def kept_up_from(root: Path, scratch: Path, settings: Mapping[str, str]) -> Iterator[Bench]:
+    """The same with the code of another checkout. A release before this one has no registry that tells when its
+    workers are warm: its first command waits for them.
+    """
+    env = environment(scratch, **settings) | {"DARKROOM__FLOWER__PORT": str(free_port())}
+    if root == ROOT:  # what a release before this one would not know
+        env["DARKROOM__WEB__UP"] = "false"
     supervisor = subprocess.Popen(
         [sys.executable, "-m", "workers", "up"],
-        cwd=ROOT,
+        cwd=root,
         env=env,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         preexec_fn=_end_with_me,
     )
-    bench = Bench(env, supervisor)
+    bench = Bench(env, supervisor, root)
     try:
-        bench.wait_for_worker("storage")
-        bench.wait_for_worker("gpu0")
+        if root == ROOT:
+            bench.wait_for_worker("storage")
+            bench.wait_for_worker("gpu0")
         yield bench
     finally:
         for process in (*bench.further, supervisor):
@@ -195,7 +232,8 @@ def _variables(settings: Mapping[str, str]) -> dict[str, str]:
     return {f"DARKROOM__{name}": value for name, value in settings.items()}
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nothing listens on."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
     return port

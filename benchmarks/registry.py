@@ -19,8 +19,13 @@ BENCHMARKS = {
     "vs_generate_single_float32": "benchmarks.generate:vs_generate_single_float32",
     "fidelity_median": "benchmarks.fidelity:fidelity",
     "stages": "benchmarks.stages:stages",
+    "ocr_words": "benchmarks.inference.ocr:ocr_words",
+    "embedders_ms": "benchmarks.inference.families:embedders_ms",
+    "thumbnail_ms": "benchmarks.gallery.thumbnails:thumbnail_ms",
     "null_files_per_s": "benchmarks.throughput:null_files_per_s",
     "null_files_per_s_32": "benchmarks.throughput:null_files_per_s_32",
+    "null_files_per_s_procs": "benchmarks.throughput:null_files_per_s_procs",
+    "null_vs_release": "benchmarks.throughput:null_vs_release",
     "enqueue_per_s": "benchmarks.throughput:enqueue_per_s",
     "enqueue_per_s_32": "benchmarks.throughput:enqueue_per_s_32",
     "plan_per_s": "benchmarks.throughput:plan_per_s",
@@ -30,11 +35,31 @@ BENCHMARKS = {
     "scaleout_8": "benchmarks.throughput:scaleout_8",
     "search_p50_ms": "benchmarks.collection:search_p50_ms",
     "near_duplicates_20k_s": "benchmarks.collection:near_duplicates_20k_s",
+    "cold_status_s": "benchmarks.peers.cold_start:cold_status_s",
+    "cold_search_s": "benchmarks.peers.cold_start:cold_search_s",
+    "warm_search_s": "benchmarks.peers.cold_start:warm_search_s",
+    "time_to_search_1000_s": "benchmarks.peers.cold_start:time_to_search_1000_s",
+    "web_search_p95_ms": "benchmarks.gallery.serving:web_search_p95_ms",
+    "web_scroll_mb": "benchmarks.gallery.serving:web_scroll_mb",
+    "http_embed_efficiency": "benchmarks.gallery.embed:http_embed_efficiency",
+    "vs_infinity": "benchmarks.peers.infinity:vs_infinity",
     "flower_p95_ms": "benchmarks.flower:flower_p95_ms",
     "edge_700k": "benchmarks.large.embedded:edge_700k",
+    "edge_million": "benchmarks.large.million:edge_million",
 }
-# Half an hour and 4 GB of disk: they run only where they are named.
-LARGE = {"edge_700k"}
+# Half an hour and several GB of disk, or the checkout of another release: they run only where they are named.
+LARGE = {"edge_700k", "edge_million", "null_vs_release"}
+# One of each part of the way, in a few minutes: what `--check` runs where nothing is named.
+SHORT = (
+    "efficiency_clip",
+    "vs_generate_single_float32",
+    "fidelity_median",
+    "null_files_per_s",
+    "null_files_per_s_32",
+    "enqueue_per_s",
+    "plan_per_s",
+    "near_duplicates_20k_s",
+)
 
 
 def find(name: str) -> Benchmark:

@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,23 +19,18 @@ import numpy as np
 import psutil
 
 from benchmarks.bench_stack import ROOT, Bench, kept_up
+from benchmarks.figures.bounds import at_most, require_count
 from benchmarks.harness import Figure, measured
+from benchmarks.large.made_up import DIM, MODEL, NIKON, batches, catalog_of, noise
 from benchmarks.material import tiny_pictures
-from settings import Settings
-from settings.sections import Data
-from tasks.checkpoint import PREPROCESSING, checkpoint_name
+from pictures.uris import point_id
+from tasks.checkpoint import checkpoint_name
 from tasks.ledger import Ledger, jobs
-from tasks.stack_paths import stack_paths
-from workers.storage.catalog import Point, point_id
 from workers.storage.embedded.catalog import EdgeCatalog
 
-DIM = 512
-MODEL = f"null:10:{DIM}"
 SIZES, QUICK_SIZES = (100_000, 300_000, 700_000, 1_000_000), (1000, 2000)
 SEARCHES = 50
 INGESTED = 20_000  # more than the points between two flushes
-BATCH = 256
-NIKON = {"all": [{"field": "camera", "is": "NIKON Z 8"}]}
 COMMANDS = {
     "search by words": ("search", "a red bicycle"),
     "search by words, one camera": ("search", "a red bicycle", "--where", "camera=NIKON Z 8"),
@@ -74,10 +69,10 @@ def edge_700k(scratch: Path, quick: bool) -> list[Figure]:
     p95 = float(np.percentile(answered, 95))
     failed, unanswered = taken.count(None), list(commands.values()).count(None)
     return [
-        Figure("edge_700k", p95, min(answered), max(answered), "s", 1.5, at_most=True, detail={"table": rows}),
-        measured("edge_700k_failed", [failed], f"of {searches} searches", goal=0, at_most=True),
-        measured("edge_700k_pause_s", [pause], "s", goal=2, at_most=True),
-        measured("edge_1m_failed", [unanswered], f"of {len(commands)} commands", goal=0, at_most=True),
+        Figure("edge_700k", p95, min(answered), max(answered), "s", at_most(1.5, floor=5), detail={"table": rows}),
+        measured("edge_700k_failed", [failed], f"of {searches} searches", goal=at_most(0, floor=0)),
+        measured("edge_700k_pause_s", [pause], "s", goal=at_most(2, floor=6)),
+        measured("edge_1m_failed", [unanswered], f"of {len(commands)} commands", goal=at_most(0, floor=0)),
         measured("edge_1m_commands", slowest, "s", detail={"table": told}),
     ]
 
@@ -99,19 +94,12 @@ _QUESTIONS: dict[str, Callable[[EdgeCatalog, Any], object]] = {
 }
 
 
-def _catalog(scratch: Path) -> EdgeCatalog:
-    settings = Settings.model_construct(data=Data(dir=scratch / "data"))
-    local = stack_paths(settings)
-    local.create()
-    return EdgeCatalog(local.catalog, settings.qdrant.collection)
-
-
 def _fill(scratch: Path, held: int, points: int) -> list[str]:
     """Write the points from number `held` on; the column "longest write, s": that of a batch, with its flush."""
-    catalog = _catalog(scratch)
+    catalog = catalog_of(scratch)
     catalog.ensure(DIM, checkpoint_name(MODEL))
     longest = 0.0
-    for batch in _batches(held, points):
+    for batch in batches(held, points, noise):
         begin = time.process_time()
         catalog.upsert(batch)
         longest = max(longest, time.process_time() - begin)
@@ -119,48 +107,15 @@ def _fill(scratch: Path, held: int, points: int) -> list[str]:
     return [f"{longest:.2f}"]
 
 
-def _batches(first: int, last: int) -> Iterator[list[Point]]:
-    for start in range(first, last, BATCH):
-        count = min(BATCH, last - start)
-        rows = np.random.default_rng(start).standard_normal((count, DIM), dtype=np.float32)
-        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-        payloads = [_payload(start + row) for row in range(count)]
-        yield [Point(point_id(str(each["uri"])), row, each) for each, row in zip(payloads, rows, strict=True)]
-
-
-def _payload(number: int) -> dict[str, object]:
-    name = f"IMG_{number:08}.jpg"
-    return {
-        "uri": f"file:///srv/photos/album-{number // 1000:05}/{name}",
-        "root": "file:///srv/photos",
-        "name": name,
-        # One file in fifty is a copy of another one.
-        "sha256": f"{number if number % 50 else number + 1:064x}",
-        "bytes": 4_000_000 + number,
-        "mtime": 1_700_000_000_000_000_000 + number,
-        "format": ("JPEG", "PNG", "HEIF", "WEBP")[number % 4],
-        "width": 4000,
-        "height": 3000,
-        "taken_at": f"{2015 + number % 10}-{1 + number % 12:02}-{1 + number % 28:02}T12:00:00",
-        "camera": ("Canon EOS R5", "NIKON Z 8", "SONY ILCE-7M4", "Apple iPhone 15 Pro", None)[number % 5],
-        "gps": {"lat": 40 + number % 1000 / 100, "lon": 10 + number % 777 / 100} if number % 2 else None,
-        "keywords": [f"word {number % 1000}"],
-        "caption": f"a large red circle above a small blue square, number {number % 10_000}",
-        "clip_model": checkpoint_name(MODEL),
-        "preprocessing": PREPROCESSING,
-        "schema": 1,
-    }
-
-
 def _ask(scratch: Path, size: int) -> list[str]:
     """The columns of the table from "open, s" on."""
     begin = time.process_time()
-    catalog = _catalog(scratch)
+    catalog = catalog_of(scratch)
     opened = time.process_time() - begin
     cells = []
     for ask in _QUESTIONS.values():
         taken = []
-        for point in next(_batches(size, size + 5)):
+        for point in next(batches(size, size + 5, noise)):
             begin = time.process_time()
             ask(catalog, point.vector)
             taken.append(1000 * (time.process_time() - begin))
@@ -201,6 +156,5 @@ def _longest_pause(stack: Bench, folder: Path) -> float:
             stored, since = count, now
         time.sleep(0.01)
     out = json.loads(ingest.communicate()[0])
-    if out["stored"] != len(list(folder.iterdir())):
-        raise RuntimeError(f"{out['stored']} files were stored")
+    require_count(out["stored"], len(list(folder.iterdir())), "files were stored")
     return longest

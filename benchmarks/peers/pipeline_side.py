@@ -1,28 +1,37 @@
 """The pipeline's side of a comparison: from the folder to confirmed writes in the embedded Qdrant, workers warm."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.bench_stack import kept_up
+from benchmarks.bench_stack import Bench, kept_up
+from benchmarks.figures.bounds import require_count
 from benchmarks.material import make_new
 
 
-@contextmanager
-def ingesting(scratch: Path, paths: list[Path], **settings: str) -> Iterator[Callable[[int], float]]:
-    """Gives what ingests all of `paths`, which fill their folder, as new content; it returns pictures per second.
+class Ingest:
+    """Ingests all of `paths`, which fill their folder, as new content; it returns pictures per second.
 
-    The clock of `ingest` runs from the first look at the folder to the last confirmed write; it has run once already.
+    The clock of `ingest` runs from the first look at the folder to the last confirmed write. `precision` is what the
+    model computes in.
     """
-    folder = paths[0].parent
+
+    def __init__(self, stack: Bench, paths: list[Path]) -> None:
+        self._stack = stack
+        self._paths = paths
+        self(0)  # which makes the collection and warms the workers
+        self.precision = stack.precision()
+
+    def __call__(self, turn: int) -> float:
+        make_new(self._paths)
+        done = self._stack.run("ingest", str(self._paths[0].parent))
+        require_count(done["stored"], len(self._paths), "pictures were stored")
+        return len(self._paths) / float(done["seconds"])
+
+
+@contextmanager
+def ingesting(scratch: Path, paths: list[Path], **settings: str) -> Iterator[Ingest]:
+    """Gives what ingests `paths`, its stack kept up; raises WrongCount where the collection then holds others."""
     with kept_up(scratch, **settings) as stack:
-
-        def ingest(turn: int) -> float:
-            make_new(paths)
-            done = stack.run("ingest", str(folder))
-            if done["stored"] != len(paths):
-                raise RuntimeError(f"{done['stored']} of {len(paths)} pictures were stored")
-            return len(paths) / float(done["seconds"])
-
-        ingest(0)
-        yield ingest
+        yield Ingest(stack, paths)
+        require_count(stack.points(), len(paths), "pictures are in the collection")

@@ -7,10 +7,11 @@ from collections import deque
 
 import numpy as np
 
+from models.scenes import fresh_scenes
 from settings import load_settings
 from tasks.app import app
 from tasks.broker import redis_client
-from tasks.checkpoint import PREPROCESSING, null_model, target_of
+from tasks.checkpoint import PAYLOAD_SCHEMA, PREPROCESSING, null_model, target_of
 from tasks.ledger import Ledger
 from tasks.messages import PointsMessage
 from tasks.queues import STORE_POINTS
@@ -18,6 +19,7 @@ from tasks.queues import STORE_POINTS
 BATCH = 250
 AT_ONCE = 8
 SECONDS = 300.0
+CAPTIONS = [scene.sentence for scene in fresh_scenes(seed=1, count=2000)]
 
 
 def main(first: int, points: int) -> None:
@@ -68,9 +70,10 @@ def _payload(number: int) -> dict[str, object]:
         "height": 3000,
         "taken_at": f"2024-{1 + number % 12:02}-{1 + number % 28:02}T12:00:00",
         "camera": f"Camera {number % 7}",
+        "caption": CAPTIONS[number * 7919 % len(CAPTIONS)],
         "clip_model": "null",
         "preprocessing": PREPROCESSING,
-        "schema": 1,
+        "schema": PAYLOAD_SCHEMA,
     }
 
 

@@ -28,8 +28,8 @@ def main(count: int) -> None:
     source = Source(Path("/srv/photos"), files, PassedOver(), lambda: sum(1 for _ in files()))
     settings = load_settings()
     begin = time.monotonic()
-    with attached(settings) as stack, Interrupts() as interrupts:
-        outcome = IngestRun(source, settings, Console(stderr=True), stack, interrupts, begin).run()
+    with attached(settings) as stack, stack.working(), Interrupts() as interrupts:
+        outcome = IngestRun([source], settings, Console(stderr=True), stack, interrupts, begin).run()
     print(json.dumps({"stored": outcome.counts.stored, "seconds": round(outcome.seconds, 1), "rss": resident_peak()}))
 
 

@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+from benchmarks.figures.bounds import require_count
 from producer.ingest.plan import plan
 from producer.ingest.sources.exclusion import PassedOver, exclusion_of
 from producer.ingest.sources.scan import scan
@@ -16,7 +17,7 @@ from tasks.rpc import Question
 
 
 def main(folder: Path, count: int, turns: int) -> None:
-    """Print the files per second of each turn as JSON; raises RuntimeError where a file is not found unchanged."""
+    """Print the files per second of each turn as JSON; raises WrongCount where a file is not found unchanged."""
     settings = load_settings()
     ledger = Ledger(redis_client(settings), "bench-plan")
     rules = exclusion_of(folder, settings.ingest.exclude, settings.data.dir)
@@ -28,8 +29,7 @@ def main(folder: Path, count: int, turns: int) -> None:
             ledger.skipped(planned.unchanged)
             found += len(planned.unchanged)
         rates.append(found / (time.perf_counter() - begin))
-        if found != count:
-            raise RuntimeError(f"{found} of {count} files were found unchanged")
+        require_count(found, count, "files were found unchanged")
     print(json.dumps({"rates": rates}))
 
 

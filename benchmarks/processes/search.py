@@ -1,4 +1,7 @@
-"""The questions of search_p50_ms, in a process with the stack's settings: TIMES searches one after the other."""
+"""The questions of search_p50_ms, in a process with the stack's settings: TIMES searches one after the other.
+
+With `both` as the second argument words count as well, which are those of the captions of the collection.
+"""
 
 import json
 import sys
@@ -6,6 +9,8 @@ import time
 
 import numpy as np
 
+from benchmarks.figures.bounds import require_count
+from models.scenes import fresh_scenes
 from tasks.queues import EMBED_TEXTS, SEARCH
 from tasks.rpc import ask
 
@@ -13,17 +18,19 @@ WARM_UP = 10
 SECONDS = 60.0
 
 
-def main(times: int) -> None:
+def main(times: int, by_both: bool) -> None:
     """Print the percentiles in milliseconds as JSON."""
     taken = []
+    asked = fresh_scenes(seed=2, count=WARM_UP + times)
     for turn in range(WARM_UP + times):
         begin = time.perf_counter()
-        made = ask(EMBED_TEXTS, SECONDS, texts=[f"a search of its own, number {turn}"])
+        text = asked[turn].sentence
+        made = ask(EMBED_TEXTS, SECONDS, texts=[text])
         between = time.perf_counter()
-        hits = ask(SEARCH, SECONDS, vector=made["vectors"], clip_model=made["clip_model"], limit=10)
+        words = [[text, 1.0]] if by_both else []
+        hits = ask(SEARCH, SECONDS, vector=made["vectors"], clip_model=made["clip_model"], limit=10, words=words)
         end = time.perf_counter()
-        if len(hits) != 10:
-            raise RuntimeError(f"{len(hits)} instead of 10 answers")
+        require_count(len(hits), 10, "answers to a search")
         if turn >= WARM_UP:
             taken.append((end - begin, between - begin, end - between))
     whole, embed, nearest = (1000 * np.array(each) for each in zip(*taken, strict=True))
@@ -41,4 +48,4 @@ def main(times: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), "both" in sys.argv[2:])
