@@ -29,10 +29,15 @@ def groups() -> dict[str, click.Group]:
 
 
 def commands(group: click.Group) -> dict[str, click.Command]:
-    """Name -> command, sorted by the names."""
+    """Name -> command, sorted by the names; those below another one (`models pull`) follow it."""
     context = click.Context(group)
-    found = {name: group.get_command(context, name) for name in group.list_commands(context)}
-    return {name: command for name, command in sorted(found.items()) if command is not None}
+    found = {}
+    for name in sorted(group.list_commands(context)):
+        if (command := group.get_command(context, name)) is not None:
+            found[name] = command
+        if isinstance(command, click.Group):
+            found |= {f"{name} {below}": each for below, each in commands(command).items()}
+    return found
 
 
 def page() -> str:

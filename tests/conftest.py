@@ -5,6 +5,7 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from workers.inference.blip import Blip
-    from workers.inference.clip import Clip
+    from workers.inference.captioners.captioner import Captioner
+    from workers.inference.embedders.embedder import Embedder
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRATCH = Path(tempfile.mkdtemp(prefix="darkroom-tests-"))
@@ -26,10 +27,20 @@ os.environ["DARKROOM__DATA__DIR"] = str(SCRATCH / "data")
 os.environ["DARKROOM__BROKER__URL"] = f"unix://{SCRATCH}/redis.sock"
 os.environ["DARKROOM__MODELS__CLIP"] = str(ROOT / "models" / "shapes-clip")
 os.environ["DARKROOM__MODELS__BLIP"] = str(ROOT / "models" / "shapes-blip")
+# A stack that waits for its next user would outlive its test.
+os.environ["DARKROOM__STACK__LINGER_SECONDS"] = "0"
+os.environ["DARKROOM__WEB__UP"] = "false"
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Where the settings and the data of whoever runs the tests are not.
 os.environ["XDG_CONFIG_HOME"] = str(SCRATCH / "config")
 os.environ["XDG_DATA_HOME"] = str(SCRATCH / "share")
+
+# The models are tiny and other tests run beside: a second thread gains nothing, and where the cores are busy the two
+# wait for each other after every layer, which takes thirty times the processor time.
+os.environ["OMP_NUM_THREADS"] = "1"
+# Hundreds of commands are started, and without kept bytecode each would compile the project anew: a third of its start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A shell that starts the tests with `&` has them ignore Ctrl-C, which the commands that they start would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -46,10 +57,14 @@ def redis_server() -> str:
     return program()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast tests first: then those that run the whole pipeline, last those that kill parts of it."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Fast tests first: then those that run the whole pipeline, last those that kill parts of it.
+
+    Where several processes share them (`-n`) it is the other way round: none is left with a long one at the end.
+    """
     items.sort(
-        key=lambda item: (item.get_closest_marker("chaos") is not None, item.get_closest_marker("e2e") is not None)
+        key=lambda item: (item.get_closest_marker("chaos") is not None, item.get_closest_marker("e2e") is not None),
+        reverse=hasattr(config, "workerinput"),
     )
 
 
@@ -123,26 +138,23 @@ def blip_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
-def clip(clip_folder: Path) -> "Clip":
+def clip(clip_folder: Path) -> "Embedder":
     """The shipped CLIP, warm, in the precision that is the same everywhere."""
     import torch
 
-    from workers.inference.clip import Clip
+    from workers.inference.embedders.embedder import Embedder
 
-    # The models are tiny: a second thread gains nothing, and on a busy machine each layer would wait for both.
-    torch.set_num_threads(1)
-    return Clip(str(clip_folder), torch.device("cpu"), "float32", 8)
+    return Embedder(str(clip_folder), torch.device("cpu"), "float32", 8)
 
 
 @pytest.fixture(scope="session")
-def blip(blip_folder: Path) -> "Blip":
+def blip(blip_folder: Path) -> "Captioner":
     """The shipped BLIP, warm, in the precision that is the same everywhere."""
     import torch
 
-    from workers.inference.blip import Blip
+    from workers.inference.captioners.captioner import checkpoint_captioner
 
-    torch.set_num_threads(1)
-    return Blip(str(blip_folder), torch.device("cpu"), "float32", 8, 30)
+    return checkpoint_captioner(str(blip_folder), torch.device("cpu"), "float32", 8, 30)
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,16 @@ TEXTS = sorted(
 # Options of other programs that the docs tell of.
 OF_OTHERS = {"--profile"}
 # What looks like section.key and is the name of a file, or stands for any key.
-NO_KEYS = {"flower.app", "flower.db", "section.key", "settings.toml"}
+NO_KEYS = {
+    "flower.app",
+    "flower.db",
+    "section.key",
+    "settings.toml",
+    "stack.json",
+    "stack.lock",
+    "stack.log",
+    "web.gallery",
+}
 
 each_page = pytest.mark.parametrize(
     "text", [text for text in TEXTS if text.suffix == ".md"], ids=lambda path: str(path.relative_to(ROOT))
@@ -60,8 +69,8 @@ def known_options() -> set[str]:
     """Every long option of a command, and of the scripts of benchmarks, models and tests."""
     found = set().union(*(options_of(command) for command in [*groups().values(), *all_commands().values()]))
     for room in ("benchmarks", "models", "tests"):
-        for file in (ROOT / room).rglob("*.py"):
-            found |= set(re.findall(r'(?:add_argument|click\.option)\(\s*"(--[a-z-]+)"', content(file)))
+        for file in files_of(room):
+            found |= set(re.findall(r'(?:add_argument|click\.option)\(\s*"(--[a-z0-9-]+)"', content(file)))
     return found
 
 
@@ -100,7 +109,7 @@ def test_every_command_in_a_text_exists_and_has_the_options_that_it_is_shown_wit
     for start, name, rest in calls(content(text)):
         command = all_commands().get(f"{start} {name}")
         assert command is not None, f"there is no {start} {name}"
-        unknown = set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", rest)) - options_of(command) - {"-"}
+        unknown = set(re.findall(r"(?<!\S)--?[a-z][a-z0-9-]*", rest)) - options_of(command) - {"-"}
         assert unknown == set(), f"{start} {name} has no {unknown}"
 
 
@@ -112,7 +121,7 @@ def test_every_command_in_a_message_of_the_code_exists() -> None:
 
 @each_text
 def test_every_option_in_a_text_exists(text: Path) -> None:
-    named = set(re.findall(r"`(--[a-z][a-z-]*)", content(text)))
+    named = set(re.findall(r"`(--[a-z][a-z0-9-]*)", content(text)))
     assert named - known_options() - OF_OTHERS == set()
 
 
@@ -140,8 +149,8 @@ def test_every_key_in_a_message_of_the_code_exists() -> None:
 
 def metrics() -> set[str]:
     """Every metric for Prometheus that a worker serves, by the name that it has there."""
-    text = content(ROOT / "workers" / "metrics.py")
-    counters = {f"{name}_total" for name in re.findall(r'Counter\("(darkroom_\w+)"', text)}
+    text = content(ROOT / "workers" / "metrics.py") + content(ROOT / "web" / "api" / "health.py")
+    counters = {f"{name}_total" for name in re.findall(r'Counter(?:MetricFamily)?\(\s*"(darkroom_\w+)"', text)}
     seconds = {f"darkroom_{name}_seconds" for name in re.findall(r'= seconds\(\s*"(\w+)"', text)}
     others = set(re.findall(r'(?:Histogram|GaugeMetricFamily)\("(darkroom_\w+)"', text))
     return counters | seconds | others

@@ -8,32 +8,42 @@ from pathlib import Path
 
 import pytest
 
-from pictures import colour, metadata
+from pictures import colour
+from pictures.facts import words, xmp
+from pictures.facts.reading import read_facts
 from pictures.formats import PICTURE_EXTENSIONS
+from pictures.repair import remains
 from producer.client import Darkroom
-from producer.collection import prune, scroll, search, stats
+from producer.collection import prune, scroll, stats
 from producer.collection.watching import watch
 from producer.ingest import job_progress, plan, reconcile
 from producer.jobs import lease
 from producer.jobs.listing import listing_path
+from producer.pages import layout as page_of_layout
 from producer.pages import map as page_of_map
 from producer.pages import projection
+from producer.search import vectors
 from producer.waiting import ABSENT_SECONDS, ASK_AGAIN_SECONDS, BROKER_SECONDS
 from settings import Settings
 from settings.sections import Ingest
-from tasks import ledger, outcomes, queues, stack_paths
+from tasks import broken_files, ledger, outcomes, queues
 from tasks.app import app
 from tasks.broker import connection
+from tasks.messages import GPU_FILES_PER_TASK
 from tasks.registry import WORKER_LEASE_SECONDS
+from tasks.stack import paths as stack_paths
 from tests.conftest import ROOT
+from tests.mutations import run
+from tests.pictures.facts.matrix import everything
 from tests.test_docs import TEXTS, content, strings_of_the_code
 from tests.test_house import MOST_LINES
 from workers import flower_app, logs, presence
 from workers.gpu import models, pipeline, worker
-from workers.gpu.publish import CONTENT_FACTS
+from workers.gpu.publish import DECODED_FACTS
 from workers.http_tasks import requests
-from workers.storage import near_duplicates, owner
-from workers.storage.where import MAX_VALUES
+from workers.storage import owner
+from workers.storage.duplicates import near as near_duplicates
+from workers.storage.patterns import MAX_VALUES
 from workers.supervisor import supervisor
 
 IN_WORDS = {1: "one", 2: "two", 3: "three", 5: "five", 10: "ten", 100: "hundred", 1000: "thousand"}
@@ -75,11 +85,13 @@ TOLD: dict[str, dict[str, float]] = {
     },
     "docs/formats.md": {
         "or with one of more than {} MB": colour.MAX_PROFILE_BYTES / 1e6,
-        "XMP of more than {} MB": metadata.MAX_XMP_BYTES / 1e6,
-        "Texts are cut at {} (title)": metadata.MAX_TITLE,
-        "(title), {} (description)": metadata.MAX_DESCRIPTION,
-        "and {} characters (a keyword)": metadata.MAX_KEYWORD,
-        "keywords at {}.": metadata.MAX_KEYWORDS,
+        "of more than {} MB, or if it declares": xmp.MAX_BYTES / 1e6,
+        "Texts are cut at {} (title)": words.MAX_TITLE,
+        "(title), {} (description)": words.MAX_DESCRIPTION,
+        "and {} characters (a keyword, a": words.MAX_KEYWORD,
+        "keywords at {}.": words.MAX_KEYWORDS,
+        "when at least {} % of its pixels are there": remains.ENOUGH * 100,
+        "hang or take more than {} MB": run.MOST_MB,
     },
     "docs/http.md": {
         "A list holds at most {} texts or pictures": requests.MAX_ITEMS,
@@ -89,6 +101,7 @@ TOLD: dict[str, dict[str, float]] = {
         "the jobs of the last {} days": KEPT_DAYS,
         "Both are kept for {} days": KEPT_DAYS,
         "`errors` names the first {} failures anywhere": outcomes.MOST_URIS,
+        "Up to {} such files are kept": broken_files.MOST,
         "more than a {word} of the files were below a folder": prune.FEW,
         "more than a {word} files, and more than half": prune.FEW,
         "at rest for `--settle` seconds ({})": SETTLE_SECONDS,
@@ -97,7 +110,7 @@ TOLD: dict[str, dict[str, float]] = {
         "The catalog is read a {word} points at a time": scroll.PAGE,
         "Up to {} thumbnails are inside the page": page_of_map.THUMBNAILS,
         "The first {} points in the order of their ids": projection.LANDMARKS,
-        "the page shows a sample of {}": page_of_map.POINTS,
+        "the page shows a sample of {}": page_of_layout.POINTS,
     },
     "docs/operations.md": {
         "each job of the last {} days": KEPT_DAYS,
@@ -113,10 +126,10 @@ TOLD: dict[str, dict[str, float]] = {
     "docs/scaling.md": {
         "the first {} failures keep their names": outcomes.MOST_URIS,
         "| `ingest.window` | {} files |": Ingest().window,
-        "| `ingest.files_per_task` | {} |": Ingest().files_per_task,
+        "| `ingest.files_per_task` | {} where all workers compute on GPUs, else 1 |": GPU_FILES_PER_TASK,
     },
     "docs/search.md": {
-        "sent to a GPU worker (up to {} MiB)": search.MOST_BYTES / 2**20,
+        "sent to a GPU worker (up to {} MiB)": vectors.MOST_BYTES / 2**20,
     },
 }
 
@@ -169,7 +182,7 @@ def cells_of(page: str, heading: str, column: int = 0) -> list[str]:
 
 
 def test_the_tasks_for_other_programs_are_those_of_the_code() -> None:
-    told = [cell.strip("`") for cell in cells_of("docs/http.md", "# For other programs")]
+    told = [cell.strip("`") for cell in cells_of("docs/http.md", "# Tasks for other programs")]
     assert sorted(told) == sorted(value for name, value in vars(queues).items() if name.startswith("HTTP_"))
 
 
@@ -177,7 +190,7 @@ def test_the_extensions_and_the_facts_of_pictures_are_those_of_the_code() -> Non
     extensions = " ".join(cells_of("docs/formats.md", "# Formats", column=1)).split()
     assert {f".{name}" for name in extensions} == PICTURE_EXTENSIONS
     facts = re.findall(r"`(\w+)`", " ".join(cells_of("docs/formats.md", "## Metadata in the payload")))
-    assert set(facts) == {*CONTENT_FACTS, "bytes", "mtime"}
+    assert set(facts) == {*DECODED_FACTS, *read_facts(everything()), "bytes", "mtime", "sidecar"}
 
 
 def test_the_folders_of_data_are_those_that_a_stack_makes(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """The benchmarks as a person starts them: by name, quickly, with a table and a file of results."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import results
+from benchmarks.figures import results
+from benchmarks.figures.bounds import at_least, at_most
 from benchmarks.harness import Figure, compare, measured
 from benchmarks.registry import BENCHMARKS, LARGE, find
 from tests.conftest import ROOT
@@ -35,6 +37,12 @@ def test_a_smoke_run_prints_its_figure_and_leaves_the_results_alone() -> None:
     assert results.read() == before
 
 
+def test_a_cold_search_is_timed_until_its_answer_and_until_the_prompt() -> None:
+    done = run("cold_search_s", "--quick")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"cold_search_s +[\d.]+ s .*<= 4", done.stdout)
+
+
 def test_an_unknown_name_is_refused_and_the_known_ones_are_named() -> None:
     done = run("efficency_clip")
     assert done.returncode == 2
@@ -45,8 +53,8 @@ def test_an_unknown_name_is_refused_and_the_known_ones_are_named() -> None:
 
 def test_results_of_one_run_leave_those_of_others_in_place(tmp_path: Path) -> None:
     file = tmp_path / "results.json"
-    results.update([measured("one", [3.0, 1.0, 2.0], "files/s", goal=2)], file)
-    results.update([measured("two", [51.0], "ms", goal=50, at_most=True)], file)
+    results.update([measured("one", [3.0, 1.0, 2.0], "files/s", goal=at_least(2, floor=1))], file)
+    results.update([measured("two", [51.0], "ms", goal=at_most(50, floor=60))], file)
     written = json.loads(file.read_text())
     assert (written["one"], written["two"]) == (2, 51)
     found = results.read(file)
@@ -69,7 +77,7 @@ def test_a_ratio_is_taken_within_each_turn_and_the_first_changes() -> None:
         lambda turn: rate("baseline", baseline)[turn],
         "images/s",
         repeats=3,
-        goal=1.5,
+        goal=at_least(1.5, floor=1),
     )
     assert (figure.value, figure.low, figure.high) == (2.0, 1.0, 3.0)
     assert (figure.ours, figure.baseline, figure.unit, figure.reached) == (20.0, 10.0, "x", True)
@@ -78,12 +86,18 @@ def test_a_ratio_is_taken_within_each_turn_and_the_first_changes() -> None:
 
 def test_the_tables_for_the_docs_hold_every_figure_and_its_own_table() -> None:
     figure = Figure(
-        "scale", 0.93, 0.93, 0.93, "of linear", 0.9, detail={"table": [["workers", "files/s"], ["8", "745"]]}
+        "scale",
+        0.93,
+        0.93,
+        0.93,
+        "of linear",
+        at_least(0.9, floor=0.8),
+        detail={"table": [["workers", "files/s"], ["8", "745"]]},
     )
     text = results.markdown(
         {"scale": figure.as_json(), "ratio": compare("ratio", float, lambda _: 1.0, "/s", 2).as_json()}
     )
-    assert "| scale | 0.93 of linear | 0.93 to 0.93 | >= 0.9 | yes |  |" in text
+    assert "| scale | 0.93 of linear | 0.93 to 0.93 | >= 0.9 | yes | >= 0.8 |  |  | A |  |" in text
     assert "| ratio | 0.5 x | 0 to 1 |" in text
     assert "| workers | files/s |\n|---|---|\n| 8 | 745 |" in text
 

@@ -19,8 +19,10 @@ from tests.conftest import SCRATCH
 from tests.e2e.conftest import Home
 from tests.workers.storage.embedded.kill_writers import kill_writers
 
-# Captions take most of a round's time and change nothing about who holds which message, so one round in five has them.
-ROUNDS_PER_CAPTIONS = 5
+# Models take most of a round's time and change nothing about who holds which message: one round in five has them, and
+# captions; the others have a null model, whose embedding of a picture is its pixels.
+ROUNDS_PER_MODELS = 5
+NULL_MODEL = "null"
 HEAD = ("round", "killed", "when", "seconds", "runs", "stored", "failed", "lost", "doubled", "misfiled", "ledger")
 ROW = "{:>5}  {:<10}  {:<13}  {:>7}  {:>4}  {:>6}  {:>6}  {:>4}  {:>7}  {:>8}  {}"
 
@@ -38,10 +40,13 @@ def run_rounds(rounds: int, album: Album, seed: int, scratch: Path, victims: Seq
     print(f"seed {seed}, {len(album.vectors)} files a round", flush=True)
     print(ROW.format(*HEAD), flush=True)
     verdicts = []
+    without_models = album.seen_by(NULL_MODEL)
     for number, kill in zip(range(rounds), kills(seed, victims)):
-        captions = number % ROUNDS_PER_CAPTIONS == ROUNDS_PER_CAPTIONS - 1
-        home = Home(scratch / f"round-{number}", {"DARKROOM__MODELS__CAPTIONS": str(captions).lower()})
-        verdict = play(home, album, kill)
+        models = number % ROUNDS_PER_MODELS == ROUNDS_PER_MODELS - 1
+        seen = album if models else without_models
+        settings = {"DARKROOM__MODELS__CLIP": seen.model, "DARKROOM__MODELS__CAPTIONS": str(models).lower()}
+        home = Home(scratch / f"round-{number}", settings)
+        verdict = play(home, seen, kill)
         verdicts.append(verdict)
         counts = (verdict.stored, *map(len, (verdict.failures, verdict.lost, verdict.doubled, verdict.misfiled)))
         who = kill.victim if verdict.killed else f"({kill.victim})"

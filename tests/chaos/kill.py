@@ -11,8 +11,8 @@ import psutil
 import redis
 
 from tasks.ledger import Ledger, jobs
-from tasks.locks import is_held, read_note
-from tasks.stack_paths import StackPaths
+from tasks.stack.locks import is_held, read_note
+from tasks.stack.paths import StackPaths
 
 VICTIMS = ("gpu0", "storage", "redis", "producer", "supervisor")
 LATEST_SHARE = 0.9
@@ -69,7 +69,7 @@ def end_all(local: StackPaths, producer: "subprocess.Popen[str]") -> None:
 
 def _pid(local: StackPaths, victim: str) -> int | None:
     # Read only while it is locked: then the process that the number names is the one that holds the lock.
-    file = local.stack_lock if victim == "supervisor" else local.runtime / f"{victim}.pid"
+    file = local.stack_lock if victim == "supervisor" else local.pids / f"{victim}.pid"
     pid = read_note(file)
     return int(pid) if pid.isdigit() and is_held(file) else None
 

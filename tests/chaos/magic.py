@@ -1,4 +1,4 @@
 """What makes a file deadly: how it begins, or the one colour that its picture has all over."""
 
-ABORTS, EATS = b"DARKROOM-ABORTS", b"DARKROOM-EATS--"
+ABORTS, EATS, HANGS = b"DARKROOM-ABORTS", b"DARKROOM-EATS--", b"DARKROOM-HANGS-"
 CRASHES_MODELS = (3, 141, 59)

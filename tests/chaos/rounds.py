@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from settings import load_settings
-from tasks.locks import is_held
-from tasks.stack_paths import StackPaths, stack_paths
+from tasks.stack.locks import is_held
+from tasks.stack.paths import StackPaths, stack_paths
 from tests.chaos.kill import Kill, carry_out, end_all
 from tests.chaos.pictures import Album
 from tests.e2e.conftest import Home
@@ -68,14 +68,14 @@ def play(home: Home, album: Album, kill: Kill | None) -> Verdict:
     if kill is not None:
         verdict.killed = carry_out(kill, local, files, producer)
     out, ended = _finish(producer, local, verdict)
-    if kill is not None and kill.victim == "producer" and verdict.killed:
+    if ended < 0:  # the command itself was killed
         verdict.runs = 2
         out, ended = _finish(_start(home, album), local, verdict)
     _judge_command(out, ended, files, verdict)
     if out.get("failed"):
         verdict.failures = _failures(home, out["job"])
-    _wait_until_down(local, verdict)
-    _judge_catalog(all_points(home.data / "catalog"), album, verdict)
+    wait_until_down(local, verdict)
+    judge_catalog(all_points(home.data / "catalog"), album, verdict)
     verdict.seconds = time.monotonic() - begin
     return verdict
 
@@ -121,7 +121,8 @@ def _failures(home: Home, job: str) -> dict[str, str]:
     return {row["uri"]: row["reason"] for row in rows}
 
 
-def _wait_until_down(local: StackPaths, verdict: Verdict) -> None:
+def wait_until_down(local: StackPaths, verdict: Verdict) -> None:
+    """Wait for the end of the stack; that it stays up is wrong."""
     end = time.monotonic() + LIMIT
     while is_held(local.stack_lock):
         if time.monotonic() > end:
@@ -130,7 +131,8 @@ def _wait_until_down(local: StackPaths, verdict: Verdict) -> None:
         time.sleep(0.05)
 
 
-def _judge_catalog(points: list[Point], album: Album, verdict: Verdict) -> None:
+def judge_catalog(points: list[Point], album: Album, verdict: Verdict) -> None:
+    """Compare what is stored with the album."""
     uris = [point.payload["uri"] for point in points]
     verdict.stored = len(set(uris))
     verdict.doubled = sorted({uri for uri in uris if uris.count(uri) > 1 or uri in verdict.failures})

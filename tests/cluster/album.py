@@ -47,7 +47,7 @@ def noise_album(folder: Path, count: int) -> Album:
         data = path.read_bytes()
         sha256[path.as_uri()] = hashlib.sha256(data).hexdigest()
         vectors[path.as_uri()] = clip.embed_pictures([decode(data, 10**6, clip.model_input, None).clip])[0]
-    return Album(folder, sha256, vectors)
+    return Album(folder, sha256, vectors, "null")
 
 
 def judge(album: Album, points: Sequence[Point], failed: int = 0, also: Mapping[str, int] | None = None) -> Verdict:

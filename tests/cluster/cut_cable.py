@@ -40,10 +40,10 @@ def cut_cable(scratch: Path, files: int, cut_seconds: float) -> Verdict:
             network.cut(STAYS)
             alone = result_of(cluster.start_ingest(second.folder), JOB_SECONDS)
             network.heal(STAYS)
-        except Exception as error:
+        except Exception as error:  # raised again, with the logs
             error.add_note(cluster.logs())
             raise
-    both = Album(scratch, {**first.sha256, **second.sha256}, {**first.vectors, **second.vectors})
+    both = Album(scratch, {**first.sha256, **second.sha256}, {**first.vectors, **second.vectors}, first.model)
     also = {"nothing_while_cut": int(done["stored"] == before), "nothing_once_back": int(alone["stored"] == 0)}
     points = all_points(scratch / HUB / "catalog")
     return judge(both, points, done["failed"] + alone["failed"], also)

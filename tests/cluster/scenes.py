@@ -180,7 +180,7 @@ def play(name: str, folder: Path, files: int, seconds: float) -> Verdict:
     with stage(folder, files, seconds) as own:
         try:
             return SCENES[name](own)
-        except Exception as error:
+        except Exception as error:  # raised again, with the logs
             error.add_note(
                 "\n".join(
                     f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}"

@@ -39,21 +39,22 @@ def context() -> click.Context:
 
 
 def test_every_command_of_the_producer_and_of_the_machines_is_there(context: click.Context) -> None:
-    for name, command in producer.cli.cli.commands.items():
+    for name, command in producer.cli.commands().items():
         assert cli.get_command(context, name) is command
     for name, command in workers.cli.cli.commands.items():
         assert cli.get_command(context, "ingest-worker" if name == "ingest" else name) is command
+    assert {"web", "mcp", "token"} <= set(cli.list_commands(context))
 
 
 def test_no_command_hides_another_of_the_same_name(context: click.Context) -> None:
     names = cli.list_commands(context)
-    assert len(names) == len(set(names)) == len(producer.cli.cli.commands) + len(workers.cli.cli.commands)
+    assert len(names) == len(set(names)) == len(producer.cli.commands()) + len(workers.cli.cli.commands) + 3
 
 
 def test_the_help_lists_all_of_them_for_people() -> None:
     for option in ("-h", "--help"):
         shown = run(option).stdout
-        for command in ("ingest", "search", "up", "check", "ingest-worker"):
+        for command in ("ingest", "search", "web", "token", "up", "check", "ingest-worker"):
             assert f"\n  {command} " in shown
         assert "\n  serve " not in shown
 
@@ -67,7 +68,7 @@ def test_commands_of_the_producer_load_nothing_of_the_machines() -> None:
     code = (
         "import sys; from darkroom.cli import cli\n"
         "cli(['search', '--help'], standalone_mode=False)\n"
-        "sys.exit('workers' in sys.modules)"
+        "sys.exit('workers' in sys.modules or 'web' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.DEVNULL).returncode == 0
 
@@ -98,7 +99,7 @@ def test_the_line_of_the_docs_turns_completion_on() -> None:
 
 
 def test_what_is_wrong_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
-    assert "Error: No such command 'nothing'" in run("nothing").stderr
+    assert "error: No such command 'nothing'" in run("nothing").stderr
     assert run("nothing").returncode == run("search").returncode == 2
     for command in ("status", "up"):
         done = run("--settings", str(tmp_path / "nowhere.toml"), command)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import click
 import jsonschema
 import pytest
 import yaml
@@ -17,10 +18,12 @@ from click.testing import CliRunner
 
 from producer.cli import cli as producer
 from settings import Settings, load_settings
+from settings.embedder import DEFAULT
 from settings.errors import WrongUse
 from settings.loading import PREFIX
 from settings.sections import Metrics
 from tests.conftest import ROOT
+from web.cli import web
 from workers.cli import cli as workers
 from workers.metrics import port_of
 
@@ -28,9 +31,9 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("darkroom:")}
 # They read pictures, and the names of models.
-PICTURES = {"gpu", "cpu", "ingest", "producer"}
+PICTURES = {"gpu", "cpu", "ingest", "web", "producer"}
 # They write the lists of jobs, and read them.
-JOBS = {"ingest", "producer"}
+JOBS = {"ingest", "web", "producer"}
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
@@ -67,12 +70,12 @@ def test_every_command_is_one_of_ours(name: str) -> None:
     words = [*OURS[name].get("entrypoint", ["python", "-m"]), *OURS[name]["command"]]
     assert words[:2] == ["python", "-m"]
     module, *arguments = words[2:]
-    command = {"producer": producer, "workers": workers}[module]
+    command = {"producer": producer, "web": web, "workers": workers}[module]
     # With --help at its end a command parses its arguments and does nothing.
     asked = CliRunner().invoke(command, [*arguments, "--help"])
     assert asked.exit_code == 0, asked.output
     assert "Usage: " in asked.output
-    assert arguments[0] in command.commands
+    assert not isinstance(command, click.Group) or arguments[0] in command.list_commands(click.Context(command))
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -89,7 +92,9 @@ def test_every_variable_is_a_setting_with_a_value_that_it_takes(name: str, monke
     finally:
         load_settings.cache_clear()
     assert "embedded" not in (settings.broker.url, settings.qdrant.url)
-    assert settings.models == Settings.model_fields["models"].default, "the defaults of the file are the project's own"
+    defaults = {**Settings.model_fields["models"].default.model_dump(), "clip": DEFAULT}
+    assert settings.models.model_dump() == defaults, "the defaults of the file are the project's own"
+    assert settings.models.is_auto
 
 
 def test_the_addresses_name_services_of_the_file() -> None:
@@ -167,7 +172,7 @@ def test_what_workers_say_is_in_the_log_of_their_container_and_no_log_grows_with
         assert service["logging"]["driver"] == "local", name
         assert {"max-size", "max-file"} == service["logging"]["options"].keys()
     # These commands show the lines of their workers on stderr; the local stack does not.
-    assert {service["command"][1] for name, service in OURS.items() if name != "producer"} == {
+    assert {service["command"][1] for service in OURS.values() if service["command"][0] == "workers"} == {
         "storage", "gpu", "ingest", "flower"
     }  # fmt: skip
 
@@ -191,9 +196,13 @@ def test_without_the_pictures_only_those_who_read_them_do_not_start() -> None:
         assert mounts(SERVICES[name])["/photos"]["bind"] == {"create_host_path": False}
 
 
-def test_flower_is_published_on_this_machine_alone_and_asks_for_a_password() -> None:
+def test_pages_are_published_on_this_machine_alone_and_flower_asks_for_a_password() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert published == {"flower": ["127.0.0.1:5555:5555"], "prometheus": ["127.0.0.1:9090:9090"]}
+    assert published == {
+        "flower": ["127.0.0.1:5555:5555"],
+        "web": ["127.0.0.1:8765:8765"],
+        "prometheus": ["127.0.0.1:9090:9090"],
+    }
 
 
 def test_flower_without_its_login_says_so_and_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,8 +235,9 @@ def test_the_image_has_every_package_that_a_command_may_ask_for() -> None:
     assert set(installed[1].split(",")) == extras.keys() - {"dev", "redis"}
 
 
-def test_the_check_of_flower_is_a_program_that_python_takes() -> None:
-    test = SERVICES["flower"]["healthcheck"]["test"]
+@pytest.mark.parametrize("name", ["flower", "web"])
+def test_the_check_of_a_page_is_a_program_that_python_takes(name: str) -> None:
+    test = SERVICES[name]["healthcheck"]["test"]
     assert test[:3] == ["CMD", "python", "-c"]
     done = subprocess.run(
         [sys.executable, "-c", f"compile({test[3]!r}, 'check', 'exec')"], check=False, capture_output=True

@@ -24,6 +24,8 @@ class ChangingFolder:
         self.root = root
         self.random = random.Random(seed)
         self.made = 0
+        # Those that were not there whole at once: who looks at the wrong moment sees a part of them.
+        self.written_in_place: set[str] = set()
 
     def change(self) -> None:
         """One operation."""
@@ -44,13 +46,13 @@ class ChangingFolder:
 
     def create(self) -> Path:
         """A picture of new content under a new name."""
-        path = self._new_path()
+        path = self._in_place(self._new_path())
         self._picture().save(path)
         return path
 
     def create_slowly(self) -> None:
         """As a camera's import or a download writes: in two steps with a pause between them."""
-        path = self._new_path()
+        path = self._in_place(self._new_path())
         whole = path.with_suffix(".tmp")
         self._picture().save(whole, format="PNG")
         data = whole.read_bytes()
@@ -63,12 +65,12 @@ class ChangingFolder:
     def copy(self) -> None:
         """The bytes of a picture under a second name."""
         if path := self._any():
-            shutil.copyfile(path, self._new_path())
+            shutil.copyfile(path, self._in_place(self._new_path()))
 
     def overwrite(self) -> None:
         """New content in place."""
         if path := self._any():
-            self._picture().save(path)
+            self._picture().save(self._in_place(path))
 
     def replace(self) -> None:
         """One picture takes the place of another, as editors save."""
@@ -105,6 +107,10 @@ class ChangingFolder:
         folder = self._folder()
         if folder != self.root:
             shutil.rmtree(folder)
+
+    def _in_place(self, path: Path) -> Path:
+        self.written_in_place.add(path.as_uri())
+        return path
 
     def _any(self) -> Path | None:
         pictures = pictures_in(self.root)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -34,6 +33,11 @@ class Home:
         return {
             **env,
             "DARKROOM__DATA__DIR": str(self.data),
+            "DARKROOM__STACK__LINGER_SECONDS": "0",
+            # What `up` starts beside the stack is for the tests of the gallery alone.
+            "DARKROOM__WEB__UP": "false",
+            # One job an ingest, unless a test is about the two.
+            "DARKROOM__INGEST__CAPTIONS": "now",
             "DARKROOM__MODELS__CLIP": str(ROOT / "models" / "shapes-clip"),
             "DARKROOM__MODELS__BLIP": str(ROOT / "models" / "shapes-blip"),
             "PYTHONPATH": str(ROOT),
@@ -72,7 +76,8 @@ class Home:
         return {**found, "exit": done.returncode}
 
     def points(self, collection: str = "pictures") -> dict[str, Point]:
-        """Everything in the catalog by file name, read from disk; the stack must be down."""
+        """Everything in the catalog by file name, read from disk once the stack is down."""
+        wait_until(lambda: not (self.data / "stack.lock").exists())
         catalog = EdgeCatalog(self.data / "catalog", collection)
         found: dict[str, Point] = {}
         after: str | None = None
@@ -112,13 +117,9 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "data")
 
 
-@pytest.fixture(scope="module")
-def kept_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """A home whose stack is kept up for a whole module; small batches, so that few files make many."""
-    kept = Home(tmp_path_factory.mktemp("kept") / "data", {"DARKROOM__GPU__BATCH_CLIP": "8"})
-    stack = kept.start("up", "--port", str(free_port()), module="workers")
-    try:
-        yield kept
-    finally:
-        stack.send_signal(signal.SIGTERM)
-        stack.communicate(timeout=60)
+@pytest.fixture
+def lingering_home(home: Home) -> Iterator[Home]:
+    """A fresh home whose stack waits for the next command, and is taken down at the end."""
+    home.settings["DARKROOM__STACK__LINGER_SECONDS"] = "120"
+    yield home
+    home.run("down", module="workers")

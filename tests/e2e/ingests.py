@@ -12,8 +12,8 @@ import redis
 from models.scenes import draw, fresh_scenes
 from settings import load_settings
 from tasks.ledger import Ledger, jobs
-from tasks.locks import is_held, read_note
-from tasks.stack_paths import StackPaths, stack_paths
+from tasks.stack.locks import is_held, read_note
+from tasks.stack.paths import StackPaths, stack_paths
 from tests.e2e.conftest import SECONDS, Home
 from tests.until import until
 
@@ -68,7 +68,7 @@ class Inside:
 
     def pid(self, name: str) -> int:
         """The process id of a child, waited for."""
-        file = self.local.runtime / f"{name}.pid"
+        file = self.local.pids / f"{name}.pid"
         return until(lambda: int(read_note(file) or 0) if is_held(file) else 0, f"{name} to run")
 
     def signal(self, name: str, number: signal.Signals) -> int:

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,7 +12,8 @@ import pytest
 
 from models.scenes import draw, fresh_scenes
 from tests.conftest import ROOT
-from tests.e2e.conftest import Home, free_port
+from tests.e2e.conftest import Home, free_port, wait_until
+from tests.e2e.in_process import NULL
 from workers.storage.embedded.catalog import EdgeCatalog
 
 pytestmark = pytest.mark.e2e
@@ -48,7 +48,7 @@ def test_a_missing_folder(home: Home) -> None:
 
 
 def test_a_file_where_a_folder_is_wanted(home: Home, pictures: Path) -> None:
-    assert "is a file" in the_sentence(home.run("ingest", str(pictures / "a.png")), 2)
+    assert "is a file" in the_sentence(home.run("watch", str(pictures / "a.png")), 2)
 
 
 def test_an_empty_folder_and_one_without_pictures(home: Home, tmp_path: Path) -> None:
@@ -104,11 +104,6 @@ def test_a_hub_out_of_reach_says_what_to_do(home: Home, pictures: Path) -> None:
     assert "models/shapes-clip" in sentence
 
 
-def test_a_wrong_kind_of_checkpoint(home: Home, pictures: Path) -> None:
-    done = home.run("ingest", str(pictures), DARKROOM__MODELS__CLIP=str(ROOT / "models" / "shapes-blip"))
-    assert "'clip' one is needed" in the_sentence(done, 3)
-
-
 def test_redis_down(home: Home, pictures: Path) -> None:
     port = free_port()
     done = home.run("ingest", str(pictures), DARKROOM__BROKER__URL=f"redis://:secret@127.0.0.1:{port}/0")
@@ -129,24 +124,15 @@ def test_a_data_directory_that_cannot_be_one(home: Home, pictures: Path) -> None
 
 
 def test_a_catalog_that_another_process_holds(home: Home, pictures: Path) -> None:
+    home.settings.update(NULL)
     assert home.run("ingest", str(pictures)).returncode == 0
+    wait_until(lambda: not (home.data / "stack.lock").exists())
     catalog = EdgeCatalog(home.data / "catalog", "pictures")
     try:
         assert catalog.count() == 1
         assert "in use" in the_sentence(home.run("ingest", str(pictures)), 3)
     finally:
         catalog.close()
-
-
-def test_flower_port_in_use(home: Home) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        done = home.run("up", "--port", str(port), module="workers")
-    assert done.returncode == 3
-    assert f"{port}" in done.stderr.strip().splitlines()[-1]
-    assert "Traceback" not in done.stderr
 
 
 def test_a_wrong_setting_names_the_key(home: Home, pictures: Path) -> None:
@@ -162,6 +148,7 @@ def test_a_job_that_nobody_knows(home: Home) -> None:
 
 
 def test_unreadable_and_special_files_fail_alone_by_name(home: Home, pictures: Path) -> None:
+    home.settings.update(NULL)
     (pictures / "empty.jpg").touch()
     os.mkfifo(pictures / "pipe.jpg")
     (pictures / "gone.jpg").symlink_to("/nowhere.jpg")

@@ -12,8 +12,8 @@ from pictures.picture import FileGone, LoadError
 from pictures.reading import Sources
 from pictures.uris import place
 from producer.ingest.sources.exclusion import PassedOver
+from producer.ingest.sources.named_sources import sources_of
 from producer.ingest.sources.roots import find_root, root_uri
-from producer.ingest.start import source_of
 from settings import Settings, load_settings
 from settings.errors import WrongUse
 from tests.conftest import ROOT
@@ -118,7 +118,7 @@ def test_a_listing_is_asked_for_page_by_page_and_once(here: Settings, bucket: Bu
     for number in range(1001):
         bucket.put(f"album/many/{number:04d}.jpg", b"no picture")
     before = bucket.listings()
-    source = source_of("s3://pictures/album/many", here)
+    (source,) = sources_of(["s3://pictures/album/many"], here)
     files = source.files()
     assert [next(files).uri[-8:], next(files).uri[-8:]] == ["0000.jpg", "0001.jpg"]
     assert bucket.listings() == before + 1

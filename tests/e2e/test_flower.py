@@ -66,11 +66,13 @@ def test_the_examples_of_the_docs_embed_caption_and_search(site: Site) -> None:
     assert nothing is None
     assert [error["index"] for error in images["errors"]] == [1]
     assert captions["captions"] == ["a large red circle above a small blue square on a white background"]
-    assert len(by_text["hits"]) == 3
-    (best,) = by_image["hits"]
+    assert len(by_text["results"]) == 3
+    assert by_text["hits"] == by_text["results"]
+    assert by_text["results"][0]["modified_at"].endswith("Z")
+    (best,) = by_image["results"]
     assert best["name"] == "large-red-circle-above-small-blue-square-on-white.jpg"
     assert best["score"] == pytest.approx(1, abs=1e-3)
-    assert {hit["format"] for hit in narrowed["hits"]} == {"PNG"}
+    assert {hit["format"] for hit in narrowed["results"]} == {"PNG"}
 
 
 def test_the_job_is_one_task_with_its_files_as_children_and_a_failed_one_with_its_reason(site: Site) -> None:

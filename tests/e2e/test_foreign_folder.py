@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.e2e.conftest import Home, free_port, wait_until
 from tests.e2e.flower_site import LOGIN, Site, is_up
+from tests.e2e.in_process import NULL
 
 pytestmark = pytest.mark.e2e
 
@@ -111,7 +112,8 @@ def test_a_folder_is_ingested(home: Home, folder: Path, pictures: Path) -> None:
 def test_flower_is_served_other_programs_have_a_folder_ingested_and_it_is_searched(
     home: Home, folder: Path, pictures: Path
 ) -> None:
-    home.settings["DARKROOM__FLOWER__BASIC_AUTH"] = LOGIN
+    # What the models import, `test_a_folder_is_ingested` has imported.
+    home.settings.update({**NULL, "DARKROOM__FLOWER__BASIC_AUTH": LOGIN})
     port = free_port()
     stack = subprocess.Popen(
         [sys.executable, "-m", "workers", "up", "--port", str(port)],

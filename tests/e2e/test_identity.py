@@ -2,7 +2,6 @@
 
 import random
 import shutil
-import signal
 from pathlib import Path
 
 import pytest
@@ -32,17 +31,17 @@ def test_only_what_is_new_is_computed_and_a_new_model_begins_anew_when_asked_to(
             draw(scene, random.Random(number), 64).save(each / f"{number:02}.png")
     assert ingest(home, tmp_path, **NULL) == (COUNT + 1, 0, 0, COUNT + 1, 0)
 
-    refused = home.run("ingest", str(folder), DARKROOM__MODELS__CAPTIONS="false")
-    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
-    for words in ("holds vectors of null ", "shapes-clip@", "--rebuild", "qdrant.collection"):
-        assert words in refused.stderr
-    rebuilt = home.run("ingest", str(folder), "--rebuild", DARKROOM__MODELS__CAPTIONS="false")
-    assert rebuilt.returncode == 0, rebuilt.stderr
-    assert f"{COUNT + 1} points of null are removed" in rebuilt.stderr
-    assert f"ingest {tmp_path}" in rebuilt.stderr
-
-    stack = home.start("up", "--port", str(free_port()), module="workers")
+    up = home.run("up", "--detach", "--port", str(free_port()), module="workers")
+    assert up.returncode == 0, up.stderr
     try:
+        refused = home.run("ingest", str(folder), DARKROOM__MODELS__CAPTIONS="false")
+        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+        for words in ("holds vectors of null ", "shapes-clip@", "--rebuild", "qdrant.collection"):
+            assert words in refused.stderr
+        rebuilt = home.run("ingest", str(folder), "--rebuild", DARKROOM__MODELS__CAPTIONS="false")
+        assert rebuilt.returncode == 0, rebuilt.stderr
+        assert f"{COUNT + 1} points of null are removed" in rebuilt.stderr
+        assert f"ingest {tmp_path}" in rebuilt.stderr
         # The model is the same now, so --rebuild asked for once more begins nothing anew; captions are new.
         assert ingest(home, folder, "--rebuild") == (COUNT, 0, 0, 0, COUNT)
         renamed = folder.rename(tmp_path / "after")
@@ -52,8 +51,7 @@ def test_only_what_is_new_is_computed_and_a_new_model_begins_anew_when_asked_to(
         shutil.copy(other / "00.png", renamed / "02.png")
         assert ingest(home, renamed) == (3, 2, COUNT - 2, 1, 1)
     finally:
-        stack.send_signal(signal.SIGTERM)
-        stack.communicate(timeout=60)
+        home.run("down", module="workers")
 
     held = {uri.removeprefix(tmp_path.as_uri() + "/"): point.payload for uri, point in home.points().items()}
     assert len(held) == 2 * COUNT + 2

@@ -1,4 +1,4 @@
-"""Ctrl-C in the middle of an ingest: once finishes what is in flight, twice leaves it; the same command goes on."""
+"""Ctrl-C in the middle of an ingest: once finishes what is in a model, twice ends at once; the same command goes on."""
 
 import json
 import random
@@ -14,7 +14,7 @@ import redis
 from models.scenes import draw, fresh_scenes
 from settings import load_settings
 from tasks.ledger import Ledger, jobs
-from tasks.stack_paths import stack_paths
+from tasks.stack.paths import stack_paths
 from tests.e2e.conftest import SECONDS, Home
 from tests.until import until
 
@@ -40,6 +40,8 @@ def slow_home(home: Home) -> Home:
     home.settings.update(
         {
             "DARKROOM__INGEST__WINDOW": str(WINDOW),
+            # It sleeps a GPU's milliseconds instead of computing.
+            "DARKROOM__MODELS__CLIP": "null:25",
             "DARKROOM__MODELS__CAPTIONS": "false",
             "DARKROOM__GPU__BATCH_CLIP": "8",
         }
@@ -75,7 +77,7 @@ def resume(pictures: Path) -> str:
     return f"Resume with: python -m producer ingest '{pictures}'"
 
 
-def test_once_finishes_what_is_in_flight_twice_leaves_it_and_the_next_ingest_does_the_rest(
+def test_once_begins_nothing_more_twice_ends_at_once_and_the_next_ingest_does_the_rest(
     slow_home: Home, pictures: Path, stored: Callable[[int], int]
 ) -> None:
     process = slow_home.start("ingest", str(pictures))
@@ -83,34 +85,105 @@ def test_once_finishes_what_is_in_flight_twice_leaves_it_and_the_next_ingest_doe
     process.send_signal(signal.SIGINT)
     once = end_of(process)
     assert once.returncode == 130, once.stderr
-    assert "Stopped enqueuing." in once.stderr
-    assert "press Ctrl-C again to leave them in the queue" in once.stderr
-    assert "Interrupted; every file that was enqueued is finished.\n" in once.stdout
+    assert (
+        "Stopping: nothing more is begun, and what is in a model is finished, which takes at most 10 s." in once.stderr
+    )
+    assert "Ctrl-C again leaves at once." in once.stderr
     assert once.stdout.splitlines()[-1] == resume(pictures)
     first = len(slow_home.points())
     assert 0 < first < FILES
-    assert once.stdout.startswith(f"{first} stored, 0 unchanged, 0 failed: ")
+    assert once.stdout.startswith(f"{first} stored: ")
 
     process = slow_home.start("ingest", str(pictures), "--json")
     until(lambda: stored(2), "more files to be stored")
     process.send_signal(signal.SIGINT)
     answer = process.stderr
     assert answer is not None
-    until(lambda: "Stopped enqueuing." in answer.readline(), "the answer to the first Ctrl-C")
+    until(lambda: "Stopping" in answer.readline(), "the answer to the first Ctrl-C")
     process.send_signal(signal.SIGINT)
     twice = end_of(process)
     assert twice.returncode == 130, twice.stderr
-    assert resume(pictures) in twice.stderr
     left = json.loads(twice.stdout)
     assert left["skipped"] == first
     assert first < len(slow_home.points()) < FILES
 
-    last = slow_home.json("ingest", str(pictures))
+    last = slow_home.json("resume")
     assert last["exit"] == 0
     assert last["total"] == FILES == last["stored"] + last["skipped"]
     assert last["skipped"] >= first + left["stored"]
     # `points` fails for an address that is there twice.
     assert set(slow_home.points()) == {file.as_uri() for file in pictures.iterdir()}
+    assert slow_home.json("resume") == {"job": None, "total": 0, "exit": 0}
+
+
+def test_a_window_that_would_take_minutes_is_left_in_seconds_and_a_search_works_on_none_of_it(
+    home: Home, pictures: Path, stored: Callable[[int], int]
+) -> None:
+    # A model that takes a second a picture: the window alone would take four minutes.
+    home.settings.update(
+        {
+            "DARKROOM__MODELS__CLIP": "null:1000",
+            "DARKROOM__MODELS__CAPTIONS": "false",
+            "DARKROOM__GPU__BATCH_CLIP": "1",
+            "DARKROOM__GPU__IN_FLIGHT": "64",
+        }
+    )
+    process = home.start("ingest", str(pictures), "--json")
+    until(lambda: stored(1), "the first files to be stored")
+    process.send_signal(signal.SIGINT)
+    done = end_of(process)
+    assert done.returncode == 130, done.stderr
+    found = json.loads(done.stdout)
+    points = len(home.points())
+    assert found["stored"] == points < 60
+    # The worker that held the rest has let go of it, so nothing comes back when its lease runs out.
+    status = home.json("status")
+    assert (status["left"], set(status["queues"].values())) == ({}, {0})
+    assert status["jobs"][0]["state"] == "interrupted"
+    assert len(home.json("search", "a square", "-n", "500")["results"]) == points
+
+
+def test_the_work_of_a_killed_ingest_waits_until_somebody_asks_for_it(
+    home: Home, pictures: Path, stored: Callable[[int], int]
+) -> None:
+    home.settings.update(
+        {"DARKROOM__MODELS__CLIP": "null:100", "DARKROOM__MODELS__CAPTIONS": "false", "DARKROOM__GPU__BATCH_CLIP": "1"}
+    )
+    process = home.start("ingest", str(pictures))
+    until(lambda: stored(1), "the first files to be stored")
+    process.kill()
+    process.communicate()
+    points = len(home.points())
+    assert points < FILES
+    # One stack for all that comes, which has all the time in the world to go on by itself.
+    home.settings["DARKROOM__STACK__LINGER_SECONDS"] = "120"
+    # Neither a command that only shows something nor a search goes on with it, whatever models that shell has set.
+    others = {"DARKROOM__MODELS__CLIP": "null:10"}
+    status = home.json("status", **others)
+    job = status["jobs"][0]["job"]
+    assert status["left"][job] > 0
+    assert f"of job {job} still wait: python -m producer resume {job} goes on" in home.run("status", **others).stdout
+    assert len(home.json("search", "a square", "-n", "500")["results"]) == points
+    assert home.json("status")["left"] == status["left"]
+
+    down = home.run("down", "--discard", module="workers")
+    assert (down.returncode, down.stderr) == (0, "")
+    assert "messages that waited were dropped." in down.stdout
+    assert home.json("status")["left"] == {}
+    done = home.json("resume", job, **others)
+    assert (done["exit"], done["stored"] + done["skipped"]) == (0, FILES)
+    home.run("down", module="workers")
+    assert len(home.points()) == FILES
+
+
+def test_an_ingest_that_is_refused_leaves_no_job(home: Home, pictures: Path, tmp_path: Path) -> None:
+    home.settings["DARKROOM__MODELS__CLIP"] = str(tmp_path / "there is no such model")
+    refused = home.run("ingest", str(pictures))
+    assert refused.returncode in (2, 3), refused.stderr
+    home.settings.clear()
+    status = home.json("status")
+    assert (status["jobs"], status["left"], set(status["queues"].values())) == ([], {}, {0})
+    assert list((home.data / "jobs").glob("*")) == []
 
 
 def test_while_the_stack_starts_it_ends_the_command_and_the_next_one_works(home: Home, pictures: Path) -> None:

@@ -13,8 +13,8 @@ from tests.e2e.several_machines import Machines, ended, machines_on
 from tests.until import until
 from tests.workers.storage.pictures import DIM, MODEL, picture
 from tests.workers.storage.server.qdrant_double import QdrantDouble, qdrant_double
-from workers.storage.duplicates import PAGE_POINTS
-from workers.storage.shared_search import KEY
+from workers.storage.duplicates.search import PAGE_POINTS
+from workers.storage.duplicates.shared_search import KEY
 
 pytestmark = pytest.mark.e2e
 
@@ -28,14 +28,10 @@ def server() -> Iterator[QdrantDouble]:
     """A Qdrant server that holds every picture twice."""
     with qdrant_double() as own:
         vectors = models.VectorParams(size=DIM, distance=models.Distance.COSINE)
-        own.store.create_collection("pictures", vectors, metadata={"clip_model": MODEL})
-        points = [picture(number, sha256=f"{number % PAIRS:064x}") for number in range(POINTS)]
-        batch = models.Batch(
-            ids=[point.id for point in points],
-            vectors=[point.vector.tolist() for point in points],
-            payloads=[point.payload for point in points],
-        )
-        own.store.upsert("pictures", batch)
+        own.store.create_collection("pictures", vectors, {"clip_model": MODEL})
+        # Without coordinates, so that no worker looks at the points for the names of their places.
+        points = [picture(number, gps=None, sha256=f"{number % PAIRS:064x}") for number in range(POINTS)]
+        own.store.upsert("pictures", [(point.id, point.vector.tolist(), point.payload) for point in points])
         yield own
 
 

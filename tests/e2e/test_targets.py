@@ -77,8 +77,10 @@ def test_a_collection_that_no_worker_keeps_is_refused_by_name_and_nothing_is_enq
         f"'pictures'): {SAME}"
     )
     folder = str(tmp_path / "photos")
-    for command in (("ingest", folder), ("stats",), ("search", "a cat"), ("prune", folder), ("export", "/tmp/a.csv")):
-        assert sentence(machines.producer(*command, **CATS), 2) == refused
+    commands = (("ingest", folder), ("stats",), ("search", "a cat"), ("prune", folder), ("export", "/tmp/a.csv"))
+    # Side by side, for each waits some seconds for one that may just be starting.
+    asked = [machines.producer(*command, **CATS) for command in commands]
+    assert [sentence(each, 2) for each in asked] == len(commands) * [refused]
     assert jobs(machines.client) == []
     assert machines.client.keys("darkroom.v*.cats*") == []
 

@@ -16,7 +16,7 @@ from tests.project_files import is_left, project_files
 
 pytestmark = pytest.mark.e2e
 
-PACKAGES = ("darkroom", "settings", "pictures", "tasks", "producer", "workers")
+PACKAGES = ("darkroom", "settings", "pictures", "tasks", "producer", "web", "workers")
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,7 @@ def test_what_is_installed_runs_from_any_folder_and_keeps_its_data_in_the_users(
 ) -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("DARKROOM", "PYTHON"))}
     env |= {"XDG_DATA_HOME": str(tmp_path / "share"), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    env["DARKROOM__STACK__LINGER_SECONDS"] = "0"
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
 
@@ -89,7 +90,7 @@ def test_what_is_installed_runs_from_any_folder_and_keeps_its_data_in_the_users(
     assert "Usage: darkroom [OPTIONS] COMMAND" in run(darkroom, "--help")
     assert json.loads(run(darkroom, "status", "--json"))["jobs"] == []
     assert list(elsewhere.iterdir()) == []
-    assert (tmp_path / "share" / "darkroom" / "logs" / "storage.log").exists()
+    assert (tmp_path / "share" / "darkroom" / "logs" / "redis.log").exists()
     shipped = environment / "share" / "darkroom" / "settings.toml"
     assert shipped.read_bytes() == (ROOT / "settings.toml").read_bytes()
     assert json.loads(run(darkroom, "--settings", str(shipped), "status", "--json"))["jobs"] == []

@@ -5,9 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
-from models.evaluate import HERE, evaluate
+from models.evaluate import HERE, evaluate, main
 from models.train import new_blip, new_clip
 
 CLIP, BLIP = HERE / "shapes-clip", HERE / "shapes-blip"
@@ -39,8 +40,11 @@ def test_the_command_ends_with_one_line_of_json() -> None:
     assert (last["scenes"], last["seed"]) == (10, 3)
 
 
-def test_a_folder_without_a_checkpoint_is_named(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "models.evaluate", "--clip", str(tmp_path)]
-    done = subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert f"{tmp_path} holds no checkpoint" in done.stderr
+def test_a_folder_without_a_checkpoint_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["models.evaluate", "--clip", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert f"{tmp_path} holds no checkpoint" in capsys.readouterr().err

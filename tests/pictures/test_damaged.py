@@ -60,10 +60,15 @@ def test_a_file_cut_off_anywhere_ends_as_a_picture_or_a_reason(kind: str) -> Non
         outcome(data[:place])
 
 
-@pytest.mark.parametrize("kind", sorted(set(SOUND) - {"raf", "jpeg 2000"}))
+# Of a film the first picture is there; what a progressive JPEG lacks in its second half makes it sharper.
+READ_IN_HALF = {"raf", "jpeg 2000", "film gif", "film webp", "progressive jpeg"}
+
+
+@pytest.mark.parametrize("kind", sorted(set(SOUND) - READ_IN_HALF))
 def test_a_file_cut_in_half_is_called_cut_off(kind: str) -> None:
     reason = outcome(SOUND[kind][: len(SOUND[kind]) // 2])
-    assert reason == "the picture is cut off: its data end too early"
+    assert isinstance(reason, str)
+    assert reason.startswith("the picture is cut off")
 
 
 def test_a_raf_file_cut_off_behind_its_preview_is_read() -> None:

@@ -57,6 +57,33 @@ def test_both_models_get_their_own_size_and_without_captions_only_clip_does() ->
     assert decode(encoded(quarters(), "PNG"), 10_000, WHOLE, None).blip is None
 
 
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "HEIF"])
+@pytest.mark.parametrize("edge", [32, 300])
+def test_a_small_picture_comes_with_it_and_changes_nothing_that_the_models_see(form: str, edge: int) -> None:
+    if form not in FORMATS:
+        pytest.skip(f"Pillow was built without {form} here")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(lying(quarters(1200, 800), 6), form, exif=exif.tobytes())
+    clip = ModelInput(edge, edge, edge, Image.Resampling.BICUBIC, WHOLE.mean, WHOLE.std)
+    blip = ModelInput(384, 384, (384, 384), Image.Resampling.BICUBIC, WHOLE.mean, WHOLE.std)
+    for captions in (None, blip):
+        alone, beside = (decode(data, 10**6, clip, captions, small=small) for small in (None, 256))
+        assert alone.small is None
+        assert beside.small is not None
+        assert beside.small.size == (256, 171)
+        corner = colour_at(np.asarray(beside.small), 0.25, 0.25)
+        assert corner == pytest.approx(colour_at(alone.clip, 0.25, 0.25), abs=9)
+        assert np.array_equal(alone.clip, beside.clip)
+        assert captions is None or np.array_equal(alone.blip, beside.blip)  # type: ignore[arg-type]  # both are there
+
+
+def test_a_small_picture_is_not_larger_than_the_picture() -> None:
+    small = decode(encoded(quarters(), "PNG"), 10_000, WHOLE, None, small=256).small
+    assert small is not None
+    assert small.size == (96, 64)
+
+
 @pytest.mark.parametrize(
     "dark_value", [pytest.param(0xFFFF, id="full range"), pytest.param(200, id="nearly black throughout")]
 )

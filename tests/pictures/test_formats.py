@@ -13,7 +13,7 @@ from pictures.decode import decode
 from pictures.picture import Picture
 from tests.pictures.made.pictures import FORMATS, SIDES, encoded, lying
 from tests.pictures.made.profiles import ADOBE_RGB, in_space, rgb_profile
-from workers.inference.clip import Clip
+from workers.inference.embedders.embedder import Embedder
 
 WIDTH, HEIGHT = 192, 160
 
@@ -24,7 +24,7 @@ def scene(scenes: list[Scene]) -> Image.Image:
 
 
 @pytest.fixture(scope="module")
-def loaded(clip: Clip) -> Callable[[bytes], tuple[Picture, NDArray[np.float32]]]:
+def loaded(clip: Embedder) -> Callable[[bytes], tuple[Picture, NDArray[np.float32]]]:
     def load(data: bytes) -> tuple[Picture, NDArray[np.float32]]:
         picture = decode(data, 10**6, clip.model_input, None)
         return picture, clip.embed_pictures([picture.clip])[0]

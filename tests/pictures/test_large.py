@@ -4,7 +4,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,13 +47,25 @@ KINDS: dict[str, tuple[Callable[[], Image.Image], str]] = {
 }
 
 
+# Pictures of megapixels, packed in a hurry.
+HURRY: dict[str, dict[str, Any]] = {
+    "PNG": {"compress_level": 1}, "TIFF": {"compression": "tiff_deflate"}, "WEBP": {"method": 0},
+}  # fmt: skip
+
+
+@cache
+def file_of(kind: str) -> bytes:
+    """A file of a kind."""
+    make, form = KINDS[kind]
+    return encoded(make(), form, **HURRY[form])
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("target", [CLIP, WHOLE], ids=["cropped", "whole"])
 def test_a_picture_in_strips_is_what_it_is_in_one_piece(
     kind: str, target: ModelInput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make, form = KINDS[kind]
-    data = encoded(make(), form)
+    data = file_of(kind)
     in_strips = decode(data, 10**8, target, None)
     monkeypatch.setattr(colour, "STRIP_PIXELS", 10**9)
     whole = decode(data, 10**8, target, None)
@@ -62,7 +76,7 @@ def test_a_picture_in_strips_is_what_it_is_in_one_piece(
 
 def test_a_long_thin_picture_keeps_its_short_edge(monkeypatch: pytest.MonkeyPatch) -> None:
     image = smooth(300, 30_000, seed=8).convert("RGBA")
-    data = encoded(image, "PNG")
+    data = encoded(image, "PNG", **HURRY["PNG"])
     in_strips = decode(data, 10**8, CLIP, None).clip
     monkeypatch.setattr(colour, "STRIP_PIXELS", 10**9)
     assert (in_strips == decode(data, 10**8, CLIP, None).clip).all()
@@ -76,9 +90,8 @@ MOST = {"RGBA": 7.0, "palette": 4.0, "16 bits": 5.0, "float": 7.0}
 @pytest.mark.parametrize("kind", MOST)
 def test_a_pixel_takes_little_more_memory_than_pillow_needs_for_it(kind: str, tmp_path: Path) -> None:
     make, form = KINDS[kind]
-    options = {"compression": "tiff_deflate"} if form == "TIFF" else {"compress_level": 1}
     path = tmp_path / "large"
-    path.write_bytes(encoded(make().resize((5000, 4000), Image.Resampling.NEAREST), form, **options))
+    path.write_bytes(encoded(make().resize((5000, 4000), Image.Resampling.NEAREST), form, **HURRY[form]))
     command = [sys.executable, "-m", "tests.pictures.decoding_child", str(path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

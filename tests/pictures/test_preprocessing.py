@@ -11,7 +11,7 @@ from transformers import BlipImageProcessorPil, CLIPImageProcessorPil
 from pictures.decode import decode
 from pictures.preprocessing import ModelInput, fit
 from tests.pictures.made.pictures import encoded, levels_apart, smooth
-from workers.inference.clip import Clip
+from workers.inference.embedders.embedder import Embedder
 from workers.inference.pixels import PixelFeed
 
 SIZES = [(640, 480), (480, 640), (333, 251), (251, 333), (101, 700), (701, 103), (1919, 1079), (224, 224), (97, 61)]
@@ -53,7 +53,9 @@ def test_normalising_on_the_device_is_what_the_processor_does() -> None:
 
 
 @pytest.mark.parametrize("size", [(4000, 3000), (3000, 4000)])
-def test_a_reduced_decode_of_twelve_megapixels_hardly_moves_the_embedding(size: tuple[int, int], clip: Clip) -> None:
+def test_a_reduced_decode_of_twelve_megapixels_hardly_moves_the_embedding(
+    size: tuple[int, int], clip: Embedder
+) -> None:
     image = smooth(*size, seed=7)
     data = encoded(image, "JPEG", quality=90)
     reduced = decode(data, 20_000_000, clip.model_input, None)

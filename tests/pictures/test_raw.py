@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import rawpy
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -15,11 +16,13 @@ from models.scenes import Scene, draw
 from pictures.decode import decode
 from pictures.picture import LoadError
 from pictures.preprocessing import fit
+from pictures.raw import picture_size
+from pictures.signature import format_of
 from tests.pictures.made.cr3_file import cr3_file
 from tests.pictures.made.described import xmp
 from tests.pictures.made.pictures import WHOLE, colour_at, encoded, levels_apart, lying, quarters, seen, smooth
-from tests.pictures.made.raw_files import ASCII, DEVELOPED, RATIONAL, SHORT, Entry, raw_file
-from workers.inference.clip import Clip
+from tests.pictures.made.raw_files import ASCII, DEVELOPED, LONG, RATIONAL, SHORT, Entry, raw_file
+from workers.inference.embedders.embedder import Embedder
 
 # Pillow warns of damage that it reads over; the worker silences it, pytest resets that.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL.*")
@@ -34,7 +37,7 @@ def scene(scenes: list[Scene]) -> Image.Image:
 
 
 @pytest.fixture(scope="module")
-def vector_of(clip: Clip) -> Callable[[bytes], NDArray[np.float32]]:
+def vector_of(clip: Embedder) -> Callable[[bytes], NDArray[np.float32]]:
     return lambda data: clip.embed_pictures([decode(data, 10**6, clip.model_input, None).clip])[0]
 
 
@@ -150,6 +153,7 @@ EXIF: list[Entry] = [
 ]
 TOLD = {
     "taken_at": "2024-07-05T18:31:02+02:00",
+    "taken_local": "2024-07-05T18:31:02",
     "lens": "35mm F2",
     "exposure": 0.004,
     "aperture": 2.8,
@@ -197,10 +201,51 @@ def test_an_ordinary_tiff_from_a_camera_is_no_raw_file() -> None:
     exif = Image.Exif()
     exif.update({271: "NIKON CORPORATION", 272: "Z 6"})
     picture = seen(encoded(smooth(192, 128), "TIFF", exif=exif))
-    assert (picture.format, picture.facts["camera"]) == ("TIFF", "NIKON CORPORATION Z 6")
+    assert (picture.format, picture.facts["camera"]) == ("TIFF", "NIKON Z 6")
 
 
 def test_without_rawpy_the_reason_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rawpy", None)
     with pytest.raises(LoadError, match="a DNG file needs the package rawpy, which is not installed here"):
         seen(raw_file("DNG", smooth(192, 128)))
+
+
+def test_the_border_that_the_camera_cuts_off_its_sensor_is_no_part_of_the_picture() -> None:
+    framed = Image.new("RGB", (200, 140), "black")
+    framed.paste(smooth(184, 120), (8, 12))
+    crop: list[Entry] = [(50719, LONG, [8, 12]), (50720, LONG, [184, 120])]
+    developed = seen(raw_file("DNG", framed, beside=crop))
+    assert (developed.width, developed.height) == (184, 120)
+    assert levels_apart(developed.clip, fit(smooth(184, 120), WHOLE)) < 4
+    with_preview = seen(raw_file("DNG", framed, preview=encoded(smooth(184, 120), "JPEG"), beside=crop))
+    assert (with_preview.width, with_preview.height) == (184, 120)
+
+
+def test_a_cr3_file_that_is_cut_off_has_its_small_preview() -> None:
+    data = cr3_file((192, 128), encoded(smooth(192, 128), "JPEG"), small=encoded(RED.resize((162, 108)), "JPEG"))
+    assert levels_apart(seen(data).clip, fit(smooth(192, 128), WHOLE)) < 4
+    picture = seen(data[:-200])
+    assert (picture.format, picture.width, picture.height) == ("CR3", 192, 128)
+    assert colour_at(picture.clip, 0.5, 0.5)[0] > 180
+
+
+def test_a_sensor_of_fujifilm_whose_rows_run_across_has_the_size_of_its_picture() -> None:
+    sizes = rawpy.ImageSizes(*[0] * 14)._replace(width=3552, height=3551)
+    data = raw_file("RAF", smooth(192, 128), preview=encoded(RED, "JPEG"), told=(4256, 1424))
+    assert picture_size(sizes, data, "RAF") == (4256, 2848)
+    assert picture_size(sizes, data, "DNG") == (3552, 3551)
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [
+        (b"II\x1a\0\0\0HEAPCCDR", "CRW"),
+        (b"\0MRM", "MRW"),
+        (b"FOVb", "X3F"),
+        (b"II*\0\x10\0\0\0IIIITwaR", "RAW"),
+    ],
+)
+def test_a_raw_file_of_any_maker_is_told_by_its_beginning(start: bytes, kind: str) -> None:
+    assert format_of(start.ljust(200, b"\0")) == kind
+    with pytest.raises(LoadError, match=f"its {kind} data are damaged"):
+        seen(start.ljust(200, b"\0"))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pictures.uris import address, member, name_of, place, split
+from pictures.uris import address, member, name_of, place, point_id, split
 
 # Keys as an object store has them; those with ".", "..", a backslash or a zero byte are refused.
 PARTS = st.text(st.characters(exclude_characters="\\\0/", codec="utf-8"), max_size=5).filter(
@@ -104,3 +104,8 @@ def test_a_folder_is_one_root_with_and_without_a_slash_at_its_end() -> None:
 def test_a_key_that_a_library_would_take_for_another_one_is_refused() -> None:
     with pytest.raises(ValueError, match="version"):
         place("s3://bucket/a%3FversionId=b.jpg")
+
+
+def test_the_id_of_a_point_follows_from_the_address_and_stays_with_every_release() -> None:
+    assert point_id("file:///photos/a.jpg") == "3254c709-73fd-53e0-b3ab-c5b5688f1802"
+    assert point_id("file:///photos/a.jpg") != point_id("file:///photos/b.jpg")

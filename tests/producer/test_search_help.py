@@ -22,7 +22,7 @@ def test_the_help_is_as_it_should_be(command: str) -> None:
     ("arguments", "sentence"),
     [
         (["search"], "Say what to search for: words, --image FILE or --where CONDITION."),
-        (["search", "x", "--image", "y.jpg"], "Give words or --image FILE, not both."),
+        (["search", "x", "--queries", "-"], "--queries asks what its lines say: give no TEXT"),
         (["similar"], "Missing argument 'FILE'."),
         (["duplicates", "--near", "0"], "0.0 is not in the range 0<x<=1."),
         (["duplicates", "--near", "95"], "95.0 is not in the range 0<x<=1."),
@@ -39,6 +39,12 @@ def test_wrong_arguments_are_told_with_the_usage(arguments: list[str], sentence:
     ("arguments", "sentence"),
     [
         (["search", " "], "Say what to search for, in a few words."),
+        (["search", "--", "- a dog"], "Say what to search for, not only what to leave out"),
+        (["search", "a dog +"], "has a + or - with no term behind it"),
+        (["search", "0:dog"], "The term 'dog' has the weight 0: leave it out."),
+        (["search", "./nowhere.jpg + night"], "There is no file nowhere.jpg."),
+        (["search", "a dog", "--min-score", "7"], "The least score is auto or a number from -1 to 1, like 0.25"),
+        (["search", "--like", "/a.jpg", "--by", "words"], "A picture has no words: rank by meaning or by both"),
         (["search", "x", "--where", "camra=1"], "there is no field 'camra' (did you mean camera?)"),
         (["search", "x", "--html", "/nowhere/page.html"], "/nowhere/page.html cannot be written: there is no folder"),
         (["duplicates", "--html", "/"], "/ is a folder: name a file"),

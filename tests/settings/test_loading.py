@@ -123,6 +123,16 @@ def test_an_empty_secret_in_the_file_is_no_secret(write: Write) -> None:
     assert load_settings().flower.basic_auth is None
 
 
+def test_a_relative_data_folder_of_the_environment_counts_from_the_working_directory(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write('[data]\ndir = "data"\n')
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("DARKROOM__DATA__DIR", "mine")
+    assert load_settings().data.dir == tmp_path / "here" / "mine"
+
+
 def test_a_relative_data_folder_counts_from_the_folder_of_the_file(write: Write) -> None:
     file = write('[data]\ndir = "../pictures-data"\n')
     assert load_settings().data.dir == file.parent.parent / "pictures-data"

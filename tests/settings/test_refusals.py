@@ -14,12 +14,15 @@ from tests.settings.conftest import Write, refusal
     ("text", "words"),
     [
         ("[gpu]\nbatch_clp = 3\n", ["gpu.batch_clp is unknown", "did you mean gpu.batch_clip?", "torch_threads"]),
-        ("[gpu]\nzzz = 3\n", ["gpu.zzz is unknown; the keys of [gpu] are devices, batch_clip"]),
+        ("[gpu]\nzzz = 3\n", ["gpu.zzz is unknown; the keys of [gpu] are devices, processes"]),
         ("[gpus]\ndevices = 'cpu'\n", ["gpus is unknown", "did you mean gpu?", "the sections are broker, qdrant"]),
         ("gpu = 3\n", ["gpu must be a table"]),
         ("[gpu]\nbatch_clip = 0\n", ['gpu.batch_clip must be "auto" or a whole number from 1, not 0.']),
         ("[gpu]\nbatch_blip = 'lots'\n", ['gpu.batch_blip must be "auto" or a whole number from 1, not "lots".']),
-        ("[gpu]\ndtype = 'int8'\n", ['gpu.dtype must be "auto", "float32", "bfloat16" or "float16", not "int8".']),
+        (
+            "[gpu]\ndtype = 'int4'\n",
+            ['gpu.dtype must be "auto", "float32", "bfloat16", "float16" or "int8", not "int4".'],
+        ),
         ("[gpu]\ndevices = '0,,1'\n", ["gpu.devices must be", 'not "0,,1".']),
         ("[gpu]\ndevices = 'gpu0'\n", ["gpu.devices must be", '"0,1"', 'not "gpu0".']),
         ("[models]\ncaptions = 'perhaps'\n", ['models.captions must be true or false, not "perhaps".']),
@@ -58,6 +61,9 @@ def test_what_is_wrong_in_the_file_is_one_sentence_with_file_key_and_what_is_all
         ("DARKROOM__GPU", "{}", "gpu.(no key) is unknown"),
         ("DARKROOM__PATHS__MAP", "/photos=/mnt", "must be a table of absolute folders such as"),
         ("DARKROOM__PATHS__ALLOWED", "/photos", "must be a list of absolute folders and addresses"),
+        ("DARKROOM_MODELS_CLIP", "x", "is unknown: did you mean DARKROOM__MODELS__CLIP?"),
+        ("DARKROOM_GPU__BATCH_CLIP", "3", "is unknown: did you mean DARKROOM__GPU__BATCH_CLIP?"),
+        ("DARKROOM_DATA_DIR", "/data", "is unknown: did you mean DARKROOM__DATA__DIR?"),
         ("DARKROOM__INGEST__WINDOW", "-1", 'must be a whole number of at least 1, not "-1".'),
     ],
 )

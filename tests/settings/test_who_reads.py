@@ -12,12 +12,14 @@ from tests.test_house import imports, module_behind, modules
 
 # Process -> the modules that it starts with.
 STARTS = {
-    "producer": {"producer.cli"},
+    # Each of its commands is imported by its name when it is asked for.
+    "producer": {"producer.cli", *(name for name in modules() if name.startswith("producer.commands."))},
     "supervisor": {"workers.supervisor.commands", "workers.supervisor.stack", "workers.supervisor.fleet"},
     "GPU worker": {"workers.gpu.worker"},
     "storage worker": {"workers.storage.worker"},
     "ingest worker": {"workers.http_tasks.directory"},
     "Flower": {"workers.supervisor.flower", "workers.flower_app"},
+    "web": {"web.cli"},
 }
 # The commands of the machines hand these on to the processes that they start.
 BY_COMMAND_LINE = ("workers.cli", {"supervisor", "Flower"})
@@ -30,6 +32,7 @@ OWN = {
     "workers.http_tasks.directory": "ingest worker",
     "workers.supervisor.commands": "supervisor",
     "workers.supervisor.flower": "Flower",
+    "web": "web",
 }
 
 

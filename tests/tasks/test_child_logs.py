@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks import stack_paths
-from tasks.stack_paths import error_line, last_line, rotate
+from tasks.stack import paths as stack_paths
+from tasks.stack.paths import error_line, last_line, rotate
 
 
 def test_the_last_error_behind_the_start_is_found_among_other_lines(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import time
+from dataclasses import replace
 
 import pytest
 import redis
@@ -42,6 +43,20 @@ def test_failures_keep_name_stage_and_reason_in_the_order_of_the_files(client: r
     ledger.failed([a_failure(12, "cut off"), a_failure(3, "größer als erlaubt\nzwei Zeilen")])
     assert ledger.failures() == [a_failure(3, "größer als erlaubt\nzwei Zeilen"), a_failure(12, "cut off")]
     assert ledger.failures(limit=1) == [a_failure(3, "größer als erlaubt\nzwei Zeilen")]
+
+
+def test_a_file_that_is_still_broken_is_skipped_and_keeps_its_reason(client: redis.Redis) -> None:
+    ledger = Ledger(client, "job")
+    ledger.failed([a_failure(2)])
+    for _ in range(2):
+        ledger.skipped([0], [a_failure(1, "cut off"), a_failure(9000, "cut off")])
+    assert ledger.counts() == Counts(failed=1, skipped=3, still_broken=2)
+    assert (ledger.counts().finished, ledger.counts().unchanged) == (4, 1)
+    assert ledger.failures() == [a_failure(2)]
+    still_broken = [replace(a_failure(number, "cut off"), still_broken=True) for number in (1, 9000)]
+    assert list(ledger.unreadable()) == [still_broken[0], a_failure(2), still_broken[1]]
+    ledger.forget()
+    assert client.keys("darkroom:job:job:*") == []
 
 
 def test_done_names_exactly_the_finished_ones_of_a_window(client: redis.Redis) -> None:
@@ -213,6 +228,7 @@ def test_whatever_is_counted_keeps_the_whole_job_for_thirty_days_more(client: re
         lambda: ledger.stored([1], [True]),
         lambda: ledger.failed([a_failure(20_001)]),
         lambda: ledger.skipped([2]),
+        lambda: ledger.skipped([], [a_failure(30_000)]),
         lambda: ledger.computed(1, 1),
         lambda: ledger.count_attempt(3),
     ):
@@ -247,14 +263,14 @@ def test_a_full_redis_takes_what_is_counted_and_no_new_job(client: redis.Redis) 
     try:
         ledger.stored([0, 1], [True, False])
         ledger.failed([a_failure(2)])
-        ledger.skipped([3])
+        ledger.skipped([3], [a_failure(4)])
         ledger.computed(2, 1)
-        ledger.note(total=4)
+        ledger.note(total=5)
         ledger.hold(15)
         assert ledger.is_held()
         assert ledger.count_attempt(5) == 1
         ledger.forget_attempt(5)
-        assert ledger.counts() == Counts(stored=2, failed=1, skipped=1, reused=1)
+        assert ledger.counts() == Counts(stored=2, failed=1, skipped=2, reused=1, still_broken=1)
         with pytest.raises(redis.ResponseError, match="OOM"):
             Ledger(client, "another").open("file:///q")
         assert client.keys("darkroom:job:another:*") == []

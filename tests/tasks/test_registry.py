@@ -9,17 +9,18 @@ from tasks.messages import Target
 from tasks.registry import (
     FAULTS,
     PROCESS,
+    SILENT_SECONDS,
     WORKER_LEASE_SECONDS,
     WORKERS,
     Worker,
     announce,
     clear_fault,
     faults,
-    living_workers,
     ready,
     renew_worker,
     report_fault,
     sign_off,
+    silent_workers,
     workers,
 )
 
@@ -71,7 +72,7 @@ def test_a_worker_lives_until_it_signs_off_or_its_lease_runs_out(client: redis.R
     assert 0 < until - seconds <= WORKER_LEASE_SECONDS + 1
     sign_off(client, "gpu1@a")
     entry_ended(client, WORKERS, "gpu2@a")
-    assert living_workers(client) == {"gpu0@a"}
+    assert set(workers(client)) == {"gpu0@a"}
 
 
 def test_a_worker_that_loads_its_models_lives_and_is_not_ready(client: redis.Redis) -> None:
@@ -84,7 +85,7 @@ def test_a_worker_that_loads_its_models_lives_and_is_not_ready(client: redis.Red
 
 def test_a_worker_without_a_host_in_its_name_is_known_to_others_with_it(client: redis.Redis) -> None:
     announce(client, "gpu0")
-    assert living_workers(client) == {f"gpu0@{socket.gethostname()}"}
+    assert set(workers(client)) == {f"gpu0@{socket.gethostname()}"}
     assert list(ready(client)) == ["gpu0"]
 
 
@@ -121,3 +122,17 @@ def test_a_full_redis_still_knows_who_lives(client: redis.Redis) -> None:
         assert faults(client) == {"gpu0@a": "Redis is full."}
     finally:
         client.config_set("maxmemory", 0)
+
+
+def test_a_worker_that_is_not_heard_is_silent_for_some_minutes_and_one_that_has_signed_off_is_gone(
+    client: redis.Redis,
+) -> None:
+    now, _ = client.time()
+    for node, seconds_ago in (("gpu0@lives", -20), ("gpu0@pauses", 40), ("gpu0@dead", SILENT_SECONDS + 5)):
+        renew_worker(client, node, has=TARGET)
+        entry = client.hget(WORKERS, node)
+        assert isinstance(entry, bytes)
+        client.hset(WORKERS, node, f"{now - seconds_ago:.3f} {entry.decode().partition(' ')[2]}")
+    sign_off(client, "gpu0@stopped")
+    assert {node: worker.has for node, worker in silent_workers(client).items()} == {"gpu0@pauses": TARGET}
+    assert set(workers(client)) == {"gpu0@lives"}

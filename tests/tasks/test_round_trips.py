@@ -16,20 +16,30 @@ from kombu.messaging import Consumer
 from tasks.app import app
 from tasks.envelope import Envelope
 from tasks.messages import FileItem, FilesMessage, Target
-from tasks.queues import EMBED_TEXTS, FILES, PLAN, POINTS, PROCESS_FILES, STORE_POINTS, UNACKED, UNACKED_INDEX
+from tasks.queues import (
+    EMBED_TEXTS,
+    FILES,
+    FILES_LATER,
+    PLAN,
+    POINTS,
+    PROCESS_FILES,
+    STORE_POINTS,
+    UNACKED,
+    UNACKED_INDEX,
+)
 from tasks.transport.scripts import RENEW
 from tests.until import until
 
 PREFETCH_COUNT = 5
 
 
-def push(client: redis.Redis, count: int) -> None:
-    envelope = Envelope(PROCESS_FILES, FILES, parent="job")
-    for number in range(count):
+def push(client: redis.Redis, count: int, queue: str = FILES, first: int = 0) -> None:
+    envelope = Envelope(PROCESS_FILES, queue, parent="job")
+    for number in range(first, first + count):
         wire = FilesMessage(
             Target("pictures"), "job", "file:///r", [FileItem(number, f"file:///r/{number}.jpg")]
         ).to_wire()
-        client.lpush(FILES, envelope.message(wire, f"{number}.jpg", [number]))
+        client.lpush(queue, envelope.message(wire, f"{number}.jpg", [number]))
 
 
 @pytest.fixture
@@ -45,7 +55,7 @@ def drain(connection: Connection) -> Callable[[], list[Message]]:
     messages: list[Message] = []
     consumer = Consumer(
         connection.channel(),
-        [app.amqp.queues.new_missing(FILES)],
+        [app.amqp.queues.new_missing(FILES), app.amqp.queues.new_missing(FILES_LATER)],
         on_message=messages.append,
         accept=app.conf.accept_content,
         prefetch_count=PREFETCH_COUNT,
@@ -62,6 +72,17 @@ def drain(connection: Connection) -> Callable[[], list[Message]]:
 
 def numbers(messages: list[Message]) -> list[int]:
     return [message.decode()[1]["files"][0][0] for message in messages]
+
+
+def test_files_whose_captions_come_later_let_all_others_go_first(
+    client: redis.Redis, drain: Callable[[], list[Message]]
+) -> None:
+    push(client, 3, FILES_LATER, first=100)
+    push(client, 2)
+    taken: list[int] = []
+    while len(taken) < 5:
+        taken += numbers(drain())
+    assert taken == [0, 1, 100, 101, 102]
 
 
 def test_one_event_brings_as_many_messages_as_there_are_places_in_their_order(
@@ -225,6 +246,12 @@ def test_a_full_redis_takes_acknowledgements_and_renews_leases(
     full.config_set("maxmemory", "1")
     full.register_script(RENEW)(keys=[UNACKED_INDEX], args=["held"])
     assert cast(float, full.zscore(UNACKED_INDEX, "held")) > 1e9
+
+
+def test_a_message_that_was_acknowledged_does_not_come_back_with_the_renewal_of_its_lease(client: redis.Redis) -> None:
+    client.zadd(UNACKED_INDEX, {"held": 1})
+    client.register_script(RENEW)(keys=[UNACKED_INDEX], args=["held", "acknowledged meanwhile"])
+    assert client.zrange(UNACKED_INDEX, 0, -1) == [b"held"]
 
 
 def test_a_full_redis_takes_what_a_worker_passes_on_and_no_new_work(full: redis.Redis) -> None:

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 # Registers the real task that writes points; it refuses messages of another release before it touches a catalog.
-import workers.storage.points  # noqa: F401
+import workers.storage.points  # noqa: F401  # registered by the import
 from settings import load_settings
 from settings.errors import DarkroomError, ServiceMissing, WrongUse
 from tasks.app import app
@@ -14,13 +14,14 @@ from tasks.broker import redis_client
 from tasks.messages import Target
 from tasks.queues import FILES, POINTS
 from tasks.registry import announce, this_process
-from tasks.rpc import answer_as, answers
+from tasks.rpc.answers import answer_as, answers
 
 SLOW = "tests.slow"
 ECHO = "tests.echo"
 REFUSE = "tests.refuse"
 BREAK = "tests.break"
 COUNT = "tests.count"
+FAIL = "tests.fail"
 ERRORS = {"WrongUse": WrongUse, "ServiceMissing": ServiceMissing, "DarkroomError": DarkroomError}
 
 
@@ -47,6 +48,12 @@ def echo(value: Any) -> Any:
 def refuse(kind: str, sentence: str) -> None:
     """Answer with an error."""
     raise {**ERRORS, "DiskFull": DiskFull}[kind](sentence)
+
+
+@app.task(name=FAIL, ignore_result=False)
+def fail(kind: str, sentence: str) -> None:
+    """Fail as a task that other programs call."""
+    raise {**ERRORS, "ValueError": ValueError}[kind](sentence)
 
 
 @answers(BREAK)

@@ -7,6 +7,7 @@ from tasks.queues import FILES, QUERIES
 from workers.consume import consume
 
 PLACES_FOR_FILES = 2
+QUESTIONS = 4
 
 if __name__ == "__main__":
-    consume(sys.argv[1], [*sys.argv[2:], FILES], PLACES_FOR_FILES, interactive=QUERIES)
+    consume(sys.argv[1], [*sys.argv[2:], FILES], PLACES_FOR_FILES, interactive=QUERIES, questions=QUESTIONS)

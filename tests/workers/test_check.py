@@ -22,7 +22,7 @@ from tasks.queues import FILES
 from tests.conftest import ROOT
 from tests.own_settings import own_settings
 from workers.cli import cli
-from workers.inference.towers import FirstTokenLayer
+from workers.inference.embedders.clip_layers import FirstTokenLayer
 
 MODELS = f'[models]\nclip = "{ROOT}/models/shapes-clip"\nblip = "{ROOT}/models/shapes-blip"\n'
 
@@ -148,16 +148,20 @@ def test_a_checkpoint_that_lacks_a_weight_is_bad_when_it_is_loaded(
     result = check(tmp_path, monkeypatch, text, "--load")
     assert result.exit_code == 3
     assert lines(result)["device"].startswith(
-        f"bad models.clip = '{tmp_path}/torn' lacks 1 of the weights of a CLIPModel"
+        f"bad models.clip = '{tmp_path}/torn' lacks 1 of the weights of a CLIPVisionModelWithProjection"
     )
 
 
-def test_a_worker_with_such_a_checkpoint_ends_with_exit_code_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    own_settings(tmp_path, monkeypatch, f'[models]\nclip = "{torn_clip(tmp_path / "torn")}"\ncaptions = false\n')
+def test_a_worker_with_such_a_checkpoint_ends_with_exit_code_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_process: str
+) -> None:
+    models = f'[models]\nclip = "{torn_clip(tmp_path / "torn")}"\ncaptions = false\n'
+    own_settings(tmp_path, monkeypatch, f'[broker]\nurl = "{redis_process}"\n{models}')
     worker = [sys.executable, "-m", "workers", "gpu", "--one", "gpu0"]
     done = subprocess.run(worker, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
-    assert "lacks 1 of the weights of a CLIPModel, such as visual_projection.weight" in done.stdout + done.stderr
+    told = "lacks 1 of the weights of a CLIPVisionModelWithProjection, such as visual_projection.weight"
+    assert told in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
 

@@ -1,5 +1,6 @@
 """The commands of the machines as a person runs them: one clear sentence and an exit code for everything wrong."""
 
+import os
 import re
 import shutil
 import signal
@@ -16,7 +17,9 @@ import redis
 from settings import Settings, load_settings
 from tasks.broker import redis_client
 from tasks.registry import ready
-from tasks.stack_paths import stack_paths
+from tasks.stack.locks import is_used
+from tasks.stack.paths import stack_paths
+from tests.e2e.in_process import NULL
 from tests.own_settings import own_settings
 from tests.until import files_below, until
 
@@ -63,28 +66,38 @@ def test_the_supervisor_loads_neither_torch_nor_qdrant() -> None:
 
 
 @pytest.mark.e2e
-def test_up_keeps_the_stack_up_with_flower_and_ctrl_c_leaves_nothing(settings: Settings) -> None:
-    local, port = stack_paths(settings), free_port()
+def test_up_keeps_the_stack_up_with_flower_and_the_gallery_and_ctrl_c_leaves_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in NULL.items():
+        monkeypatch.setenv(name, value)
+    local, port, gallery = stack_paths(settings), free_port(), free_port()
+    monkeypatch.setenv("DARKROOM__WEB__UP", "true")
+    monkeypatch.setenv("DARKROOM__WEB__PORT", str(gallery))
     up = subprocess.Popen(
         [sys.executable, "-m", "workers", "up", "--port", str(port)], stderr=subprocess.PIPE, text=True
     )
     try:
         assert up.stderr
         assert up.stderr.readline() == (
-            f"Starting the stack on {local.data}, Flower on http://127.0.0.1:{port} (Ctrl-C stops it).\n"
+            f"Starting the stack on {local.data}, Flower on http://127.0.0.1:{port}, "
+            f"the gallery on http://127.0.0.1:{gallery}/ (Ctrl-C stops it).\n"
         )
         assert up.stderr.readline() == f"The stack is up on {local.data}.\n"
         client = redis_client(settings)
         until(lambda: {"storage", "gpu0"} <= ready(client).keys(), "both workers to be ready")
 
-        def page() -> bytes:
+        def page(address: str = f"{port}/workers?json=1") -> bytes:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/workers?json=1", timeout=5) as answer:
+                with urllib.request.urlopen(f"http://127.0.0.1:{address}", timeout=5) as answer:
                     return bytes(answer.read())
             except OSError:
                 return b""
 
         until(lambda: b"storage@" in page() and b"gpu0@" in page(), "Flower to show both workers")
+        until(lambda: b"ready" in page(f"{gallery}/readyz"), "the gallery to answer")
+        # It is a part of the stack: `down` need not wait for it as for a command.
+        until(lambda: not is_used(local.users_lock), "the gallery to let go of the stack")
         client.close()
         up.send_signal(signal.SIGINT)
         assert up.wait(timeout=60) == 0
@@ -109,10 +122,35 @@ def test_a_data_directory_that_cannot_be_written_is_one_sentence(tmp_path: Path,
         assert found.startswith(f"The data directory {tmp_path / 'data'} cannot be written")
 
 
-def test_a_port_in_use_is_one_sentence(settings: Settings) -> None:
+@pytest.mark.e2e
+def test_where_the_port_of_the_page_is_taken_the_stack_comes_up_without_it(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
-        assert f"port {port} (address already in use)" in sentence(workers("up", "--port", port), 3)
+        found = sentence(workers("flower", "--port", port), 3)
+        assert found.startswith(
+            f"Flower cannot listen on 127.0.0.1, port {port} (address already in use): free the port"
+        )
+        up = subprocess.Popen(
+            [sys.executable, "-m", "workers", "up", "--port", port],
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "DARKROOM__WEB__UP": "true", "DARKROOM__WEB__PORT": port},
+        )
+        try:
+            assert up.stderr
+            assert up.stderr.readline() == f"{found} The stack comes up without Flower.\n"
+            assert up.stderr.readline() == (
+                f"The gallery cannot listen on 127.0.0.1, port {port} (address already in use): free the port, choose "
+                "another one by web.port, or set web.up = false. The stack comes up without the gallery.\n"
+            )
+            local = stack_paths(settings)
+            assert up.stderr.readline() == f"Starting the stack on {local.data} (Ctrl-C stops it).\n"
+            assert up.stderr.readline() == f"The stack is up on {local.data}.\n"
+            up.send_signal(signal.SIGINT)
+            assert up.wait(timeout=60) == 0
+        finally:
+            up.kill()
+            up.communicate()
 
 
 @pytest.mark.parametrize("command", ["up", "serve", "storage", "gpu", "flower"])

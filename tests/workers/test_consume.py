@@ -14,7 +14,7 @@ from tasks.registry import ready
 from tests.conftest import ROOT
 from tests.tasks.tiny_worker import ECHO, SLOW
 from tests.until import until
-from tests.workers.interactive_worker import PLACES_FOR_FILES
+from tests.workers.interactive_worker import PLACES_FOR_FILES, QUESTIONS
 
 LONGER_THAN_THE_TEST = 600.0
 
@@ -43,6 +43,9 @@ def test_a_question_is_answered_while_the_worker_is_full_and_takes_no_place_of_a
         assert client.llen("begun:long") == PLACES_FOR_FILES
         assert client.llen("done:long") == 0
         assert client.llen(FILES) == PLACES_FOR_FILES
+        for _ in range(QUESTIONS):
+            app.send_task(SLOW, kwargs={"name": "asked", "seconds": LONGER_THAN_THE_TEST}, queue=QUERIES)
+        until(lambda: client.llen("begun:asked") == QUESTIONS, "as many questions as it answers at a time")
     finally:
         worker.kill()
         worker.wait()

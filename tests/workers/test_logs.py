@@ -9,8 +9,8 @@ import pytest
 
 from settings import load_settings
 from settings.redaction import secrets_of, without
-from tasks import stack_paths
-from tasks.stack_paths import error_line, last_line
+from tasks.stack import paths as stack_paths
+from tasks.stack.paths import error_line, last_line
 from tests.own_settings import own_settings
 from workers.logs import SAME_LINES, SAME_SECONDS, Lines, Repeats, _begin, _end, about_file, cut, json_line
 

@@ -19,8 +19,9 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def test_each_worker_has_a_port_of_its_own(settings: Settings) -> None:
-    names = ("storage", "gpu0", "gpu1", "gpu12", "ingest")
-    assert [metrics.port_of(settings, name) for name in names] == [9100, 9101, 9102, 9113, None]
+    names = ("storage", "gpu0", "gpu1", "gpu12", "ingest", "gpu1-1", "gpu1-2", "gpu2-3")
+    ports = [9100, 9101, 9102, 9113, None, 9102, 9202, 9303]
+    assert [metrics.port_of(settings, name) for name in names] == ports
 
 
 def test_without_a_port_nothing_is_served_and_counting_costs_nothing(

@@ -1,5 +1,6 @@
 """The MicroBatcher: whatever is ready in one batch, and every item answered for itself."""
 
+import queue
 import subprocess
 import sys
 import threading
@@ -258,3 +259,75 @@ def test_nothing_of_a_batch_is_held_while_the_next_one_is_awaited() -> None:
     references = submitted()
     until(lambda: not any(reference() for reference in references), "the items to be gone")
     batcher.close()
+
+
+def two_in_flight() -> tuple[MicroBatcher[int, int], "queue.SimpleQueue[list[int]]", threading.Semaphore]:
+    """A batcher with two batches of 4 in flight, the batches that were begun, and what lets one of them end."""
+    begun: queue.SimpleQueue[list[int]] = queue.SimpleQueue()
+    go_on = threading.Semaphore(0)
+
+    def process(batch: list[int]) -> list[int]:
+        begun.put(batch)
+        go_on.acquire(timeout=5)
+        return batch
+
+    return MicroBatcher("two", process, 4, in_flight=2), begun, go_on
+
+
+def test_with_two_in_flight_the_next_full_batch_is_begun_while_one_is_processed() -> None:
+    batcher, begun, go_on = two_in_flight()
+    futures = [batcher.submit(number) for number in range(4)]
+    first = begun.get(timeout=5)
+    futures += [batcher.submit(number) for number in range(4, 12)]
+    second = begun.get(timeout=5)
+    assert len(second) == 4, "one that is not full waits while another is processed"
+    assert begun.empty(), "there are never three"
+    for _ in range(len(futures)):
+        go_on.release()
+    assert [future.result(5) for future in futures] == list(range(12))
+    assert len(first) + len(second) <= 8
+    batcher.close()
+
+
+def test_with_two_in_flight_a_part_of_a_batch_waits_until_nothing_else_is_processed() -> None:
+    batcher, begun, go_on = two_in_flight()
+    futures = [batcher.submit(0)]
+    assert begun.get(timeout=5) == [0]
+    futures += [batcher.submit(1), batcher.submit(2)]
+    with pytest.raises(queue.Empty):
+        begun.get(timeout=0.1)
+    go_on.release()
+    assert begun.get(timeout=5) == [1, 2]
+    go_on.release()
+    assert [future.result(5) for future in futures] == [0, 1, 2]
+    batcher.close()
+
+
+@pytest.mark.parametrize("size", [1, 3, 8, 64])
+def test_with_two_in_flight_every_item_gets_its_own_result_and_what_is_too_large_is_halved(size: int) -> None:
+    def process(batch: list[int]) -> list[int | BaseException]:
+        if len(batch) > 5:
+            raise MemoryError
+        return [ValueError(item) if item % 10 == 7 else -item for item in batch]
+
+    batcher: MicroBatcher[int, int] = MicroBatcher(
+        "two", process, size, lambda error: isinstance(error, MemoryError), in_flight=2
+    )
+    futures = [batcher.submit(number) for number in range(200)]
+    batcher.close()
+    for number, future in enumerate(futures):
+        if number % 10 == 7:
+            assert isinstance(future.exception(5), ValueError)
+        else:
+            assert future.result(5) == -number
+    assert batcher.items == 200
+
+
+def test_two_in_flight_end_when_they_are_closed_or_cancelled() -> None:
+    batcher: MicroBatcher[int, int] = MicroBatcher("two", lambda batch: batch, 4, in_flight=2)
+    batcher.cancel_waiting()
+    future = batcher.submit(1)
+    batcher.close()
+    assert future.cancelled()
+    with pytest.raises(RuntimeError, match="closed"):
+        batcher.submit(2)

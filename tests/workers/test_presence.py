@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ import redis
 from tasks.app import app
 from tasks.messages import Target
 from tasks.queues import FILES, UNACKED, files_of_worker
-from tasks.registry import WORKERS, living_workers, ready, renew_worker, sign_off
+from tasks.registry import WORKERS, ready, renew_worker, sign_off, workers
+from tasks.reports import loading
 from tests.conftest import ROOT
 from tests.tasks.tiny_worker import ECHO, SLOW
 from tests.until import until
@@ -31,12 +33,25 @@ def killed(client: redis.Redis, node: str, seconds_ago: float = 1000.0) -> None:
 
 def test_a_worker_is_there_while_it_loads_then_ready_and_then_gone(client: redis.Redis) -> None:
     presence = Presence(client, "gpu0@here")
-    until(lambda: living_workers(client) == {"gpu0@here"}, "the worker to be there")
+    until(lambda: set(workers(client)) == {"gpu0@here"}, "the worker to be there")
     assert ready(client) == {}
     presence.ready()
     until(lambda: ready(client) == {"gpu0@here": os.getpid()}, "it to be ready")
     presence.leave()
-    until(lambda: living_workers(client) == set(), "it to be gone")
+    until(lambda: set(workers(client)) == set(), "it to be gone")
+
+
+def test_what_a_worker_loads_is_told_with_its_progress_or_its_seconds_until_it_is_done(client: redis.Redis) -> None:
+    presence = Presence(client, "gpu0@here")
+    presence.loads("loading CLIP", "")
+    until(lambda: re.fullmatch(r"loading CLIP \d+ s", loading(client).get("gpu0@here", "")), "it to say what it loads")
+    presence.loads("downloading nobody/blip", "")
+    presence.loads("downloading nobody/blip", "312 of 990 MB")
+    until(lambda: loading(client) == {"gpu0@here": "downloading nobody/blip: 312 of 990 MB"}, "the progress")
+    presence.loads("", "")
+    until(lambda: not loading(client), "it to be done")
+    presence.leave()
+    until(lambda: not workers(client), "it to be gone")
 
 
 def test_a_redis_that_has_lost_its_data_is_told_again_who_is_ready(client: redis.Redis) -> None:
@@ -47,7 +62,7 @@ def test_a_redis_that_has_lost_its_data_is_told_again_who_is_ready(client: redis
     presence.tell(Target("pictures", "shapes"), "cpu")
     until(lambda: ready(client), "it to be ready again")
     presence.leave()
-    until(lambda: not living_workers(client), "it to be gone")
+    until(lambda: not workers(client), "it to be gone")
 
 
 def test_the_files_of_a_dead_worker_go_to_all_and_are_done(client: redis.Redis) -> None:

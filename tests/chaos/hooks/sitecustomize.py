@@ -1,13 +1,15 @@
 """Makes some files fatal to Pillow or to the models: on PYTHONPATH, this is imported by every Python at its start.
 
 A file that begins with ABORTS ends its process as a crashing decoder does; one that begins with EATS takes memory until
-the process is killed for it, as the kernel does where memory is limited; one of a certain colour is decoded like any
-other and crashes the forward pass that it is in. All others are worked on as ever.
+the process is killed for it, as the kernel does where memory is limited; one that begins with HANGS is never done; one
+of a certain colour is decoded like any other and crashes the forward pass that it is in. All others are worked on as
+ever.
 """
 
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -17,7 +19,7 @@ from typing import IO, Any
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
-from tests.chaos.magic import ABORTS, CRASHES_MODELS, EATS
+from tests.chaos.magic import ABORTS, CRASHES_MODELS, EATS, HANGS
 
 LIMIT = 256 * 2**20
 
@@ -33,6 +35,8 @@ def _open(stream: IO[bytes], name: Any) -> PngImageFile:
         os.abort()
     if start == EATS:
         _eat()
+    if start == HANGS:
+        threading.Event().wait()
     return PngImageFile(stream, name)
 
 
@@ -47,6 +51,13 @@ def _eat() -> None:
 Image.register_open("PNG", _open, _accepts)
 
 
+# The module that hands pictures to a model -> its class and method: of checkpoints, and of the null model.
+FEEDS = {
+    "workers.inference.pixels": ("PixelFeed", "__call__"),
+    "workers.inference.null": ("NullClip", "embed_pictures"),
+}
+
+
 class _FeedLoader(Loader):
     def __init__(self, loader: Any) -> None:
         self._loader = loader
@@ -57,23 +68,25 @@ class _FeedLoader(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         self._loader.exec_module(module)
-        feed = module.PixelFeed.__call__
+        holder, method = FEEDS[module.__name__]
+        feeder = getattr(module, holder)
+        feed = getattr(feeder, method)
 
-        def deadly_feed(own: Any, pictures: Sequence[Any], dtype: Any) -> Any:
+        def deadly_feed(own: Any, pictures: Sequence[Any], *more: Any) -> Any:
             if any((picture == CRASHES_MODELS).all() for picture in pictures):
                 os.abort()
-            return feed(own, pictures, dtype)
+            return feed(own, pictures, *more)
 
-        module.PixelFeed.__call__ = deadly_feed
+        setattr(feeder, method, deadly_feed)
 
 
 class _FeedFinder(MetaPathFinder):
-    """Changes the module that feeds the models once it is imported: importing it here would load torch everywhere."""
+    """Changes what feeds the models once it is imported: importing it here would load torch everywhere."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname != "workers.inference.pixels":
+        if fullname not in FEEDS:
             return None
         spec = PathFinder.find_spec(fullname, path)
         if spec is not None:

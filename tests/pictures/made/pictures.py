@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pictures.facts.reading import read_facts
 from pictures.picture import Picture
 from pictures.preprocessing import ModelInput
 from pictures.uris import file_path
@@ -59,8 +60,10 @@ def encoded(image: Image.Image, form: str, **options: Any) -> bytes:
 
 
 def seen(data: bytes, target: ModelInput = WHOLE) -> Picture:
-    """What the loader makes of the bytes."""
-    return decode(data, MAX_PIXELS, target, None)
+    """What the loader makes of the bytes, with the facts in them."""
+    picture = decode(data, MAX_PIXELS, target, None)
+    picture.facts |= read_facts(data)
+    return picture
 
 
 def levels_apart(one: NDArray[Any], other: NDArray[Any]) -> float:

@@ -37,15 +37,18 @@ def raw_file(
     preview: bytes | None = None,
     exif: Sequence[Entry] = (),
     xmp: bytes = b"",
+    beside: Sequence[Entry] = (),
+    told: tuple[int, int] | None = None,
 ) -> bytes:
     """A file of this kind whose sensor saw `picture` as it lies there.
 
     The mosaic is 16 bits a pixel, uncompressed, red in the upper left corner. `preview` is a JPEG, which then stands in
-    the first directory, the mosaic in one below it.
+    the first directory, the mosaic in one below it. `beside` are entries beside the mosaic; `told` is the size that
+    a RAF tells of its sensor.
     """
     if form == "RAF":
         assert preview is not None
-        return _raf(picture, preview)
+        return _raf(picture, preview, told or picture.size)
     magic, more, make = _KINDS[form]
     mosaic = _mosaic(picture).tobytes()
     sensor: list[Entry] = [
@@ -53,6 +56,7 @@ def raw_file(
         (33421, SHORT, [2, 2]),
         (33422, BYTE, bytes([0, 1, 1, 2])),
         *([(50714, LONG, [0]), (50717, LONG, [65535])] if form == "DNG" else []),  # black and white
+        *beside,
     ]
     about: list[Entry] = [
         (271, ASCII, make.encode() + b"\0"),
@@ -75,11 +79,9 @@ def raw_file(
     return _tiff(magic, more, [*small, *about], preview, sensor, mosaic, exif)
 
 
-def _raf(picture: Image.Image, preview: bytes) -> bytes:
+def _raf(picture: Image.Image, preview: bytes, told: tuple[int, int]) -> bytes:
     """Fujifilm's own: a header of offsets, a JPEG with the EXIF, a table of sizes, the mosaic."""
-    sizes = struct.pack(">I", 2) + b"".join(
-        struct.pack(">HHHH", tag, 4, picture.height, picture.width) for tag in (0x100, 0x121)
-    )
+    sizes = struct.pack(">I", 2) + b"".join(struct.pack(">HHHH", tag, 4, told[1], told[0]) for tag in (0x100, 0x121))
     start = 148
     offsets = struct.pack(">4I", start, len(preview), start + len(preview), len(sizes))
     begin = start + len(preview) + len(sizes)

@@ -10,7 +10,8 @@ import pyarrow.parquet
 import pytest
 
 from producer.collection import export
-from producer.collection.export import _FORMS, COLUMNS, _csv, _jsonl, _parquet, check_export, row_of
+from producer.collection.export import _FORMS, _csv, _jsonl, _parquet, check_export
+from producer.collection.export_columns import COLUMNS, row_of
 from producer.collection.scroll import Page
 from settings.errors import WrongUse
 
@@ -85,7 +86,35 @@ def test_json_lines_are_the_payloads(tmp_path: Path) -> None:
     with _jsonl(tmp_path / "a.jsonl") as write:
         write(page(0))
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert lines == [{"id": "id0", **FULL}, {"id": "id1", **POOR}]
+    assert lines == [{"id": "id0", **FULL, "modified_at": "2023-11-14T22:13:20Z"}, {"id": "id1", **POOR}]
+
+
+def test_parquet_has_times_by_the_clock_of_the_camera_and_moments_in_utc(tmp_path: Path) -> None:
+    texts = ["2024-05-31T14:00:00+02:00", "2024-05-31T14:00:00.250000", "2024-05-31", "some day", None]
+    payloads = [
+        {"uri": f"file:///{number}", "mtime": 1_700_000_000_000_000_000, "indexed_at": "2026-01-31T12:00:00Z"}
+        | ({"taken_at": text} if text else {})
+        for number, text in enumerate(texts)
+    ]
+    with _parquet(tmp_path / "a.parquet") as write:
+        write(Page(list("abcde"), payloads, np.zeros(20, dtype="<f4").tobytes(), 4))
+    table = pyarrow.parquet.read_table(tmp_path / "a.parquet")
+    assert str(table.schema.field("taken_at").type) == "timestamp[us]"
+    assert str(table.schema.field("indexed_at").type) == "timestamp[us, tz=UTC]"
+    rows = table.to_pylist()
+    assert [row["taken_at"] and row["taken_at"].isoformat() for row in rows] == [
+        "2024-05-31T14:00:00",
+        "2024-05-31T14:00:00.250000",
+        "2024-05-31T00:00:00",
+        None,
+        None,
+    ]
+    others = [json.loads(row["other"] or "null") for row in rows]
+    assert others == [{"taken_at": texts[0]}, None, None, {"taken_at": "some day"}, None]
+    assert (rows[0]["modified_at"].isoformat(), rows[0]["indexed_at"].isoformat()) == (
+        "2023-11-14T22:13:20+00:00",
+        "2026-01-31T12:00:00+00:00",
+    )
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a", "a.parquet.gz"])

@@ -19,16 +19,19 @@ from workers.storage.where import parse_where
         (" Camera = 'Canon EOS R5' ", {"field": "camera", "like": ["Canon EOS R5"]}),
         ("format:jpg|PNG", {"field": "format", "like": ["jpeg", "PNG"]}),
         ("tag=sea", {"field": "keywords", "like": ["sea"]}),
-        ("taken>=2024-06", {"field": "taken_at", "from": "2024-06-01T00:00:00+00:00"}),
-        ("date<=2024", {"field": "taken_at", "to": "2025-01-01T00:00:00+00:00"}),
+        ("taken>=2024-06", {"field": "taken_local", "from": "2024-06-01T00:00:00"}),
+        ("date<=2024", {"field": "taken_local", "to": "2025-01-01T00:00:00"}),
         (
             "taken=2024-12-31",
-            {"field": "taken_at", "from": "2024-12-31T00:00:00+00:00", "to": "2025-01-01T00:00:00+00:00"},
+            {"field": "taken_local", "from": "2024-12-31T00:00:00", "to": "2025-01-01T00:00:00"},
         ),
         (
             "taken=2024-12-31T14:00+02:00",
             {"field": "taken_at", "from": "2024-12-31T14:00:00+02:00", "to": "2024-12-31T14:01:00+02:00"},
         ),
+        ("label=Red", {"field": "label", "like": ["Red"]}),
+        ("stars>=4", {"field": "rating", "from": 4}),
+        ("rating=-1", {"field": "rating", "from": -1, "to": 0}),
         ("iso>800", {"field": "iso", "from": 801}),
         ("width<=4000", {"field": "width", "to": 4001}),
         ("bytes>=20M", {"field": "bytes", "from": 20_000_000}),
@@ -40,10 +43,20 @@ from workers.storage.where import parse_where
         ("near:-33.87, 151.21, 5km", {"field": "gps", "near": [-33.87, 151.21, 5.0]}),
         ("root=/p/2024/", {"field": "uri", "prefix": "file:///p/2024/"}),
         ("root=s3://bucket/a", {"field": "uri", "prefix": "s3://bucket/a/"}),
-        ("folder=/ä b", {"field": "uri", "prefix": "file:///%C3%A4%20b/"}),
+        ("root=s3://bucket/a b", {"field": "uri", "prefix": "s3://bucket/a%20b/"}),
+        ("root=/p/a.zip", {"field": "root", "is": "zip://::file:///p/a.zip"}),
+        ("root=s3://bucket/a.zip", {"field": "root", "is": "zip://::s3://bucket/a.zip"}),
+        ("folder=/a b", {"field": "uri", "prefix": "file:///a%20b/"}),
+        ("folder=/ä", {"field": "uri", "prefix": ["file:///%C3%A4/", "file:///a%CC%88/"]}),
+        ("folder=/a\u0308", {"field": "uri", "prefix": ["file:///a%CC%88/", "file:///%C3%A4/"]}),
+        ("root=s3://bucket/京 都/", {"field": "uri", "prefix": "s3://bucket/%E4%BA%AC%20%E9%83%BD/"}),
+        ("name=caf\udce9*", {"field": "name", "prefix": "caf\ufffd"}),
+        ("folder=/caf\udce9", {"field": "uri", "prefix": "file:///caf%E9/"}),
         ("root=/", {"field": "uri", "prefix": "file:///"}),
         ("name=IMG_*", {"field": "name", "prefix": "IMG_"}),
-        ("sha256=AB", {"field": "sha256", "is": "ab"}),
+        ("sha256=" + 32 * "AB", {"field": "sha256", "is": 32 * "ab"}),
+        ("damaged=true", {"field": "damaged", "exists": True}),
+        ("damaged:No", {"field": "damaged", "exists": False}),
         ("has:gps", {"field": "gps", "exists": True}),
     ],
 )
@@ -53,6 +66,11 @@ def test_a_condition_is_read_as_it_is_meant(text: str, condition: dict[str, Any]
 
 def test_a_relative_folder_starts_at_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "x").mkdir()
+    (tmp_path / "a.jpg").touch()
+    assert parse_conditions("root=a.jpg") == {"all": [{"field": "uri", "is": (tmp_path / "a.jpg").as_uri()}]}
+    with pytest.raises(WrongUse, match=f"there is no {tmp_path}/y, and only"):
+        parse_conditions(["root=y"])
     assert parse_conditions(["root=x"]) == {"all": [{"field": "uri", "prefix": (tmp_path / "x").as_uri() + "/"}]}
 
 
@@ -94,6 +112,10 @@ def test_other_names_lead_to_fields() -> None:
         ("near:95,0,1", "a latitude is -90 to 90, a longitude -180 to 180, a distance more than 0; "),
         ("near:1,1,0", "a distance more than 0; "),
         ("name=*.jpg", "a * can stand at the end only; "),
+        ("camera=caf\udce9", "'camera=caf\\udce9': 'caf\\udce9' holds bytes that are no UTF-8; camera takes "),
+        ("title:caf\udce9", "'title:caf\\udce9': 'caf\\udce9' holds bytes that are no UTF-8; title takes "),
+        ("taken=\udce9", "holds bytes that are no UTF-8; taken takes "),
+        ("caption:_", "'caption:_': '_' has no word; caption takes words: "),
         ("has:colour", "there is no field 'colour'; has takes the name of a field that has a value, like has:near."),
         ("has:camra", "(did you mean camera?)"),
     ],

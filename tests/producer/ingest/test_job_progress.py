@@ -8,8 +8,13 @@ import redis
 from producer.ingest.job_progress import JobProgress
 from producer.ingest.window import Window
 from tasks.ledger import Counts, Failure, Ledger
+from tasks.messages import Target
+from tasks.registry import renew_worker
+from tasks.reports import report_loading, report_speed
 from tests.producer.clock import Clock
 from tests.producer.files import ROOT_URI, take_all
+
+TARGET = Target("pictures", "clip", "blip")
 
 
 def test_the_counts_hold_everything_that_has_left_the_window(
@@ -89,3 +94,32 @@ def test_an_empty_window_is_never_stuck(progress: JobProgress, ledger: Ledger, c
     progress.look()
     assert progress.reconcile() == 0
     assert progress.what_it_waits_for() is None
+
+
+def test_what_workers_load_is_told_until_the_first_file_is_done(
+    progress: JobProgress, ledger: Ledger, client: redis.Redis, clock: Clock
+) -> None:
+    for name in ("gpu0", "gpu1"):
+        renew_worker(client, name)
+        report_loading(client, name, "loading CLIP 3 s")
+    assert progress.read_reports(TARGET, 10) == ("loading CLIP 3 s", "")
+    ledger.stored([0], [False])
+    clock.passes(1)
+    progress.look()
+    assert progress.read_reports(TARGET, 10) == ("", "")
+
+
+def test_how_long_it_takes_is_estimated_once_a_worker_has_measured_its_models(
+    progress: JobProgress, ledger: Ledger, client: redis.Redis, clock: Clock
+) -> None:
+    ledger.stored([0], [False])
+    progress.look()
+    assert progress.read_reports(TARGET, 40_001) == ("", "")
+    renew_worker(client, "gpu0")
+    report_speed(client, "gpu0", {"clip": 0.075, "blip": 0.735})
+    clock.passes(1)
+    _, first = progress.read_reports(TARGET, 40_001)
+    assert first.startswith("About 9 h with captions, 50 min without.")
+    report_speed(client, "gpu0", {"clip": 0.075, "blip": 1.5})
+    clock.passes(1)
+    assert progress.read_reports(TARGET, 40_001) == ("", first)

@@ -16,9 +16,12 @@ from producer.ingest.sources.scan import FileRef
 from settings import Settings, load_settings
 from settings.errors import WrongUse
 from tasks.app import app
-from tasks.checkpoint import PREPROCESSING, checkpoint_name, target_of
+from tasks.broken_files import BrokenFile, BrokenFiles
+from tasks.broker import redis_client
+from tasks.checkpoint import IN_INT8, PAYLOAD_SCHEMA, PREPROCESSING, checkpoint_name, target_of
 from tasks.ledger import Ledger
 from tasks.messages import PointsMessage, Target
+from tasks.outcomes import Failure
 from tasks.queues import COLLECTION, STORE_POINTS
 from tasks.rpc import Question, ask
 from tests.conftest import ROOT
@@ -29,6 +32,9 @@ pytestmark = pytest.mark.e2e
 DIM = 8
 SECONDS = 60.0
 KEPT = [FileRef(f"file:///p/{number}.png", 100 + number, 10**18 + number) for number in range(10)]
+WITH_SIDECAR = FileRef("file:///p/noted.png", 100, 10**18, (300, 10**18 + 5))
+# What an earlier release stored, which read fewer facts.
+OLDER = [FileRef("file:///p/older.png", 100, 10**18)]
 
 
 @dataclass
@@ -52,8 +58,9 @@ def storage(redis_process: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
     settings = load_settings()
     assert ask(COLLECTION, SECONDS)["points"] == 0
     assert unchanged(KEPT, settings) == []
-    store(KEPT, settings)
-    until(lambda: Ledger(client, "job").counts().stored == len(KEPT), "the points to be stored")
+    stored = [*KEPT, WITH_SIDECAR, *OLDER]
+    store(stored, settings)
+    until(lambda: Ledger(client, "job").counts().stored == len(stored), "the points to be stored")
     yield Storage(settings, process)
     process.terminate()
     process.wait()
@@ -71,8 +78,9 @@ def store(files: list[FileRef], settings: Settings) -> None:
             "sha256": f"{number:064x}",
             "clip_model": checkpoint_name(settings.models.clip),
             "blip_model": checkpoint_name(settings.models.blip),
-            "preprocessing": PREPROCESSING,
-            "schema": 1,
+            "preprocessing": IN_INT8 if file == KEPT[3] else PREPROCESSING,
+            "schema": PAYLOAD_SCHEMA - (file in OLDER),
+            **({"sidecar": list(file.sidecar)} if file.sidecar else {}),
         }
         for number, file in enumerate(files)
     ]
@@ -101,7 +109,7 @@ def with_models(settings: Settings, **changes: object) -> Settings:
     return settings.model_copy(update={"models": settings.models.model_copy(update=changes)})
 
 
-def test_what_is_stored_and_unchanged_needs_no_work(storage: Storage) -> None:
+def test_what_is_stored_and_unchanged_needs_no_work_in_whichever_precision_it_was_embedded(storage: Storage) -> None:
     (stretch,) = planned(KEPT, storage.settings)
     assert stretch == Planned(work=[], unchanged=list(range(10)))
 
@@ -119,6 +127,21 @@ def test_a_new_a_grown_and_a_touched_file_need_work_and_keep_their_numbers(stora
     assert stretch.unchanged == [0, 4]
 
 
+def test_a_sidecar_that_is_new_changed_or_gone_means_work(storage: Storage) -> None:
+    files = [
+        WITH_SIDECAR,
+        replace(WITH_SIDECAR, sidecar=(301, 10**18 + 5)),
+        replace(WITH_SIDECAR, sidecar=(300, 10**18 + 6)),
+        replace(WITH_SIDECAR, sidecar=None),
+        replace(KEPT[0], sidecar=(300, 10**18)),
+    ]
+    assert unchanged(files, storage.settings) == [0]
+
+
+def test_what_an_earlier_release_stored_is_read_again(storage: Storage) -> None:
+    assert unchanged(OLDER, storage.settings) == []
+
+
 def test_another_caption_model_means_work_and_no_captions_asks_for_none(storage: Storage) -> None:
     assert unchanged(KEPT, with_models(storage.settings, blip="somebody/another-blip")) == []
     off = with_models(storage.settings, blip="somebody/another-blip", captions=False)
@@ -128,6 +151,17 @@ def test_another_caption_model_means_work_and_no_captions_asks_for_none(storage:
 def test_another_clip_model_is_refused_by_name(storage: Storage) -> None:
     with pytest.raises(WrongUse, match="somebody/another-clip"):
         planned(KEPT, with_models(storage.settings, clip="somebody/another-clip"))
+
+
+def test_a_file_that_failed_and_has_not_changed_needs_no_work_and_keeps_its_reason(storage: Storage) -> None:
+    broken = BrokenFiles(redis_client(storage.settings))
+    bad, changed = FileRef("file:///p/bad.png", 7, 8), FileRef("file:///p/changed.png", 9, 10)
+    broken.keep([BrokenFile(file.uri, file.bytes, file.mtime, "decode", "it is cut off") for file in (bad, changed)])
+    files = [KEPT[0], bad, replace(changed, bytes=11), replace(KEPT[1], mtime=0)]
+    (stretch,) = plan(files, target_of(storage.settings), answer, broken=broken.unchanged)
+    assert stretch.unchanged == [0]
+    assert stretch.still_broken == [Failure(1, bad.uri, "decode", "it is cut off")]
+    assert [entry.number for entry in stretch.work] == [2, 3]
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 6, 7])

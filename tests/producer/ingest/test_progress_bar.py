@@ -41,6 +41,25 @@ def test_elsewhere_than_on_a_terminal_there_is_a_line_now_and_then(clock: Clock)
     ]
 
 
+def test_what_workers_load_stands_beside_the_counts(clock: Clock) -> None:
+    console = a_log()
+    with ProgressBar(console) as view:
+        clock.passes(LINE_SECONDS + 1)
+        view.show(Counts(), 2, None, "downloading nobody/blip: 312 of 990 MB")
+    assert lines(console) == ["0/2 · 0 stored · downloading nobody/blip: 312 of 990 MB"]
+
+
+def test_an_estimate_is_one_line_once_and_only_for_who_looks_on(clock: Clock) -> None:
+    terminal, log = a_terminal(), a_log()
+    for console in (terminal, log):
+        with ProgressBar(console) as view:
+            for estimate in ("", "About 9 h", "About 8 h"):
+                view.show(Counts(stored=1), 10, None, estimate=estimate)
+    told = terminal.export_text()
+    assert (told.count("About 9 h"), told.count("About 8 h")) == (1, 0)
+    assert "About" not in log.export_text()
+
+
 def test_a_line_says_that_the_folder_is_still_being_counted(clock: Clock) -> None:
     console = a_log()
     with ProgressBar(console) as view:

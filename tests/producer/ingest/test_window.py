@@ -3,10 +3,12 @@
 import pytest
 import redis
 
+from producer.ingest.plan import Numbered
+from producer.ingest.sources.scan import FileRef
 from producer.ingest.window import Window
 from tasks.ledger import Failure, Ledger
 from tasks.messages import FileItem
-from tasks.queues import FILES, PROCESS_FILES
+from tasks.queues import FILES, LEFT, PROCESS_FILES
 from tests.producer.files import ROOT_URI, TARGET, numbered, take_all
 
 
@@ -21,8 +23,8 @@ def test_a_file_is_one_task_that_carries_its_number_its_address_and_its_job(clie
     assert first.shown == "0.png"
     assert first.job_of_the_task == "job"
     assert (first.message.job, first.message.root) == ("job", ROOT_URI)
-    assert first.message.files == [FileItem(0, f"{ROOT_URI}/0.png")]
-    assert second.message.files == [FileItem(1, f"{ROOT_URI}/1.png")]
+    assert first.message.files == [FileItem(0, f"{ROOT_URI}/0.png", False)]
+    assert second.message.files == [FileItem(1, f"{ROOT_URI}/1.png", False)]
 
 
 @pytest.mark.parametrize(
@@ -71,6 +73,13 @@ def test_an_empty_window_publishes_and_forgets_nothing(client: redis.Redis) -> N
     assert client.llen(FILES) == 0
 
 
+def test_a_worker_looks_for_a_sidecar_where_the_scan_has_seen_one_or_could_not_look(client: redis.Redis) -> None:
+    files = [FileRef("file:///a", 1, 2), FileRef("file:///b", 1, 2, (3, 4)), FileRef("file:///c", -1, -1)]
+    a_window(client, files_per_task=3).enqueue([Numbered(number, file) for number, file in enumerate(files)])
+    (taken,) = take_all()
+    assert [item.may_have_sidecar for item in taken.message.files] == [False, True, True]
+
+
 def test_published_again_is_exactly_what_is_still_under_way(client: redis.Redis) -> None:
     window = a_window(client, files_per_task=2)
     window.enqueue(numbered(0, 1, 2, 3, 4))
@@ -80,5 +89,39 @@ def test_published_again_is_exactly_what_is_still_under_way(client: redis.Redis)
     window.publish_again(window.under_way)
     again = take_all()
     assert [taken.numbers for taken in again] == [[0, 3], [4]]
-    assert again[0].message.files[0] == FileItem(0, f"{ROOT_URI}/0.png")
+    assert again[0].message.files[0] == FileItem(0, f"{ROOT_URI}/0.png", False)
     assert window.enqueued == 5
+
+
+def test_what_no_worker_has_taken_is_withdrawn_and_that_of_other_jobs_stays(client: redis.Redis) -> None:
+    window = a_window(client)
+    other = Window(Ledger(client, "job-2"), TARGET, ROOT_URI, 10, 1)
+    window.enqueue(numbered(0, 1))
+    other.enqueue(numbered(5))
+    window.enqueue(numbered(2))
+    client.rpoplpush(FILES, LEFT)
+    assert window.withdraw() == 3
+    assert client.llen(LEFT) == 0
+    assert [taken.numbers for taken in take_all()] == [[5]]
+    assert window.withdraw() == 0
+
+
+def test_each_file_is_sent_with_the_root_that_its_number_belongs_to(client: redis.Redis) -> None:
+    window = a_window(client, files_per_task=2)
+    window.begin_root(0, ROOT_URI)
+    window.begin_root(3, "file:///other")
+    window.enqueue(numbered(0, 1, 2, 3, 4))
+    sent = take_all()
+    assert [(taken.message.root, taken.numbers) for taken in sent] == [
+        (ROOT_URI, [0, 1]),
+        (ROOT_URI, [2]),
+        ("file:///other", [3, 4]),
+    ]
+    window.publish_again([4, 0])
+    assert [(taken.message.root, taken.numbers) for taken in take_all()] == [("file:///other", [4]), (ROOT_URI, [0])]
+
+
+def test_the_name_that_is_shown_of_a_file_can_be_read(client: redis.Redis) -> None:
+    file = FileRef(f"{ROOT_URI}/2019%20Tokyo/%C3%A4.png", 1, 1)
+    a_window(client).enqueue([Numbered(0, file)])
+    assert [taken.shown for taken in take_all()] == ["2019 Tokyo/ä.png"]

@@ -44,8 +44,8 @@ def view(client: redis.Redis) -> Iterator[JobView]:
     found.close()
 
 
-def text_of(found: dict[str, Any], away: bool = False) -> str:
-    console = Console(width=120, record=True, file=io.StringIO())
+def text_of(found: dict[str, Any], away: bool = False, width: int = 120) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
     console.print(drawn(found, away))
     return console.export_text()
 
@@ -94,6 +94,17 @@ def test_the_dashboard_names_jobs_queues_workers_and_faults(ledger: Ledger, view
         "points",
     ):
         assert part in shown
+
+
+def test_in_a_narrow_terminal_a_folder_is_cut_at_its_left_so_that_jobs_can_be_told_apart(view: JobView) -> None:
+    job = {"state": "done", "total": 9, "stored": 9, "failed": 0, "skipped": 0, "rate": 0.0, "seconds_left": None}
+    folders = [f"/home/ada/Pictures/of many years/{year}" for year in (2023, 2024)]
+    jobs = [{**job, "job": "20260131-142501-9f3a01bc", "root": folder} for folder in folders]
+    shown = text_of({**view.read(), "jobs": jobs}, width=80)
+    for year in ("2023", "2024"):
+        (line,) = [line for line in shown.splitlines() if line.rstrip().endswith(year)]
+        assert "…" in line
+    assert "/home/ada/Pictures/of many years/2024" in text_of({**view.read(), "jobs": jobs}, width=200)
 
 
 def test_before_the_first_look_and_while_redis_is_away_it_says_so() -> None:

@@ -1,17 +1,20 @@
 """How a job is, and how everything is."""
 
+from dataclasses import replace
 from io import StringIO
 
 import pytest
 import redis
 from rich.console import Console
 
+from producer.jobs.running import RunningStack
 from producer.jobs.tables import print_job, print_overview
-from producer.jobs.view import job_status, overview
+from producer.jobs.view import job_status, latest_job, overview
 from settings.errors import WrongUse
+from tasks.envelope import Envelope
 from tasks.ledger import Failure, Ledger
 from tasks.messages import SCHEMA, Target
-from tasks.queues import FILES, POINTS
+from tasks.queues import FILES, LEFT, POINTS, PROCESS_FILES
 from tasks.registry import renew_worker, report_fault
 
 COLLECTION = {"name": "pictures", "clip_model": "shapes-clip@1a2b3c4d", "points": 12345}
@@ -51,8 +54,10 @@ def test_a_running_job_has_counts_and_no_total_before_it_is_counted(client: redi
         "failed": 1,
         "skipped": 1,
         "reused": 1,
+        "still_broken": 0,
         "embedded": 0,
         "captioned": 0,
+        "sources": ["/home/ada/my pictures"],
     }
 
 
@@ -75,11 +80,8 @@ def test_a_job_whose_producer_is_gone_is_abandoned_and_says_how_to_go_on(client:
     console = a_console()
     print_job(status, console)
     first, second = console.export_text().splitlines()
-    assert first.startswith("job  abandoned  2 stored, 0 unchanged, 0 failed of ?  since ")
-    assert second == (
-        "  Its producer is gone; what it had enqueued is still being finished. "
-        "Go on with: python -m producer ingest '/home/ada/my pictures'"
-    )
+    assert first.startswith("job  abandoned  2 stored of ?  since ")
+    assert second == "  Its producer is gone. Go on with: python -m producer ingest '/home/ada/my pictures'"
 
 
 def test_a_job_whose_producer_died_over_the_last_writes_is_done_when_they_are(client: redis.Redis) -> None:
@@ -98,7 +100,7 @@ def test_a_job_is_one_line(client: redis.Redis) -> None:
     console = a_console()
     print_job(job_status(client, "job"), console)
     line = console.export_text()
-    assert line.startswith("job  running  1,500 stored, 0 unchanged, 0 failed of 2,000  since 2026-01-31 ")
+    assert line.startswith("job  running  1,500 stored of 2,000  since 2026-01-31 ")
     assert line.endswith("  /home/ada/my pictures\n")
 
 
@@ -112,8 +114,9 @@ def test_the_overview_tells_the_collection_the_queues_the_faults_and_the_latest_
     found = overview(client, COLLECTION)
     assert [job.job for job in found.jobs] == ["job6", "job5", "job4", "job3", "job2"]
     console = a_console()
-    print_overview(found, console)
+    print_overview(replace(found, advice="That is a lot."), console)
     lines = console.export_text().splitlines()
+    assert lines.pop(1) == "That is a lot."
     assert lines[:3] == [
         "Collection pictures: 12,345 points, shapes-clip@1a2b3c4d",
         "Queues: 3 in files, 1 in points",
@@ -154,3 +157,44 @@ def test_with_nothing_done_yet_the_overview_says_so(client: redis.Redis) -> None
     console = a_console()
     print_overview(overview(client, {"name": "pictures", "clip_model": None, "points": 0}), console)
     assert console.export_text() == "Collection pictures: 0 points, no model yet\nQueues: empty\nNo jobs yet.\n"
+
+
+def test_the_overview_tells_what_runs_here_and_what_lies_aside(client: redis.Redis) -> None:
+    envelope = Envelope(PROCESS_FILES, FILES, parent="job")
+    client.lpush(LEFT, envelope.message({}, "a.jpg", [0]), envelope.message({}, "b.jpg", [1, 2]))
+    stack = RunningStack(
+        pid=4711,
+        since=1769869501.0,
+        stays=False,
+        clip="a-clip",
+        blip="",
+        memory={"redis": 3_000_000, "gpu0": 2_000_000},
+    )
+    found = overview(client, COLLECTION, stack)
+    console = a_console()
+    print_overview(found, console)
+    lines = console.export_text().splitlines()
+    assert lines[2].startswith("Stack: up since 2026-01-31 ")
+    assert lines[2].endswith("(process 4711), a-clip, no captions, 5.0 MB of memory; it goes down when it is not used")
+    assert lines[3] == (
+        "3 files of job job still wait: python -m producer resume job goes on, "
+        "python -m workers down --discard drops them"
+    )
+    told = found.to_dict()
+    assert (told["left"], told["stack"]["memory"]["gpu0"]) == ({"job": 3}, 2_000_000)
+
+
+def test_the_latest_job_is_the_one_of_this_collection(client: redis.Redis) -> None:
+    with pytest.raises(WrongUse, match="has no job of the last 30 days"):
+        latest_job(client)
+    for number, collection in enumerate(["pictures", "pictures", "cats"]):
+        Ledger(client, f"job{number}").open("file:///p", collection=collection)
+        client.zadd("darkroom:jobs", {f"job{number}": 2e9 + number})
+    assert latest_job(client) == "job1"
+
+
+def test_a_job_of_several_roots_names_them_and_what_it_was_given(client: redis.Redis) -> None:
+    roots = " ".join(f"file:///p/{name}" for name in ("a%20b", "c", "d", "e"))
+    Ledger(client, "job").open(roots, sources='["/p/a b", "/p/c"]')
+    job = job_status(client, "job")
+    assert (job.root, job.sources) == ("/p/a b, /p/c, /p/d and 1 more", ["/p/a b", "/p/c"])

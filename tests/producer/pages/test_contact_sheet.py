@@ -84,5 +84,11 @@ def test_a_card_tells_what_is_known_and_no_more() -> None:
     assert page.all("h2") == []
 
 
+def test_a_card_says_that_browsers_do_not_show_such_a_file() -> None:
+    rows = [{"uri": "file:///a.heic", "format": "HEIF"}, {"uri": "file:///b.jpg", "format": "JPEG"}]
+    page = Read(contact_sheet("red", "2 pictures", [Section("", rows)], {row["uri"]: jpeg() for row in rows}))
+    assert page.text.count("Most browsers save such a file and do not show it.") == 1
+
+
 def test_no_result_is_said_so() -> None:
     assert "Nothing matches." in Read(contact_sheet("red", "0 pictures", [Section("", [])], {})).text

@@ -6,9 +6,11 @@ from html import escape, unescape
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
-from tests.e2e.chromium import page
-from tests.producer.browser_pages import HOSTILE, hostile_page
+from producer.pages.contact_sheet import Section, contact_sheet
+from tests.e2e.chromium import chromium, page
+from tests.producer.browser_pages import HOSTILE, hostile_page, jpeg
 
 # The sheet itself runs no script, so one around it looks into it.
 AROUND = """<!doctype html><meta charset="utf-8"><iframe width="{width}" height="6000" srcdoc="{sheet}"></iframe>
@@ -44,3 +46,24 @@ def test_it_fits_the_screen_shows_every_picture_and_runs_nothing(tmp_path: Path,
     assert seen["reached"] == len(HOSTILE) + 1
     assert seen["columns"] == columns
     assert max(seen["width"], seen["widest"]) <= width
+
+
+def test_a_file_that_no_browser_shows_is_looked_at_by_a_larger_picture(tmp_path: Path) -> None:
+    row = {"uri": "file:///album/a.heic", "format": "HEIF"}
+    file = tmp_path / "sheet.html"
+    sheet = contact_sheet("Album", "1 picture", [Section("", [row])], {row["uri"]: jpeg()}, {row["uri"]: jpeg()})
+    file.write_text(sheet, encoding="utf-8")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 390, "height": 844})
+        page.goto(file.as_uri())
+        large = page.locator(".large")
+        expect(large).to_be_hidden()
+        page.get_by_role("listitem").get_by_role("link").first.click()
+        expect(large).to_be_visible()
+        box = large.bounding_box()
+        assert box == {"x": 0, "y": 0, "width": 390, "height": 844}
+        assert large.get_by_role("link", name="the file itself").get_attribute("href") == row["uri"]
+        large.get_by_role("link", name="close", exact=True).click()
+        expect(large).to_be_hidden()
+        browser.close()

@@ -1,6 +1,7 @@
 """The page of a map: everything inside it, and nothing in it but data that could run."""
 
 import base64
+import html
 import json
 import re
 import sys
@@ -77,3 +78,51 @@ def test_a_browser_draws_every_point_and_runs_nothing_that_a_caption_says(data: 
     seen = page(file.as_uri(), tmp_path / "profile")
     assert 'aria-label="Map of 5 pictures, 5 of them in view"' in seen
     assert "<title>Map of c - Darkroom</title>" in seen
+
+
+def told_by_the_page(data: dict[str, Any], folder: Path, script: str, *options: str) -> Any:
+    """What a script finds out in the page, as JSON."""
+    text = map_page("c", 5, data).replace(
+        "</body>", f"<script>document.title = JSON.stringify({script});</script></body>"
+    )
+    (folder / "map.html").write_text(text, encoding="utf-8")
+    seen = page((folder / "map.html").as_uri(), folder / "profile", *options)
+    title = re.search(r"<title>(.*?)</title>", seen, re.DOTALL)
+    assert title is not None
+    return json.loads(html.unescape(title.group(1)))
+
+
+@pytest.mark.parametrize("size", ["1400,800", "500,600"])
+def test_the_card_of_a_point_stays_in_the_window_however_long_its_caption_is(
+    data: dict[str, Any], tmp_path: Path, size: str
+) -> None:
+    data["captions"] = ["a very long caption " * 60] * 5
+    script = """[0, 1, 2, 3, 4].map(n => {
+      hover(across(n), down(n));
+      const box = card.getBoundingClientRect();
+      return [box.left >= 0, box.top >= 0, box.right <= innerWidth, box.bottom <= innerHeight, box.height > 100];
+    })"""
+    assert told_by_the_page(data, tmp_path, script, f"--window-size={size}") == 5 * [5 * [True]]
+
+
+def test_pictures_grow_as_one_zooms_in_and_are_never_smaller_than_at_first(
+    data: dict[str, Any], tmp_path: Path
+) -> None:
+    script = "[edge(), (zoom(200, 200, 4), edge()), (zoom(200, 200, 1e6), edge()), (zoom(200, 200, 1e-9), edge())]"
+    first, larger, largest, smallest = told_by_the_page(data, tmp_path, script)
+    assert first < larger < largest == 192
+    assert smallest == 64
+
+
+def test_no_picture_covers_another_one(data: dict[str, Any], tmp_path: Path) -> None:
+    places = np.random.default_rng(0).integers(0, 65536, (300, 2)).astype("<u2")
+    data["places"] = base64.b64encode(places.tobytes()).decode()
+    data["clusters"] = base64.b64encode(bytes(300)).decode()
+    data["thumbnails"] = {str(number): "" for number in range(300)}
+    script = """[1, 1.3, 1.7, 1.2, 1.9].map(factor => {
+      zoom(500, 300, factor);
+      const shown = spread();
+      const covered = (n, m) => Math.abs(across(n) - across(m)) < edge() && Math.abs(down(n) - down(m)) < edge();
+      return [shown.length > 3, shown.some((n, at) => shown.slice(0, at).some(m => covered(n, m)))];
+    })"""
+    assert told_by_the_page(data, tmp_path, script) == 5 * [[True, False]]

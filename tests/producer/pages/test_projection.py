@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 import producer.pages.projection
-from producer.pages.projection import lay_out
+from producer.pages.projection import Layout, Reduction
 
 
 def groups(count: int, seed: int = 1) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -15,6 +15,14 @@ def groups(count: int, seed: int = 1) -> tuple[NDArray[np.float32], NDArray[np.i
     own = rng.integers(0, 4, count)
     vectors = centres[own] + 0.3 * rng.normal(size=(count, 32))
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), own
+
+
+def lay_out(vectors: NDArray[np.float32], pages: int = 1) -> Layout:
+    """The layout of vectors that come in so many pages."""
+    reduction = Reduction()
+    for page in np.array_split(vectors, pages):
+        reduction.add(page)
+    return producer.pages.projection.lay_out(reduction.rows())
 
 
 def nearest_share(places: NDArray[np.float32], own: NDArray[np.int64]) -> float:
@@ -54,3 +62,11 @@ def test_copies_of_one_picture_have_a_layout(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(producer.pages.projection, "LANDMARKS", 20)
     layout = lay_out(np.repeat(groups(1)[0], 30, axis=0))
     assert np.isfinite(layout.places).all()
+
+
+def test_a_layout_is_the_same_whether_the_vectors_come_at_once_or_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(producer.pages.projection, "LANDMARKS", 20)  # so that components are those of the first 400
+    vectors, _ = groups(1000)
+    at_once, paged = lay_out(vectors), lay_out(vectors, pages=13)
+    assert np.abs(at_once.places[:20] - paged.places[:20]).max() < 0.05
+    np.testing.assert_array_equal(at_once.clusters, paged.clusters)

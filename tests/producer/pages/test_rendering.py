@@ -57,7 +57,7 @@ def test_text_is_made_fit_for_a_page_and_markup_is_left_alone() -> None:
 
 def test_a_command_that_makes_no_page_loads_no_jinja() -> None:
     code = (
-        "import json, sys, producer.results, producer.pages.html_file, producer.pages.map;"
+        "import json, sys, producer.commands.results, producer.pages.html_file, producer.pages.map;"
         "print(json.dumps(sorted({'jinja2', 'markupsafe', 'numpy', 'PIL', 'sklearn'} & set(sys.modules))))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -15,8 +15,10 @@ from tasks.ledger import Ledger
 from tasks.messages import FileItem, FilesMessage, PointsMessage, Target
 from workers.gpu.delivery import KnownContent
 from workers.gpu.pipeline import Pipeline
-from workers.inference.blip import Blip
-from workers.inference.clip import Clip
+from workers.inference.captioners.captioner import Captioner
+from workers.inference.device_decode.lazy_decoder import LazyDecoder
+from workers.inference.embedders.embedder import Embedder
+from workers.inference.text_reader import TextReader
 
 BATCH = 8
 TARGET = Target("pictures", "clip", "blip")
@@ -26,13 +28,22 @@ LookUp = Callable[[list[str]], Sequence[KnownContent | None]]
 class Bench:
     """A pipeline with its ledger, and what it has published."""
 
-    def __init__(self, clip: Clip, blip: Blip | None, client: redis.Redis, look_up: LookUp) -> None:
+    def __init__(
+        self,
+        clip: Embedder,
+        blip: Captioner | None,
+        client: redis.Redis,
+        look_up: LookUp,
+        reader: TextReader | None = None,
+        on_device: LazyDecoder | None = None,
+    ) -> None:
         settings = load_settings()
         gpu = settings.gpu.model_copy(update={"batch_clip": BATCH, "batch_blip": BATCH})
         self.settings = settings.model_copy(update={"gpu": gpu})
         self.messages: list[PointsMessage] = []
         self.ledger = Ledger(client, "job")
-        self.pipeline = Pipeline(self.settings, clip, blip, look_up, self.messages.append)
+        publish = self.messages.append
+        self.pipeline = Pipeline(self.settings, clip, blip, look_up, publish, reader=reader, on_device=on_device)
 
     def process(self, files: list[FileItem], redelivered: bool = False) -> None:
         """Bring the files of one message through."""

@@ -6,12 +6,12 @@ import pytest
 import redis
 
 from tests.workers.gpu.bench import Bench, LookUp, OpenBench
-from workers.inference.blip import Blip
-from workers.inference.clip import Clip
+from workers.inference.captioners.captioner import Captioner
+from workers.inference.embedders.embedder import Embedder
 
 
 @pytest.fixture
-def open_bench(clip: Clip, blip: Blip, client: redis.Redis) -> Iterator[OpenBench]:
+def open_bench(clip: Embedder, blip: Captioner, client: redis.Redis) -> Iterator[OpenBench]:
     """Opens pipelines; the arguments say whether with captions and with which known content."""
     opened: list[Bench] = []
 

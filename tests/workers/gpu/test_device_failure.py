@@ -30,7 +30,7 @@ class Device:
     def __init__(self, client: redis.Redis, fault: Callable[[Embed, Sequence[Pixels]], NDArray[np.float32]]) -> None:
         clip = NullClip("null")
         embed = clip.embed_pictures
-        clip.embed_pictures = lambda pictures: fault(embed, pictures)  # type: ignore[method-assign]
+        clip.embed_pictures = lambda pictures: fault(embed, pictures)  # type: ignore[method-assign]  # the fault
         settings = load_settings()
         gpu = settings.gpu.model_copy(update={"batch_clip": 4, "hang_seconds": 1})
         self.told: list[str] = []
@@ -182,7 +182,7 @@ def test_the_first_pass_may_take_longer_than_the_later_ones(open_device: OpenDev
     seen: list[float] = []
 
     def fault(embed: Embed, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
-        watchdog = device.pipeline._models._watchdog
+        watchdog = device.pipeline.models._watchdog
         seen.extend(deadline - watchdog._now for deadline, _ in watchdog._watched.values())
         return embed(pictures)
 

@@ -19,7 +19,7 @@ from redis.retry import Retry
 from pictures.decode import decode
 from pictures.picture import Pixels
 from settings import load_settings
-from tasks.checkpoint import PREPROCESSING
+from tasks.checkpoint import PAYLOAD_SCHEMA, PREPROCESSING
 from tasks.ledger import Ledger
 from tasks.messages import FileItem, FilesMessage, PointsMessage
 from tests.pictures.made.pictures import local_path
@@ -28,8 +28,8 @@ from tests.workers.gpu.bench import BATCH, TARGET, Bench, OpenBench, files_of
 from workers import logs
 from workers.gpu.delivery import FileState, KnownContent
 from workers.gpu.pipeline import Pipeline
-from workers.inference.blip import Blip
-from workers.inference.clip import Clip
+from workers.inference.captioners.captioner import Captioner
+from workers.inference.embedders.embedder import Embedder
 
 
 def spoiled(files: list[FileItem], folder: Path, rng: random.Random) -> tuple[list[FileItem], set[int]]:
@@ -47,16 +47,30 @@ def spoiled(files: list[FileItem], folder: Path, rng: random.Random) -> tuple[li
     return mixed, chosen
 
 
-def embedded_alone(item: FileItem, clip: Clip) -> NDArray[np.float32]:
+def embedded_alone(item: FileItem, clip: Embedder) -> NDArray[np.float32]:
     """The vector that a file has when nothing else is near it."""
     return clip.embed_pictures([decode(local_path(item.uri).read_bytes(), 10**6, clip.model_input, None).clip])[0]
 
 
-@pytest.mark.parametrize("files_per_task", [1, 5])
-@pytest.mark.parametrize("count", [1, BATCH - 1, BATCH, BATCH + 1, 3 * BATCH + 7])
+@pytest.mark.parametrize(
+    ("count", "files_per_task", "in_flight"),
+    [
+        *((count, per_task, 1) for count in (1, BATCH - 1, BATCH, BATCH + 1, 3 * BATCH + 7) for per_task in (1, 5)),
+        (3 * BATCH + 7, 1, 2),
+    ],
+)
 def test_every_file_is_accounted_for_and_has_its_own_vector(
-    open_bench: OpenBench, folder: Path, tmp_path: Path, clip: Clip, count: int, files_per_task: int
+    open_bench: OpenBench,
+    folder: Path,
+    tmp_path: Path,
+    clip: Embedder,
+    count: int,
+    files_per_task: int,
+    in_flight: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # As on an accelerator, where two batches are under way.
+    monkeypatch.setattr("workers.gpu.models.STREAMING", ("cpu",) if in_flight == 2 else ())
     files, bad = spoiled(files_of(folder, count), tmp_path, random.Random(count))
     bench = open_bench()
     messages = [files[start : start + files_per_task] for start in range(0, count, files_per_task)]
@@ -73,7 +87,7 @@ def test_every_file_is_accounted_for_and_has_its_own_vector(
             assert np.allclose(vector, embedded_alone(item, clip), atol=1e-4)
 
 
-def test_a_payload_says_what_the_file_is(open_bench: OpenBench, folder: Path, clip: Clip, blip: Blip) -> None:
+def test_a_payload_says_what_the_file_is(open_bench: OpenBench, folder: Path, clip: Embedder, blip: Captioner) -> None:
     bench = open_bench(captions=True)
     (item,) = files_of(folder, 1)
     bench.process([item])
@@ -94,11 +108,11 @@ def test_a_payload_says_what_the_file_is(open_bench: OpenBench, folder: Path, cl
         "clip_model": clip.name,
         "blip_model": blip.name,
         "preprocessing": PREPROCESSING,
-        "schema": 1,
+        "schema": PAYLOAD_SCHEMA,
     }
 
 
-def test_a_caption_is_that_of_its_own_file_in_a_crowd(open_bench: OpenBench, folder: Path, blip: Blip) -> None:
+def test_a_caption_is_that_of_its_own_file_in_a_crowd(open_bench: OpenBench, folder: Path, blip: Captioner) -> None:
     bench = open_bench(captions=True)
     files = files_of(folder, BATCH + 3)
     bench.process_each(files)
@@ -110,11 +124,15 @@ def test_a_caption_is_that_of_its_own_file_in_a_crowd(open_bench: OpenBench, fol
 
 
 def test_many_threads_at_once_get_full_batches_and_mix_nothing_up(
-    open_bench: OpenBench, folder: Path, clip: Clip
+    open_bench: OpenBench, folder: Path, clip: Embedder, tmp_path: Path
 ) -> None:
     bench = open_bench()
     paths = files_of(folder, 40)
-    files = [FileItem(number, paths[number % 40].uri) for number in range(240)]
+    for number in range(240):
+        # The same pixels, and other bytes behind them: a content of its own, which no other file lends its vector.
+        picture = local_path(paths[number % 40].uri).read_bytes()
+        (tmp_path / f"{number:03}.png").write_bytes(picture + bytes([number]))
+    files = [FileItem(number, (tmp_path / f"{number:03}.png").as_uri()) for number in range(240)]
     bench.process_each(files, threads=64)
     rows = bench.rows
     assert len(rows) == 240
@@ -126,7 +144,7 @@ def test_many_threads_at_once_get_full_batches_and_mix_nothing_up(
 
 
 def test_a_vector_that_is_not_finite_fails_alone_and_not_the_batch_it_would_travel_in(
-    open_bench: OpenBench, folder: Path, clip: Clip
+    open_bench: OpenBench, folder: Path, clip: Embedder
 ) -> None:
     nothing = np.full(clip.dim, np.nan, dtype=np.float32)
     shas: list[str] = []
@@ -143,7 +161,7 @@ def test_a_vector_that_is_not_finite_fails_alone_and_not_the_batch_it_would_trav
 
 
 def test_out_of_memory_splits_the_batch_stores_every_file_and_keeps_the_size_that_fits(
-    folder: Path, clip: Clip, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+    folder: Path, clip: Embedder, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     embed = clip.embed_pictures
     sizes: list[int] = []
@@ -228,7 +246,9 @@ def test_lines_that_a_loader_writes_to_the_log_name_the_job(
     assert seen == [("loader", "20260131-142501-9f3a", uri)]
 
 
-def test_points_that_cannot_be_sent_are_failed_with_the_reason(clip: Clip, client: redis.Redis, folder: Path) -> None:
+def test_points_that_cannot_be_sent_are_failed_with_the_reason(
+    clip: Embedder, client: redis.Redis, folder: Path
+) -> None:
     def publish(message: PointsMessage) -> None:
         if files[0].number in message.numbers:
             raise TypeError("cannot be packed")
@@ -257,10 +277,12 @@ def test_copies_in_one_message_keep_all_their_paths(open_bench: OpenBench, folde
     assert len({payload["sha256"] for _, payload, _ in bench.rows.values()}) == 1
 
 
-def test_a_pipeline_that_is_closed_has_ended_its_batchers(clip: Clip) -> None:
+def test_a_pipeline_that_is_closed_has_ended_its_batchers(clip: Embedder) -> None:
+    clip.load_pictures()
     before = set(threading.enumerate())
     pipeline = Pipeline(load_settings(), clip, None, lambda shas: [None] * len(shas), lambda message: None)
+    pipeline.models.load()
     began = {thread for thread in set(threading.enumerate()) - before if not thread.name.startswith("watchdog")}
-    assert {thread.name for thread in began} == {"clip", "look-up", "hand-over"}
+    assert {thread.name.partition("_")[0] for thread in began} == {"clip", "look-up", "hand-over", "loader"}
     pipeline.close()
     assert not any(thread.is_alive() for thread in began)

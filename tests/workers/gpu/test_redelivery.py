@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import workers.gpu.decoder
+import workers.gpu.loading.picture_loader
 from tests.until import until
 from tests.workers.gpu.bench import BATCH, OpenBench, files_of
 
@@ -75,7 +75,7 @@ def test_a_redelivered_file_stays_noted_while_it_is_loaded_and_computed(
     place, name = {
         "clip": (bench.pipeline.clip_batcher, "_process"),
         "blip": (bench.pipeline.blip_batcher, "_process"),
-        "decode": (workers.gpu.decoder, "decode"),
+        "decode": (workers.gpu.loading.picture_loader, "decode"),
     }[where]
     monkeypatch.setattr(place, name, looking(getattr(place, name)))
     bench.process([item], redelivered=True)

@@ -42,6 +42,17 @@ def test_a_file_is_rerouted_to_a_worker_that_has_not_tried_it(client: redis.Redi
     assert delivery.failures == delivery.ledger.failures() == []
 
 
+def test_a_file_waits_for_a_worker_that_is_not_heard_and_has_not_tried_it(client: redis.Redis) -> None:
+    sent: list[tuple[FilesMessage, str]] = []
+    here, silent = [WORKERS["gpu0@a"], WORKERS["gpu0@b"]], [WORKERS["gpu0@c"]]
+    rerouter = Rerouter("gpu0@a", lambda: here, lambda *message: sent.append(message), lambda: silent)
+    rerouter.reroute(with_unreachable_file(client))
+    delivery = with_unreachable_file(client, "gpu0@b")
+    rerouter.reroute(delivery)
+    assert [worker for _, worker in sent] == ["gpu0@b", "gpu0@c"]
+    assert delivery.failures == delivery.ledger.failures() == []
+
+
 def test_a_single_worker_fails_it_at_once(client: redis.Redis) -> None:
     delivery = with_unreachable_file(client)
     Rerouter("gpu0@a", lambda: [WORKERS["gpu0@a"]], _nobody).reroute(delivery)

@@ -18,7 +18,7 @@ from tasks.app import app
 from tasks.ledger import JOB_VARIABLE, new_job_id
 from tasks.queues import HTTP_INGEST, QUERIES
 from tasks.registry import ready
-from tasks.stack_paths import error_line
+from tasks.stack.paths import error_line
 from tests.conftest import ROOT
 from tests.own_settings import own_settings
 from tests.until import until

@@ -7,8 +7,8 @@ from benchmarks.fidelity import MEDIAN, WORST, Cosines, cosines
 
 @pytest.fixture(scope="module")
 def found() -> Cosines:
-    """Two hundred pictures embedded our way and by the reference preprocessing."""
-    return cosines(200)
+    """Forty pictures embedded our way and by the reference preprocessing; the benchmark takes more of them."""
+    return cosines(40)
 
 
 def test_our_embeddings_are_those_of_the_reference(found: Cosines) -> None:

@@ -27,13 +27,13 @@ def roomy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_automatic_batches_follow_the_device_and_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert hardware.batch_sizes(with_gpu(), "cuda") == (hardware.GPU_BATCH_CLIP, hardware.GPU_BATCH_BLIP)
+    assert hardware.batch_sizes(with_gpu(), "cuda") == (hardware.GPU_BATCH_CLIP, hardware.GPU_BATCH_BLIP["cuda"])
     assert hardware.batch_sizes(with_gpu(), "cpu") == (2 * hardware.CPU_BATCH_CLIP, 2 * hardware.CPU_BATCH_BLIP)
     monkeypatch.setattr(hardware, "cores", lambda: 1)
     assert hardware.batch_sizes(with_gpu(), "cpu") == (hardware.CPU_BATCH_CLIP, hardware.CPU_BATCH_BLIP)
 
 
-@pytest.mark.parametrize(("gibibytes", "pictures"), [(64, 32), (4, 10), (0, 1)])
+@pytest.mark.parametrize(("gibibytes", "pictures"), [(64, 256), (4, 32), (0, 1)])
 def test_captions_take_a_quarter_of_the_memory_at_most(
     gibibytes: int, pictures: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,3 +103,11 @@ def test_torch_without_memory_on_a_cpu_is_out_of_memory() -> None:
     assert hardware.is_out_of_memory(torch.cuda.OutOfMemoryError())
     assert hardware.is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"))
     assert not hardware.is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+
+
+def test_a_worker_holds_as_many_tasks_as_its_files_in_flight_are() -> None:
+    settings = with_gpu(in_flight=96)
+    assert hardware.task_threads(settings, False, 32) == 96
+    assert hardware.task_threads(settings, True, 32) == 96 // 8
+    many = settings.ingest.model_copy(update={"files_per_task": 96})
+    assert hardware.task_threads(settings.model_copy(update={"ingest": many}), True, 32) == 2

@@ -90,3 +90,25 @@ def test_batches_for_cuda_are_gathered_in_pinned_memory(
     pictures = [np.full((8, 8, 3), level, dtype=np.uint8) for level in (1, 2)]
     assert np.array_equal(feed._stack(pictures).numpy(), np.stack(pictures))
     assert pinned == [device.type == "cuda"]
+
+
+def test_pictures_in_the_memory_of_loaders_are_copied_from_there_each_by_itself(
+    notes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied: list[tuple[int, bool]] = []
+
+    def copy(row: torch.Tensor, picture: torch.Tensor, non_blocking: bool = False) -> None:
+        assert (row.device, row.shape) == (CUDA, picture.shape)
+        copied.append((picture.data_ptr(), non_blocking))
+
+    # Made outside of the other torch, as a loader makes them.
+    pictures = [np.full((8, 8, 3), number, np.uint8) for number in range(3)]
+    tensors = {id(picture): torch.from_numpy(picture) for picture in pictures}
+    monkeypatch.setattr(torch, "from_numpy", lambda picture: tensors[id(picture)])
+    monkeypatch.setattr(torch.Tensor, "is_pinned", lambda tensor: True)
+    monkeypatch.setattr(torch.Tensor, "copy_", copy)
+    with FakeTensorMode():
+        feed = PixelFeed(CUDA, TARGET)
+        feed(pictures, torch.float16)
+    assert copied == [(picture.ctypes.data, True) for picture in pictures]
+    assert notes == ["compute waits for copies", "cuda:0 kept for compute"]

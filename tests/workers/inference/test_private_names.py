@@ -9,7 +9,9 @@ from transformers import BlipConfig, BlipForConditionalGeneration, CLIPConfig, C
 
 from tests.private_names import fail, require_documented
 
-BLIP, TOWERS, GREEDY = "workers/inference/blip.py", "workers/inference/towers.py", "workers/inference/greedy.py"
+CAPTIONERS = "workers/inference/captioners"
+BLIP, BLIP_LAYERS, GREEDY = f"{CAPTIONERS}/blip.py", f"{CAPTIONERS}/blip_layers.py", f"{CAPTIONERS}/blip_decoder.py"
+TOWERS = "workers/inference/embedders/clip_layers.py"
 
 # Our file, the part of a model that it reaches into, and the names that it uses there.
 NAMES = [
@@ -17,7 +19,11 @@ NAMES = [
     (TOWERS, "CLIPModel.vision_model.encoder.layers.0", "layer_norm1 layer_norm2"),
     (TOWERS, "CLIPModel.vision_model.encoder.layers.0.mlp", "config.hidden_act activation_fn fc1 fc2"),
     (TOWERS, "CLIPModel.vision_model.encoder.layers.0.self_attn", "q_proj k_proj v_proj out_proj num_heads scale"),
-    (TOWERS, "BlipForConditionalGeneration.vision_model.encoder.layers.0.self_attn", "qkv projection num_heads scale"),
+    (
+        BLIP_LAYERS,
+        "BlipForConditionalGeneration.vision_model.encoder.layers.0.self_attn",
+        "qkv projection num_heads scale",
+    ),
     (GREEDY, "BlipForConditionalGeneration.text_decoder", "cls"),
     (
         GREEDY,

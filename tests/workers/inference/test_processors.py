@@ -22,10 +22,11 @@ from transformers import (
 
 from models.scenes import Scene, draw
 from pictures.decode import decode
+from pictures.preprocessing import ModelInput
 from settings.errors import WrongUse
 from tests.pictures.made.pictures import encoded, smooth
-from workers.inference.blip import Blip
-from workers.inference.clip import Clip
+from workers.inference.captioners.captioner import checkpoint_captioner
+from workers.inference.embedders.embedder import Embedder
 
 CPU = torch.device("cpu")
 SIZES = [(640, 480), (300, 411), (97, 61), (64, 64), (701, 103), (130, 131)]
@@ -80,12 +81,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> None:
-    """The models are tiny: a second thread gains nothing, and on a busy machine each layer would wait for both."""
-    torch.set_num_threads(1)
-
-
 def changing(folder: Path, source: Path) -> Changed:
     """Makes a copy of a checkpoint whose image processor has other settings."""
 
@@ -135,7 +130,7 @@ def opened(data: bytes) -> Image.Image:
 @torch.inference_mode()
 def test_embeddings_are_those_of_the_library(settings: dict[str, Any], clip_with: Changed) -> None:
     folder = clip_with(settings)
-    clip = Clip(str(folder), CPU, "float32", 8)
+    clip = Embedder(str(folder), CPU, "float32", 8)
     ours = clip.embed_pictures([decode(data, 10**7, clip.model_input, None).clip for data in files()])
     model, processor = CLIPModel.from_pretrained(folder).eval(), CLIPProcessor.from_pretrained(folder)
     inputs = processor(images=[opened(data) for data in files()], return_tensors="pt")
@@ -154,7 +149,7 @@ def test_a_processor_that_does_more_is_refused_by_name(
 ) -> None:
     folder = clip_with(settings)
     with pytest.raises(WrongUse) as refused:
-        Clip(str(folder), CPU, "float32", 8)
+        Embedder(str(folder), CPU, "float32", 8).load_pictures()
     assert str(refused.value) == f"models.clip = {str(folder)!r}: Darkroom cannot do what its processor does: {reason}."
 
 
@@ -162,7 +157,7 @@ def test_a_processor_that_does_what_no_setting_says_is_refused_by_name(clip_with
     # It subtracts one after it has rescaled; the settings have a name of its own for that.
     folder = clip_with(SQUASHED | {"image_processor_type": "EfficientNetImageProcessor", "rescale_offset": True})
     with pytest.raises(WrongUse) as refused:
-        Clip(str(folder), CPU, "float32", 8)
+        Embedder(str(folder), CPU, "float32", 8).load_pictures()
     assert "Darkroom cannot prepare pictures as its processor does (EfficientNetImageProcessor" in str(refused.value)
 
 
@@ -173,7 +168,8 @@ def test_a_processor_in_a_file_of_older_versions_is_read(clip_with: Changed) -> 
     older = {"feature_extractor_type": "CLIPFeatureExtractor", "size": 64, "crop_size": 64, "do_center_crop": True}
     older |= {"do_resize": True, "do_normalize": True, "resample": 3, "image_mean": [0.5] * 3, "image_std": [0.4] * 3}
     (folder / "preprocessor_config.json").write_text(json.dumps(older))
-    wanted = Clip(str(folder), CPU, "float32", 8).model_input
+    wanted = Embedder(str(folder), CPU, "float32", 8).model_input
+    assert isinstance(wanted, ModelInput)
     assert (wanted.edge, wanted.width, wanted.mean, wanted.std) == (64, 64, (0.5,) * 3, (0.4,) * 3)
 
 
@@ -183,7 +179,7 @@ def test_a_text_has_the_embedding_of_the_library(random_clip: Path) -> None:
     tokens = processor(text=texts, padding=True, truncation=True, return_tensors="pt")
     with torch.inference_mode():
         theirs = torch.nn.functional.normalize(model.get_text_features(**tokens).pooler_output, dim=-1).numpy()
-    assert (Clip(str(random_clip), CPU, "float32", 8).embed_texts(texts) * theirs).sum(axis=1).min() >= EXACT
+    assert (Embedder(str(random_clip), CPU, "float32", 8).embed_texts(texts) * theirs).sum(axis=1).min() >= EXACT
 
 
 BLIP_SETTINGS: dict[str, dict[str, Any]] = {
@@ -209,7 +205,7 @@ def test_captions_are_word_for_word_those_of_the_library(
 ) -> None:
     folder = blip_with(settings)
     drawn = [encoded(draw(scene, random.Random(number), 192), "PNG") for number, scene in enumerate(scenes[:6])]
-    blip = Blip(str(folder), CPU, "float32", 8, 20)
+    blip = checkpoint_captioner(str(folder), CPU, "float32", 8, 20)
     ours = blip.caption([decode(data, 10**7, blip.model_input, None).clip for data in drawn])
     model, processor = (
         BlipForConditionalGeneration.from_pretrained(folder).eval(),
@@ -224,4 +220,4 @@ def test_captions_are_word_for_word_those_of_the_library(
 def test_a_blip_whose_processor_pads_is_refused_by_name(blip_with: Changed) -> None:
     folder = blip_with({"do_pad": True, "pad_size": SIDE})
     with pytest.raises(WrongUse, match=r"models\.blip = .* it pads pictures \(do_pad\)\.$"):
-        Blip(str(folder), CPU, "float32", 8, 20)
+        checkpoint_captioner(str(folder), CPU, "float32", 8, 20).load()

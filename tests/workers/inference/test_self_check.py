@@ -13,17 +13,18 @@ from torch import nn
 from models.scenes import Scene, draw
 from pictures.picture import Pixels
 from pictures.preprocessing import fit
-from workers.inference import towers
-from workers.inference.blip import Blip
-from workers.inference.clip import Clip
-from workers.inference.greedy import GreedyDecoder
+from workers.inference.captioners.blip_decoder import BlipDecoder
+from workers.inference.captioners.captioner import Captioner, checkpoint_captioner
+from workers.inference.captioners.greedy import GreedyDecoder
+from workers.inference.embedders import clip_layers
+from workers.inference.embedders.embedder import Embedder
 from workers.inference.self_check import NOT_FINITE, SAME, difference, fast_or_untouched, picture
 
 CPU = torch.device("cpu")
 INSTEAD = "the layers of transformers are used, which are slower, because ours give "
 
 
-def drawn(scenes: list[Scene], model: Clip | Blip) -> list[Pixels]:
+def drawn(scenes: list[Scene], model: Embedder | Captioner) -> list[Pixels]:
     """The scenes as a model sees them."""
     return [fit(draw(scene, random.Random(number)), model.model_input) for number, scene in enumerate(scenes[:6])]
 
@@ -43,21 +44,22 @@ def turned(layer: type[nn.Module]) -> Callable[..., torch.Tensor]:
     ("break_layer", "reason"),
     [
         (wrong, "AttributeError: 'CLIPAttention' object has no attribute 'q_proj'"),
-        (turned(towers.FirstTokenLayer), "a cosine of "),
+        (turned(clip_layers.FirstTokenLayer), "a cosine of "),
         (lambda self, states, *_, **__: states[:, :1] * float("nan"), "numbers that are not finite"),
     ],
 )
 def test_a_clip_that_our_layers_do_not_fit_runs_in_those_of_the_library(
     break_layer: Any,
     reason: str,
-    clip: Clip,
+    clip: Embedder,
     clip_folder: Path,
     scenes: list[Scene],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(towers.FirstTokenLayer, "forward", break_layer)
-    slow = Clip(str(clip_folder), CPU, "float32", 8)
+    monkeypatch.setattr(clip_layers.FirstTokenLayer, "forward", break_layer)
+    slow = Embedder(str(clip_folder), CPU, "float32", 8)
+    slow.load_pictures()
     assert len(slow.notes) == 1
     assert slow.notes[0].startswith(INSTEAD + reason)
     assert f"{slow.name}: {slow.notes[0]}" in caplog.messages
@@ -67,11 +69,11 @@ def test_a_clip_that_our_layers_do_not_fit_runs_in_those_of_the_library(
 
 
 def test_the_layers_of_the_library_run_in_a_lower_precision_too(
-    clip: Clip, clip_folder: Path, scenes: list[Scene], monkeypatch: pytest.MonkeyPatch
+    clip: Embedder, clip_folder: Path, scenes: list[Scene], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(towers.FirstTokenLayer, "forward", wrong)
-    slow = Clip(str(clip_folder), CPU, "bfloat16", 8)
-    assert slow.dtype == torch.bfloat16
+    monkeypatch.setattr(clip_layers.FirstTokenLayer, "forward", wrong)
+    slow = Embedder(str(clip_folder), CPU, "bfloat16", 8)
+    assert slow.precision == "bfloat16"
     assert slow.notes[0].startswith(INSTEAD)
     monkeypatch.undo()
     pictures = drawn(scenes, clip)
@@ -84,24 +86,26 @@ def never_ending(self: GreedyDecoder, pictures: torch.Tensor, max_tokens: int) -
 
 
 @pytest.mark.parametrize(
-    ("method", "broken", "reason"),
+    ("of", "method", "broken", "reason"),
     [
-        ("_cross_attention", lambda self, attention, states, pictures: states, "the caption '"),
-        ("_self_attention", wrong, "AttributeError: "),
-        ("__call__", never_ending, "the caption '"),
+        (BlipDecoder, "_cross_attention", lambda self, attention, states, pictures: states, "the caption '"),
+        (BlipDecoder, "_self_attention", wrong, "AttributeError: "),
+        (GreedyDecoder, "__call__", never_ending, "the caption '"),
     ],
 )
 def test_a_blip_that_our_decoder_does_not_fit_is_decoded_by_the_library(
+    of: type,
     method: str,
     broken: Any,
     reason: str,
-    blip: Blip,
+    blip: Captioner,
     blip_folder: Path,
     scenes: list[Scene],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(GreedyDecoder, method, broken)
-    slow = Blip(str(blip_folder), CPU, "float32", 8, 30)
+    monkeypatch.setattr(of, method, broken)
+    slow = checkpoint_captioner(str(blip_folder), CPU, "float32", 8, 30)
+    slow.load()
     assert len(slow.notes) == 1
     assert slow.notes[0].startswith(INSTEAD + reason)
     captions = slow.caption(drawn(scenes, blip))

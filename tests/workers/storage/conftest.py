@@ -1,54 +1,58 @@
 """Both homes of the catalog: the embedded engine, and a server through its client.
 
-No real Qdrant server was at hand, so the server's adapter runs over the client's own in-memory mode, a lenient double:
-it is more forgiving than a server and not safe for threads, which is why its calls are made one at a time here.
+The server is the tests' own: the official schema on the wire, gRPC and HTTP, and the embedded engine behind it. It is
+the nearest there is; where `$TEST_QDRANT` names a real server, that one is asked (`make test-qdrant`).
 """
 
+import os
 import shutil
 import tempfile
-import threading
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from qdrant_client import QdrantClient
 
 from tests.workers.storage.pictures import DIM, MODEL, picture
+from tests.workers.storage.server.qdrant_double import qdrant_double
+from tests.workers.storage.server.rest_server import rest_server
 from workers.storage.catalog import Catalog
 from workers.storage.embedded.catalog import EdgeCatalog
 from workers.storage.server.catalog import ServerCatalog
 from workers.storage.server.connection import Connection
 
+REAL_SERVER = os.environ.get("TEST_QDRANT", "")
+# Of a real server, only this collection is touched.
+COLLECTION = "darkroom-tests"
 
-class OneAtATime:
-    """A client whose calls wait for each other."""
 
-    def __init__(self, client: QdrantClient) -> None:
-        self._client = client
-        self._lock = threading.Lock()
+@pytest.fixture(scope="session")
+def server() -> Iterator[tuple[str, int]]:
+    """The address and the gRPC port of a Qdrant server."""
+    if REAL_SERVER:
+        yield REAL_SERVER, int(os.environ.get("TEST_QDRANT_GRPC", "6334"))
+        return
+    with qdrant_double() as double, rest_server(double.store) as url:
+        yield url, double.port
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        method = getattr(self._client, name)
 
-        def call(*arguments: Any, **named: Any) -> Any:
-            with self._lock, warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="Payload indexes have no effect")
-                return method(*arguments, **named)
-
-        return call
+def connected(server: tuple[str, int], over_grpc: bool) -> Connection:
+    """A connection to the server over gRPC, or over HTTP alone."""
+    url, port = server
+    http = QdrantClient(url=url, timeout=60, check_compatibility=False)
+    if not over_grpc:
+        return Connection(url, http)
+    return Connection(url, http, QdrantClient(url=url, grpc_port=port, prefer_grpc=True, check_compatibility=False))
 
 
 @pytest.fixture(params=["edge", "server"])
 def empty(request: pytest.FixtureRequest, folder: Path) -> Iterator[Catalog]:
     """A catalog whose collection does not exist yet."""
-    catalog: Catalog
     if request.param == "edge":
-        catalog = EdgeCatalog(folder, "pictures")
+        catalog: Catalog = EdgeCatalog(folder, "pictures")
     else:
-        client: Any = OneAtATime(QdrantClient(":memory:"))
-        catalog = ServerCatalog(Connection("http://localhost:6333", client), "pictures")
+        catalog = ServerCatalog(connected(request.getfixturevalue("server"), over_grpc=True), COLLECTION)
+        catalog.drop()
     yield catalog
     catalog.close()
 

@@ -3,6 +3,7 @@
 import math
 import operator
 import re
+import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +23,12 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
+def seen(text: str) -> str:
+    """A text as people see it, who tell neither case nor forms of accents apart."""
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
+    return folded.replace("i\u0307", "i").replace("\u0131", "i")
+
+
 def texts(field: str, values: list[str]) -> st.SearchStrategy[Condition]:
     """A name, or patterns for it."""
     patterns = [*values, *(value.upper() for value in values), "canon*", "*50*", "?100", "h*", "*", "nothing*"]
@@ -31,7 +38,7 @@ def texts(field: str, values: list[str]) -> st.SearchStrategy[Condition]:
             value = payload.get(field)
             held = value if isinstance(value, list) else [] if value is None else [value]
             found = any(
-                re.fullmatch(re.escape(pattern.casefold()).replace(r"\*", ".*").replace(r"\?", "."), each.casefold())
+                re.fullmatch(re.escape(seen(pattern)).replace(r"\*", ".*").replace(r"\?", "."), seen(each))
                 for each in held
                 for pattern in chosen
             )
@@ -77,15 +84,16 @@ def measures(field: str) -> st.SearchStrategy[Condition]:
 
 
 def times() -> st.SearchStrategy[Condition]:
-    """A year, a month, a day or a minute."""
+    """A year, a month, a day or a minute by the clock of the camera."""
 
     def condition(sign: str, text: str) -> Condition:
         same = len(text)
 
         def means(payload: Payload) -> bool:
-            if payload.get("taken_at") is None:
+            there = payload.get("taken_local") or payload.get("taken_at")
+            if there is None:
                 return False
-            moment = datetime.fromisoformat(payload["taken_at"])
+            moment = datetime.fromisoformat(there)
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
             # As texts of the same length in the same zone, times compare like numbers.
             there = moment.astimezone(UTC).isoformat()[:same]
@@ -98,16 +106,19 @@ def times() -> st.SearchStrategy[Condition]:
 
 
 def words(field: str) -> st.SearchStrategy[Condition]:
-    """Words, all of which must be there."""
+    """Words, all of which must be there; those of scripts without spaces in any other."""
 
     def tokens(text: str) -> set[str]:
-        return set(re.findall(r"\w+", text.lower()))
+        return set(re.findall(r"\w+", seen(text)))
+
+    def is_in(word: str, text: str) -> bool:
+        return word in tokens(text) or (word[0] > "\u0e00" and word in seen(text))
 
     def condition(text: str, sign: str) -> Condition:
-        return (
-            f'{field}{sign}"{text}"',
-            lambda payload: (field in payload and tokens(text) <= tokens(payload[field])) == (sign == ":"),
-        )
+        def means(payload: Payload) -> bool:
+            return (field in payload and all(is_in(word, payload[field]) for word in tokens(text))) == (sign == ":")
+
+        return f'{field}{sign}"{text}"', means
 
     return st.builds(condition, drawn.sentences().filter(bool), st.sampled_from([":", "!="]))
 
@@ -123,11 +134,15 @@ def folders() -> st.SearchStrategy[Condition]:
 
 def names() -> st.SearchStrategy[Condition]:
     """The name of a file, or how it begins."""
-    exact = st.sampled_from(["IMG_1.jpg", "img_1.jpg", "nothing"]).map(
-        lambda name: (f"name={name}", lambda payload: payload["name"] == name)
+
+    def one_form(name: str) -> str:
+        return unicodedata.normalize("NFC", name)
+
+    exact = st.sampled_from(["IMG_1.jpg", "img_1.jpg", "nothing", "é.jpg", "e\u0301.jpg"]).map(
+        lambda name: (f"name={name}", lambda payload: one_form(payload["name"]) == one_form(name))
     )
-    start = st.sampled_from(["IMG_1", "I", "a"]).map(
-        lambda begin: (f"name={begin}*", lambda payload: payload["name"].startswith(begin))
+    start = st.sampled_from(["IMG_1", "I", "a", "é"]).map(
+        lambda begin: (f"name={begin}*", lambda payload: one_form(payload["name"]).startswith(begin))
     )
     return exact | start
 
@@ -168,7 +183,8 @@ CONDITIONS = st.one_of(
     texts("lens", drawn.LENSES),
     texts("format", drawn.FORMATS),
     texts("keywords", drawn.KEYWORDS),
-    *(numbers(field) for field in ("width", "height", "bytes", "iso")),
+    texts("label", drawn.LABELS),
+    *(numbers(field) for field in ("width", "height", "bytes", "iso", "rating")),
     *(measures(field) for field in ("aperture", "exposure", "focal_length")),
     *(words(field) for field in ("caption", "title", "description")),
     times(),

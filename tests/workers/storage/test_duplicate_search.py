@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tests.workers.storage.pictures import identity, picture
-from workers.storage import duplicates as duplicate_search
 from workers.storage.catalog import Catalog, Point
-from workers.storage.duplicates import DuplicateSearch
-from workers.storage.shared_search import Group
+from workers.storage.duplicates import search as duplicate_search
+from workers.storage.duplicates.search import DuplicateSearch
+from workers.storage.duplicates.shared_search import Group
 
 NUMBERS = {identity(number): number for number in range(30)}
 Numbers = list[list[int]]

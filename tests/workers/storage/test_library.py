@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 import workers.storage.state
+from pictures.uris import point_id
 from settings.errors import WrongUse
 from tests.workers.storage.pictures import DIM, MODEL, picture
 from workers.storage import queries as library
-from workers.storage.catalog import Catalog, Point, point_id
+from workers.storage.catalog import Catalog, Point
 
 
 @pytest.fixture

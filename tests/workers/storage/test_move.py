@@ -1,4 +1,4 @@
-"""Moving the embedded collection to a server; the server is the client's own in-memory mode, a lenient double."""
+"""Moving the embedded collection to a server."""
 
 from collections.abc import Iterator
 from io import StringIO
@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qdrant_client import QdrantClient
 from rich.console import Console
 
 from producer.collection import move as producer_move
@@ -16,15 +15,14 @@ from producer.stack import Stack
 from settings import Settings, load_settings
 from settings.errors import DarkroomError, WrongUse
 from tasks.queues import MOVE_PAGE, MOVE_START
-from tasks.rpc import reply
-from tests.workers.storage.conftest import OneAtATime
+from tasks.rpc.answers import reply
+from tests.workers.storage.conftest import COLLECTION, connected
 from tests.workers.storage.pictures import DIM, MODEL, picture
 from workers.storage import move as worker_move
 from workers.storage import state as process
 from workers.storage.catalog import Catalog
 from workers.storage.embedded.catalog import EdgeCatalog
 from workers.storage.server.catalog import ServerCatalog
-from workers.storage.server.connection import Connection
 
 URL = "http://store:6333"
 COUNT = 600
@@ -48,12 +46,14 @@ def filled(source: EdgeCatalog) -> EdgeCatalog:
 
 
 @pytest.fixture
-def target(monkeypatch: pytest.MonkeyPatch) -> Catalog:
+def target(server: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalog]:
     """The collection on the server, which does not exist yet."""
-    client: Any = OneAtATime(QdrantClient(":memory:"))
-    catalog = ServerCatalog(Connection(URL, client), "pictures")
+    catalog = ServerCatalog(connected(server, over_grpc=True), COLLECTION)
+    catalog.drop()
     monkeypatch.setattr(worker_move, "_targets", {URL: catalog})
-    return catalog
+    yield catalog
+    catalog.drop()
+    catalog.close()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.storage.near_duplicates import TILE, TOLERANCE, Groups, Vectors, near_groups
+from workers.storage.duplicates.near import TILE, TOLERANCE, Groups, Vectors, near_groups
 
 
 def normalised(rows: Vectors) -> Vectors:

@@ -80,6 +80,14 @@ def test_a_point_that_the_server_refuses_fails_alone_with_its_words(
     assert failure.reason == f"Qdrant at {server.url} refused a request: Wrong input: a number."
 
 
+def test_a_batch_that_is_not_understood_fails_and_is_not_left_without_an_end(
+    server: MoodyServer, writing: Writing
+) -> None:
+    writing.payload = {"gps": {"lat": "north", "lon": "east"}}
+    writing.start().join(60)
+    assert writing.ledger.counts() == Counts(failed=FILES)
+
+
 def test_a_batch_that_is_too_large_for_a_proxy_is_cut_down(server: MoodyServer, writing: Writing) -> None:
     first, second = picture(0).id.encode(), picture(1).id.encode()
     server.mood = lambda body: 413 if first in body and second in body else 200

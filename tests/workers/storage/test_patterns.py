@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import pytest
 
 from settings.errors import WrongUse
-from workers.storage.where import MAX_VALUES, In, Is, Like, Where, expand_patterns
+from workers.storage.patterns import MAX_VALUES, expand_patterns
+from workers.storage.where import In, Is, Like, Where
 
 LENSES = ["EF50mm f/1.8 STM", "[kit] 18-55mm", "18-55mm", "Äußerst 50"]
 

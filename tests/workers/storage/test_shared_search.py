@@ -6,19 +6,17 @@ from typing import Any
 
 import pytest
 import redis
-from qdrant_client import QdrantClient
 
 import workers.storage.state
 from settings.errors import DarkroomError, WrongUse
-from tasks.rpc import reply
+from tasks.rpc.answers import reply
 from tests.until import until
-from tests.workers.storage.conftest import OneAtATime
+from tests.workers.storage.conftest import COLLECTION, connected
 from tests.workers.storage.pictures import DIM, MODEL, identity, picture
-from workers.storage import duplicates as worker
-from workers.storage import shared_search
+from workers.storage.duplicates import search as worker
+from workers.storage.duplicates import shared_search
+from workers.storage.duplicates.shared_search import KEY, Run, SharedSearch
 from workers.storage.server.catalog import ServerCatalog
-from workers.storage.server.connection import Connection
-from workers.storage.shared_search import KEY, Run, SharedSearch
 
 GROUPS = [[(identity(3 * number + place), 1.0) for place in range(3)] for number in range(5)]
 
@@ -130,10 +128,10 @@ def test_a_result_that_was_forgotten_is_told(
 
 
 @pytest.fixture
-def storage(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServerCatalog]:
+def storage(server: tuple[str, int], client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServerCatalog]:
     """The task of the storage worker, over a collection of twelve pictures, three of them twice."""
-    memory: Any = OneAtATime(QdrantClient(":memory:"))
-    catalog = ServerCatalog(Connection("http://localhost:6333", memory), "pictures")
+    catalog = ServerCatalog(connected(server, over_grpc=True), COLLECTION)
+    catalog.drop()
     catalog.ensure(DIM, MODEL)
     catalog.upsert([picture(number, sha256=f"{number % 9:064x}") for number in range(12)])
     monkeypatch.setattr(workers.storage.state, "_catalog", catalog)

@@ -2,24 +2,21 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from qdrant_client import QdrantClient
 
 from producer.collection.where import parse_conditions
-from tests.workers.storage.conftest import OneAtATime
+from tests.workers.storage.conftest import COLLECTION, connected
 from tests.workers.storage.pictures import identity
 from tests.workers.storage.random_conditions import CONDITIONS, Condition, Payload
 from tests.workers.storage.random_payloads import payloads
 from workers.storage.catalog import Catalog, Point
 from workers.storage.embedded.catalog import EdgeCatalog
 from workers.storage.server.catalog import ServerCatalog
-from workers.storage.server.connection import Connection
 
 DIM = 2
 
@@ -33,8 +30,8 @@ def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         folder = tmp_path_factory.mktemp("catalog")
         catalog = EdgeCatalog(memory / folder.name if memory.is_dir() else folder, "pictures")
     else:
-        client: Any = OneAtATime(QdrantClient(":memory:"))
-        catalog = ServerCatalog(Connection("http://localhost:6333", client), "pictures")
+        catalog = ServerCatalog(connected(request.getfixturevalue("server"), over_grpc=False), COLLECTION)
+        catalog.drop()
     catalog.ensure(DIM, "clip")
     yield catalog
     catalog.drop()

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ class Writing:
     stopping: threading.Event
     error: list[BaseException] = field(default_factory=list)
     collection: str = "pictures"
+    payload: dict[str, Any] = field(default_factory=dict)
 
     def start(self) -> threading.Thread:
         """Begin to write."""
@@ -38,7 +40,7 @@ class Writing:
         return thread
 
     def _write(self) -> None:
-        points = [picture(number) for number in range(FILES)]
+        points = [picture(number, **self.payload) for number in range(FILES)]
         vectors = np.stack([point.vector for point in points]).astype("<f4").tobytes()
         payloads = [point.payload for point in points]
         message = PointsMessage(

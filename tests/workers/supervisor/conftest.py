@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from settings import Settings, load_settings
-from tasks.stack_paths import StackPaths, stack_paths
+from tasks.stack.paths import StackPaths, stack_paths
 from tests.own_settings import own_settings
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from settings.errors import ServiceMissing
-from tasks import stack_paths
-from tasks.locks import is_held, read_note
-from tasks.stack_paths import StackPaths
+from tasks.stack import paths as stack_paths
+from tasks.stack.locks import is_held, read_note
+from tasks.stack.paths import StackPaths
 from tests.until import is_alive, until
 from workers.exit_codes import DEVICE_FAILED
 from workers.supervisor.child import Child, Ended
@@ -19,7 +19,7 @@ from workers.supervisor.processes import ChildSpec
 
 def child(local: StackPaths, script: str, **spec: object) -> Child:
     # The fields of a spec are of several types, which keyword arguments in one dict cannot tell mypy.
-    made = Child(ChildSpec("kid", (sys.executable, "-c", script), **spec), local)  # type: ignore[arg-type]
+    made = Child(ChildSpec("kid", (sys.executable, "-c", script), **spec), local)  # type: ignore[arg-type]  # fields of any type
     made.wanted = True
     return made
 
@@ -115,7 +115,7 @@ def test_a_child_that_does_not_listen_is_killed(local: StackPaths) -> None:
 def test_the_child_holds_the_lock_on_the_file_with_its_process_id(local: StackPaths) -> None:
     kid = child(local, "import time; time.sleep(600)")
     kid.tend()
-    file = local.runtime / "kid.pid"
+    file = local.pids / "kid.pid"
     assert (is_held(file), read_note(file)) == (True, str(kid.pid))
     with pytest.raises(ServiceMissing, match=f"^kid runs already as process {kid.pid}: stop it first.$"):
         child(local, "").tend()

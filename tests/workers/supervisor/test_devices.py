@@ -9,14 +9,20 @@ import pytest
 import torch
 
 from settings.errors import ServiceMissing
+from workers.inference.accelerators import CUDA, MPS
+from workers.inference.torch_answer import ask_torch, has_driver
 from workers.supervisor.commands import gpu_specs
-from workers.supervisor.devices import ask_torch, devices
+from workers.supervisor.devices import devices, processes_of
 from workers.supervisor.processes import spawn
 
 Machine = Callable[..., None]
 A100 = "GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-aaaa)\n"
 SLICES = "".join(f"  MIG 3g.20gb     Device  {n}: (UUID: MIG-{n:04d})\n" for n in range(2))
 TORCH = """
+class device:
+    def __init__(self, type, index=0):
+        self.type = type
+
 class cuda:
     @staticmethod
     def init():
@@ -24,8 +30,29 @@ class cuda:
             raise RuntimeError({reason!r})
 
     @staticmethod
+    def mem_get_info(number):
+        return {free} << 30, 80 << 30
+
+class xpu(cuda):
+    pass
+
+class mps:
+    pass
+
+class version:
+    hip = {hip!r}
+
+class accelerator:
+    @staticmethod
+    def current_accelerator(check_available):
+        return None if {reason!r} else device({type!r})
+
+    @staticmethod
     def device_count():
         return {count}
+
+def get_device_module(type):
+    return dict(cuda=cuda, xpu=xpu, mps=mps)[type]
 
 __version__ = "2.0.0"
 """
@@ -37,15 +64,17 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr("workers.supervisor.devices.has_driver", lambda: False)
 
-    def make(gpus: int | str, reason: str = "") -> None:
+    def make(gpus: int | str, reason: str = "", free: int = 0) -> None:
         made = [
             f"GPU {n}: NVIDIA H100 80GB HBM3 (UUID: GPU-{n:04d})\n" for n in range(0 if isinstance(gpus, str) else gpus)
         ]
         (tmp_path / "listing").write_text(gpus if isinstance(gpus, str) else "".join(made))
         smi = tmp_path / "nvidia-smi"
         smi.write_text(
-            f'#!/bin/sh\n[ "$1" = -L ] && while IFS= read -r line; do echo "$line"; done < {tmp_path}/listing\n'
+            '#!/bin/sh\ncase "$1" in -L) list=listing;; *) list=free;; esac\n'
+            f'while IFS= read -r line; do echo "$line"; done < {tmp_path}/$list\n'
         )
+        (tmp_path / "free").write_text("".join(f"GPU-{n:04d}, {free << 10}\n" for n in range(len(made))))
         smi.chmod(0o755)
         monkeypatch.setenv("PATH", str(tmp_path))
         torch_for(tmp_path, monkeypatch, len(made), reason)
@@ -53,9 +82,17 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     return make
 
 
-def torch_for(folder: Path, monkeypatch: pytest.MonkeyPatch, count: int, reason: str = "") -> None:
+def torch_for(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
+    reason: str = "",
+    kind: str = "cuda",
+    hip: str | None = None,
+    free: int = 0,
+) -> None:
     """The torch that child processes find from now on."""
-    (folder / "torch.py").write_text(TORCH.format(count=count or 1, reason=reason))
+    (folder / "torch.py").write_text(TORCH.format(count=count or 1, reason=reason, type=kind, hip=hip, free=free))
     monkeypatch.setenv("PYTHONPATH", str(folder))
 
 
@@ -118,7 +155,7 @@ def test_a_device_that_is_not_there_is_named(machine: Machine) -> None:
     with pytest.raises(ServiceMissing, match=r"asks for 0,2, but this machine has only the CUDA devices 0 to 1: "):
         devices("0,2")
     machine(0)
-    with pytest.raises(ServiceMissing, match=r"asks for 0, but this machine has no CUDA device: "):
+    with pytest.raises(ServiceMissing, match=r"asks for 0, but this machine has no device that torch computes on: "):
         devices("0")
 
 
@@ -148,7 +185,9 @@ def test_numbers_count_within_an_existing_limit(machine: Machine, monkeypatch: p
 
 def test_all_devices_are_never_the_cpu(machine: Machine) -> None:
     machine(0)
-    with pytest.raises(ServiceMissing, match=r"gpu.devices asks for all, but this machine has no CUDA device: "):
+    with pytest.raises(
+        ServiceMissing, match=r"gpu.devices asks for all, but this machine has no device that torch computes on: "
+    ):
         devices("all")
 
 
@@ -184,6 +223,69 @@ def test_without_nvidia_smi_torch_is_asked_where_there_is_a_driver(
     assert visible("GPU-4f2a,1") == [("gpu0", "GPU-4f2a"), ("gpu1", "1")]
     torch_for(tmp_path, monkeypatch, 3, reason="No CUDA GPUs are available")
     assert visible("auto") == [("gpu0", "")]
+
+
+KINDS = {
+    "rocm": ("cuda", "6.4", "HIP_VISIBLE_DEVICES"),
+    "xpu": ("xpu", None, "ZE_AFFINITY_MASK"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_devices_of_other_makers_are_pinned_by_their_own_variable(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    machine(0)
+    of_torch, hip, variable = KINDS[kind]
+    monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("workers.supervisor.devices.has_driver", lambda: True)
+    torch_for(tmp_path, monkeypatch, 2, kind=of_torch, hip=hip)
+    expected = [{"DARKROOM_DEVICE": kind, variable: str(number)} for number in range(2)]
+    assert [{name: spec.env[name] for name in ("DARKROOM_DEVICE", variable)} for spec in gpu_specs("auto")] == expected
+    assert all("CUDA_VISIBLE_DEVICES" not in spec.env for spec in gpu_specs("auto")), "it would hide them from HIP"
+    monkeypatch.setenv(variable, "5,7")
+    assert visible("auto") == [("gpu0", "5"), ("gpu1", "7")]
+    assert visible("1") == [("gpu1", "7")]
+
+
+def test_a_mac_has_one_device_and_nothing_to_pin(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(0)
+    monkeypatch.setattr("workers.supervisor.devices.has_driver", lambda: True)
+    torch_for(tmp_path, monkeypatch, 1, kind="mps")
+    (spec,) = gpu_specs("auto", processes="auto")
+    assert spec.name == "gpu0"
+    assert spec.env == {"DARKROOM_DEVICE": "mps", "DARKROOM_GPU_WORKERS": "1", "DARKROOM_DEVICE_WORKERS": "1"}
+
+
+def test_a_mac_of_apple_s_own_processor_may_have_what_torch_computes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    for processor, may in (("arm64", True), ("x86_64", False)):
+        monkeypatch.setattr("platform.machine", lambda processor=processor: processor)
+        assert has_driver() is may
+
+
+def test_several_workers_of_a_device_have_names_of_their_own_and_share_all(machine: Machine) -> None:
+    machine(2)
+    specs = gpu_specs("auto", processes=3)
+    assert [spec.name for spec in specs] == ["gpu0-1", "gpu0-2", "gpu0-3", "gpu1-1", "gpu1-2", "gpu1-3"]
+    assert [spec.env["CUDA_VISIBLE_DEVICES"] for spec in specs] == ["0"] * 3 + ["1"] * 3
+    assert {(spec.env["DARKROOM_GPU_WORKERS"], spec.env["DARKROOM_DEVICE_WORKERS"]) for spec in specs} == {("6", "3")}
+    assert [spec.name for spec in gpu_specs("cpu", processes=2)] == ["gpu0-1", "gpu0-2"]
+
+
+def test_auto_gives_a_device_more_workers_where_cores_and_its_memory_are_free(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.supervisor.devices.cores", lambda: 64)
+    machine(2, free=30)
+    assert [spec.name for spec in gpu_specs("auto", processes="auto")] == ["gpu0-1", "gpu0-2", "gpu1-1", "gpu1-2"]
+    auto = processes_of("auto")
+    assert auto(CUDA, 79 << 30, 1) == 4
+    assert auto(CUDA, 79 << 30, 8) == 1
+    assert auto(CUDA, 0, 1) == 1, "nobody says how much is free"
+    assert auto(MPS, 79 << 30, 1) == 1
 
 
 def test_each_slice_of_a_gpu_is_a_device_and_whole_ones_beside_them_go_by_their_uuid(machine: Machine) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from settings import Settings
 from settings.errors import ServiceMissing, WrongUse
-from tasks.stack_paths import StackPaths, stack_paths
+from tasks.stack.paths import StackPaths, stack_paths
 from tests.own_settings import own_settings
 from workers.supervisor.flower import flower_spec, options, run
 

@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 
 from settings.errors import ServiceMissing
-from tasks.locks import acquire
-from tasks.stack_paths import StackPaths
+from tasks.stack.locks import acquire
+from tasks.stack.paths import StackPaths
 from tests.until import files_below
 from workers.supervisor import processes
 from workers.supervisor.processes import ChildSpec, spawn
 
 
 @contextmanager
-def orphan(local: StackPaths, script: str) -> Iterator[subprocess.Popen[bytes]]:
-    process = spawn(ChildSpec("kid", (sys.executable, "-c", script)), local.logs / "kid.log", pid_file(local))
+def orphan(local: StackPaths, script: str, file: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    spec = ChildSpec("kid", (sys.executable, "-c", script))
+    process = spawn(spec, local.logs / "kid.log", file or pid_file(local))
     try:
         yield process
     finally:
@@ -27,14 +28,14 @@ def orphan(local: StackPaths, script: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def pid_file(local: StackPaths) -> Path:
-    return local.runtime / "kid.pid"
+    return local.pids / "kid.pid"
 
 
 def test_an_orphan_is_asked_to_end(local: StackPaths) -> None:
     with orphan(local, "import time; time.sleep(600)") as process:
-        processes.end_orphans(local.runtime)
+        processes.end_orphans(local.pids)
         assert process.wait(timeout=60) == -15
-    assert files_below(local.runtime) == []
+    assert files_below(local.pids) == []
 
 
 def test_an_orphan_that_does_not_listen_is_killed(local: StackPaths, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,38 +44,46 @@ def test_an_orphan_that_does_not_listen_is_killed(local: StackPaths, monkeypatch
     with orphan(local, script + "time.sleep(600)") as process:
         while not (local.logs / "kid.log").read_text():
             assert process.poll() is None
-        processes.end_orphans(local.runtime)
+        processes.end_orphans(local.pids)
         assert process.wait(timeout=60) == -9
-    assert files_below(local.runtime) == []
+    assert files_below(local.pids) == []
 
 
 def test_a_stranger_with_the_process_id_of_a_dead_child_lives_on(local: StackPaths) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True) as stranger:
         pid_file(local).write_text(str(stranger.pid))
-        processes.end_orphans(local.runtime)
+        processes.end_orphans(local.pids)
         stranger.communicate(b"\n")
     assert stranger.returncode == 0
-    assert files_below(local.runtime) == []
+    assert files_below(local.pids) == []
+
+
+def of_fleet(local: StackPaths) -> Path:
+    return local.runtime / "kid.pid"
 
 
 def test_what_a_killed_supervisor_of_a_fleet_left_is_ended_by_the_next_one(local: StackPaths) -> None:
-    with orphan(local, "import time; time.sleep(600)") as process:
+    with orphan(local, "import time; time.sleep(600)", of_fleet(local)) as process:
         processes.take_over(local, "kid").remove()
         assert process.wait(timeout=60) == -15
     assert files_below(local.runtime) == []
 
 
 def test_what_a_living_supervisor_runs_is_left_alone(local: StackPaths) -> None:
-    with orphan(local, "import time; time.sleep(600)") as process:
-        of_fleet = acquire(local.runtime / "kid.supervisor")
-        assert of_fleet
+    with orphan(local, "import time; time.sleep(600)", of_fleet(local)) as process:
+        fleet = acquire(local.runtime / "kid.supervisor")
+        assert fleet
         with pytest.raises(ServiceMissing, match=f"^kid runs already as process {process.pid}: stop it first.$"):
             processes.take_over(local, "kid")
-        of_fleet.remove()
-        of_stack = acquire(local.stack_lock)
-        assert of_stack
-        processes.take_over(local, "kid").remove()
-        of_stack.remove()
+        fleet.remove()
         assert process.poll() is None
-        pid_file(local).unlink()
-    assert files_below(local.runtime) == []
+
+
+def test_a_child_of_the_stack_gets_no_fleet_beside_it(local: StackPaths) -> None:
+    with orphan(local, "import time; time.sleep(600)") as process:
+        stack = acquire(local.stack_lock)
+        assert stack
+        with pytest.raises(ServiceMissing, match=f"^kid runs already as process {process.pid}: stop it first.$"):
+            processes.take_over(local, "kid")
+        stack.remove()
+        assert process.poll() is None

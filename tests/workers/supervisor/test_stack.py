@@ -8,17 +8,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from settings import load_settings
+from settings import Settings, load_settings
 from settings.errors import ServiceMissing
-from tasks.locks import acquire
-from tasks.queues import EMBED, POINTS, UNACKED
+from tasks.envelope import Envelope
+from tasks.queues import EMBED, FILES, LEFT, POINTS, PROCESS_FILES, UNACKED, UNACKED_INDEX
 from tasks.registry import FAULTS, STOP_NOW, faults
-from tasks.stack_paths import StackPaths, stack_paths
+from tasks.stack.locks import FileLock, acquire
+from tasks.stack.paths import StackPaths, stack_paths
+from tasks.stack.record import read_record, settings_key
 from tests.own_settings import own_settings
 from tests.until import files_below, is_alive, until
 from tests.workers.supervisor.tiny_stack import tiny, tiny_stack
@@ -79,15 +82,79 @@ def test_a_child_that_cannot_work_leaves_its_sentence_in_redis(local: StackPaths
     assert "gpu0 ended with exit code 3: There is no model called x: name another. Starting it again in 30 s." in said
 
 
-def test_gpu_workers_start_when_work_waits_for_them(local: StackPaths) -> None:
-    users = acquire(local.users_lock, shared=True)
-    assert users
-    with users, tiny_stack(local, "while-used") as stack:
-        stack.wait_ready("storage")
+@pytest.fixture
+def user(local: StackPaths) -> Iterator[FileLock]:
+    """A command that uses the stack."""
+    lock = acquire(local.users_lock, shared=True)
+    assert lock
+    with lock:
+        yield lock
+
+
+@pytest.mark.usefixtures("user")
+def test_each_worker_starts_when_a_message_waits_for_it(local: StackPaths) -> None:
+    with tiny_stack(local, "while-used") as stack:
+        stack.wait_up()
+        assert [stack.pid_of(name) for name in ("storage", "gpu0")] == [None, None]
+        stack.ask_storage()
         assert stack.pid_of("gpu0") is None
         stack.redis.lpush(EMBED, b"message")
         stack.wait_ready("gpu0")
         stack.redis.delete(EMBED)
+
+
+def files_of(job: str, *numbers: int) -> list[bytes]:
+    """Messages as an ingest publishes them."""
+    envelope = Envelope(PROCESS_FILES, FILES, parent=job)
+    return [envelope.message({}, "name", [number]).encode() for number in numbers]
+
+
+@pytest.mark.usefixtures("user")
+def test_files_of_an_ingest_that_is_gone_are_kept_from_the_workers(local: StackPaths) -> None:
+    with tiny_stack(local, "while-used") as stack:
+        stack.ask_storage()
+        messages = files_of("job", 0, 1, 2)
+        stack.redis.lpush(FILES, *messages)
+        until(lambda: stack.redis.llen(LEFT) == 3, "them to lie aside")
+        assert stack.redis.lrange(LEFT, 0, -1) == messages[::-1]
+        # Somebody who searches has a GPU worker started, and that one takes none of them.
+        stack.redis.lpush(EMBED, b"message")
+        stack.wait_ready("gpu0")
+        assert (stack.redis.llen(FILES), stack.redis.llen(LEFT)) == (0, 3)
+        stack.redis.delete(EMBED)
+
+
+@pytest.mark.usefixtures("user")
+def test_files_of_an_ingest_that_lives_are_worked_on(local: StackPaths) -> None:
+    work = acquire(local.work_lock, shared=True)
+    assert work
+    with work, tiny_stack(local, "while-used") as stack:
+        stack.wait_up()
+        stack.redis.lpush(FILES, *files_of("job", 0))
+        stack.wait_ready("gpu0")
+        assert (stack.redis.llen(FILES), stack.redis.llen(LEFT)) == (1, 0)
+        stack.redis.delete(FILES)
+
+
+@pytest.mark.usefixtures("user")
+def test_what_dead_workers_held_lies_aside_as_well_and_a_stack_that_stays_goes_on_with_all(local: StackPaths) -> None:
+    (message,) = files_of("job", 7)
+    with tiny_stack(local, "kept") as stack:
+        stack.wait_ready("gpu0")
+        stack.redis.hset(UNACKED, "tag", json.dumps([json.loads(message), "", FILES]))
+        stack.redis.hset(UNACKED, "other", json.dumps([json.loads(message), "", POINTS]))
+        stack.redis.zadd(UNACKED_INDEX, {"tag": 1, "other": 1})
+    with tiny_stack(local, "while-used") as stack:
+        stack.wait_up()
+        until(lambda: stack.redis.llen(LEFT) == 1, "it to lie aside")
+        (found,) = stack.redis.lrange(LEFT, 0, -1)
+        # Its worker may have died of it.
+        assert json.loads(found)["headers"]["redelivered"] is True
+        assert stack.redis.hkeys(UNACKED) == [b"other"] == stack.redis.zrange(UNACKED_INDEX, 0, -1)
+        stack.redis.delete(UNACKED, UNACKED_INDEX)
+    with tiny_stack(local, "kept") as stack:
+        stack.wait_up()
+        until(lambda: stack.redis.lrange(FILES, 0, -1) == [found], "it to be back")
 
 
 def test_two_users_share_one_stack_and_it_ends_after_the_second(local: StackPaths) -> None:
@@ -95,7 +162,7 @@ def test_two_users_share_one_stack_and_it_ends_after_the_second(local: StackPath
     assert first
     assert second
     with tiny_stack(local, "while-used") as stack:
-        before = stack.wait_ready("storage")
+        before = stack.ask_storage()
         first.release()
         # A whole round of the supervisor later it must still be there: the restart of a child is such a round.
         os.kill(before, signal.SIGKILL)
@@ -106,13 +173,11 @@ def test_two_users_share_one_stack_and_it_ends_after_the_second(local: StackPath
     assert files_below(local.runtime) == []
 
 
-def test_a_stack_without_users_finishes_its_work_first(local: StackPaths) -> None:
-    users = acquire(local.users_lock, shared=True)
-    assert users
+def test_a_stack_without_users_finishes_its_work_first(local: StackPaths, user: FileLock) -> None:
     with tiny_stack(local, "while-used") as stack:
-        before = stack.wait_ready("storage")
+        before = stack.ask_storage()
         stack.redis.hset(UNACKED, "tag", b"message")
-        users.release()
+        user.release()
         os.kill(before, signal.SIGKILL)
         stack.wait_ready("storage", but_not=before)
         assert stack.process.poll() is None
@@ -120,19 +185,79 @@ def test_a_stack_without_users_finishes_its_work_first(local: StackPaths) -> Non
         assert stack.process.wait(timeout=60) == 0
 
 
-def test_a_user_who_wants_to_leave_now_leaves_the_work_for_the_next_time(local: StackPaths) -> None:
-    users = acquire(local.users_lock, shared=True)
-    assert users
+def test_a_stack_waits_for_another_user_and_then_goes_by_itself(
+    local: StackPaths, user: FileLock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DARKROOM__STACK__LINGER_SECONDS", "3600")
     with tiny_stack(local, "while-used") as stack:
-        stack.wait_ready("storage")
+        before = stack.ask_storage()
+        user.release()
+        # Two rounds of the supervisor later it is still there.
+        os.kill(before, signal.SIGKILL)
+        again = stack.wait_ready("storage", but_not=before)
+        os.kill(again, signal.SIGKILL)
+        stack.wait_ready("storage", but_not=again)
+        assert stack.process.poll() is None
+        stack.redis.set(STOP_NOW, 1)
+        assert stack.process.wait(timeout=60) == 0
+
+
+def test_a_user_who_wants_to_leave_now_leaves_the_work_for_the_next_time(local: StackPaths, user: FileLock) -> None:
+    with tiny_stack(local, "while-used") as stack:
+        stack.ask_storage()
         stack.redis.lpush(POINTS, b"message")
         stack.redis.set(STOP_NOW, 1)
-        users.release()
+        user.release()
         assert stack.process.wait(timeout=60) == 0
     with tiny_stack(local) as stack:
         stack.wait_ready("storage")
         assert stack.redis.lrange(POINTS, 0, -1) == [b"message"]
         assert not stack.redis.exists(STOP_NOW)
+
+
+def test_while_it_is_up_its_record_says_who_keeps_it_and_with_what(local: StackPaths, settings: Settings) -> None:
+    with tiny_stack(local) as stack:
+        stack.wait_ready("storage")
+        record = read_record(local)
+        assert record
+        assert (record.pid, record.user, record.stays) == (stack.process.pid, os.getuid(), True)
+        assert (record.collection, record.clip, record.settings) == (
+            settings.qdrant.collection,
+            settings.models.clip,
+            settings_key(settings),
+        )
+        assert local.record.stat().st_mode & 0o777 == 0o600
+        stack.process.kill()
+        stack.process.wait()
+        # What a killed one has left is not believed.
+        assert local.record.exists()
+        assert read_record(local) is None
+    with tiny_stack(local) as stack:
+        stack.wait_ready("storage")
+        found = read_record(local)
+        assert found
+        assert found.pid == stack.process.pid
+    assert not local.record.exists()
+
+
+@pytest.mark.chaos
+def test_a_redis_that_outlives_its_killed_supervisor_is_ended_before_another_one_opens_its_file(
+    local: StackPaths,
+) -> None:
+    with tiny_stack(local) as stack:
+        stack.wait_ready("storage")
+        first = stack.pid_of("redis")
+        assert first
+        # It hears nothing, like one on a system that does not tell it of the death, and its folder is gone as well.
+        os.kill(first, signal.SIGSTOP)
+        stack.process.kill()
+        stack.process.wait()
+        shutil.rmtree(local.runtime)
+    # Once that is stopped it is asked to end, and killed when it does not.
+    with tiny_stack(local) as stack:
+        stack.wait_ready("storage")
+        assert not is_alive(first)
+        assert stack.pid_of("redis") not in (None, first)
 
 
 @pytest.mark.chaos
@@ -180,9 +305,7 @@ def test_a_stack_that_is_seen_from_another_temporary_folder_gets_no_second_redis
     with tiny_stack(local) as stack:
         stack.wait_ready("storage")
         with pytest.raises(ServiceMissing, match="is in use by another stack"):
-            LocalStack(
-                load_settings(), elsewhere, StackSpec(None, tiny("storage", elsewhere), []), while_used=False
-            ).run()
+            LocalStack(load_settings(), elsewhere, StackSpec(None, tiny("storage", elsewhere), []), stays=True).run()
     shutil.rmtree(elsewhere.runtime)
 
 

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 import redis
 
 from settings import load_settings
-from tasks.locks import read_note
+from tasks.queues import QUERIES
 from tasks.registry import ready, stack_key
-from tasks.stack_paths import StackPaths, stack_paths
+from tasks.stack.locks import read_note
+from tasks.stack.paths import StackPaths, stack_paths
 from tests.until import until
 from workers.supervisor.processes import ChildSpec
 from workers.supervisor.redis_server import redis_spec
@@ -35,12 +36,12 @@ class StackProcess:
 
     def pid_of(self, name: str) -> int | None:
         """The process id of a child, once it runs."""
-        note = read_note(self.local.runtime / f"{name}.pid")
+        note = read_note(self.local.pids / f"{name}.pid")
         return int(note) if note else None
 
     def pids(self) -> list[int]:
         """The process ids of all children that run."""
-        found = [self.pid_of(file.stem) for file in self.local.runtime.glob("*.pid")]
+        found = [self.pid_of(file.stem) for file in self.local.pids.glob("*.pid")]
         return [pid for pid in found if pid]
 
     def ready(self) -> dict[str, int]:
@@ -59,6 +60,25 @@ class StackProcess:
             return found if found != but_not else None
 
         return until(pid, f"{name} to be ready")
+
+    def wait_up(self) -> None:
+        """Wait until it has signed in at its Redis."""
+
+        def signed_in() -> bool:
+            try:
+                return self.redis.get(stack_key(self.local.runtime.name)) == str(self.process.pid).encode()
+            except redis.RedisError:
+                return False
+
+        until(signed_in, "the stack to sign in")
+
+    def ask_storage(self) -> int:
+        """Let a question wait for the storage worker, and wait until that is there."""
+        self.wait_up()
+        self.redis.lpush(QUERIES, b"question")
+        pid = self.wait_ready("storage")
+        self.redis.delete(QUERIES)
+        return pid
 
     def end(self) -> tuple[int, str]:
         """Stop it if it runs; returns its exit code and what it said."""
@@ -84,7 +104,7 @@ def main(mode: str) -> None:
     settings = load_settings()
     local = stack_paths(settings)
     spec = StackSpec(redis_spec(local), tiny("storage", local), [tiny("gpu0", local)])
-    LocalStack(settings, local, spec, while_used=mode == "while-used").run()
+    LocalStack(settings, local, spec, stays=mode == "kept").run()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pytest
 
 from producer.formatting import shown
 from producer.ingest.sources.exclusion import Exclusion, PassedOver
-from producer.ingest.sources.scan import FileRef, scan
+from producer.ingest.sources.scan import FileRef, file_ref, scan
 from tests.conftest import ROOT
 from tests.memory_folder import memory_folder
 from tests.producer.folders import closed_folder, made
@@ -57,6 +57,19 @@ def test_size_and_time_are_those_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"12345")
     facts = (tmp_path / "a.jpg").stat()
     assert list(scanned(tmp_path)) == [FileRef((tmp_path / "a.jpg").as_uri(), 5, facts.st_mtime_ns)]
+
+
+def test_a_sidecar_is_told_with_its_picture_and_is_no_file_that_was_passed_over(tmp_path: Path) -> None:
+    for name in ("a.jpg", "a.xmp", "b.jpg", "b.jpg.XMP", "c.jpg", "of-none.xmp"):
+        (tmp_path / name).write_bytes(name.encode())
+    versions = {
+        name: ((facts := (tmp_path / name).stat()).st_size, facts.st_mtime_ns) for name in ("a.xmp", "b.jpg.XMP")
+    }
+    passed_over = PassedOver()
+    found = list(scanned(tmp_path, passed_over))
+    assert [file.sidecar for file in found] == [versions["a.xmp"], versions["b.jpg.XMP"], None]
+    assert not passed_over.extensions
+    assert file_ref(bytes(tmp_path / "a.jpg")) == found[0]
 
 
 def test_a_link_to_a_file_keeps_its_own_name_and_has_the_size_of_the_file(tmp_path: Path) -> None:
@@ -142,7 +155,7 @@ def peak_of_scan(folder: Path, before: str = "") -> tuple[int, int]:
 
 
 def test_a_folder_of_any_number_of_names_is_held_in_the_same_memory() -> None:
-    count = 300_000
+    count, held = 60_000, 20_000
     with memory_folder() as folder:
         at = os.open(folder, os.O_RDONLY)
         for number in range(count):
@@ -152,7 +165,8 @@ def test_a_folder_of_any_number_of_names_is_held_in_the_same_memory() -> None:
             else:
                 os.mkdir(f"{number:06d}", dir_fd=at)
         os.close(at)
-        found, peak = peak_of_scan(folder, "producer.ingest.sources.scan.file_ref = len")
+        module = "producer.ingest.sources.scan"
+        found, peak = peak_of_scan(folder, f"{module}.file_ref, {module}.SORTED_NAMES = lambda *_: None, {held}")
     assert found == count - count // 100
     # Less than the names take, for only a part of them is held.
     assert peak / count < 50

@@ -75,7 +75,10 @@ class _Quiet(ThreadingHTTPServer):
 
 
 def _collection(dim: int, clip_model: str) -> dict[str, Any]:
-    kinds = {field: {"data_type": kind, "points": 0} for field, kind in INDEXES.items()}
+    # Words are keywords to the server.
+    kinds = {
+        field: {"data_type": "keyword" if kind == "words" else kind, "points": 0} for field, kind in INDEXES.items()
+    }
     return {
         "status": "green",
         "optimizer_status": "ok",

@@ -1,6 +1,5 @@
-"""A gRPC server in the place of Qdrant: its own stubs over the client's in-memory mode, in the mood a test needs."""
+"""A gRPC server in the place of Qdrant: its own stubs over the embedded engine, in the mood that a test needs."""
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,9 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import grpc
-from qdrant_client import QdrantClient, models
 from qdrant_client import grpc as wire
+from qdrant_client import models
 from qdrant_client.conversions.conversion import GrpcToRest, RestToGrpc
+
+from tests.workers.storage.server.engine import LARGEST_BODY, Engine, EngineError
+
+OPTIONS = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", LARGEST_BODY)]
 
 # What a call is answered with instead of the truth: a code and words; None for the truth.
 Mood = Callable[[str, Any], tuple[grpc.StatusCode, str] | None]
@@ -27,9 +30,7 @@ class QdrantDouble:
         self.mood: Mood = lambda name, request: None
         self.calls: Counter[str] = Counter()
         self.keys: set[str] = set()
-        self.store = QdrantClient(":memory:")
-        # The in-memory mode is not safe for threads.
-        self.lock = threading.Lock()
+        self.store = Engine()
         self.port = 0
 
     def always(self, code: grpc.StatusCode, words: str, *names: str) -> None:
@@ -42,7 +43,7 @@ class QdrantDouble:
 
     def start(self, credentials: grpc.ServerCredentials | None = None, port: int = 0) -> Callable[[], object]:
         """Listen at `port`, or at a free one; what it returns stops it."""
-        server = grpc.server(ThreadPoolExecutor(16), interceptors=[_Moods(self)], options=[("grpc.so_reuseport", 0)])
+        server = grpc.server(ThreadPoolExecutor(16), interceptors=[_Moods(self)], options=OPTIONS)
         wire.add_QdrantServicer_to_server(_Root(self), server)
         wire.add_CollectionsServicer_to_server(_Collections(self), server)
         wire.add_PointsServicer_to_server(_Points(self), server)
@@ -78,8 +79,10 @@ class _Moods(grpc.ServerInterceptor):
             self._double.calls[name] += 1
             if refusal := self._double.mood(name, request):
                 context.abort(*refusal)
-            with self._double.lock:
+            try:
                 return handler.unary_unary(request, context)
+            except EngineError as error:
+                context.abort(error.code, str(error))
 
         return grpc.unary_unary_rpc_method_handler(
             answer, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer
@@ -99,16 +102,18 @@ class _Collections(wire.CollectionsServicer):
         self._store = double.store
 
     def List(self, request: Any, context: Any) -> Any:
-        return wire.ListCollectionsResponse()
+        names = [wire.CollectionDescription(name=name) for name in self._store.collection_names()]
+        return wire.ListCollectionsResponse(collections=names)
 
     def CollectionExists(self, request: Any, context: Any) -> Any:
         exists = self._store.collection_exists(request.collection_name)
         return wire.CollectionExistsResponse(result=wire.CollectionExists(exists=exists))
 
     def Create(self, request: Any, context: Any) -> Any:
-        metadata = {"clip_model": request.metadata["clip_model"].string_value}
-        vectors = GrpcToRest.convert_vectors_config(request.vectors_config)
-        self._store.create_collection(request.collection_name, vectors, metadata=metadata)
+        metadata = {key: GrpcToRest.convert_payload({key: value})[key] for key, value in request.metadata.items()}
+        vectors: Any = GrpcToRest.convert_vectors_config(request.vectors_config)
+        sparse = GrpcToRest.convert_sparse_vector_config(request.sparse_vectors_config)
+        self._store.create_collection(request.collection_name, vectors, metadata, sparse)
         return wire.CollectionOperationResponse(result=True)
 
     def Get(self, request: Any, context: Any) -> Any:
@@ -116,8 +121,7 @@ class _Collections(wire.CollectionsServicer):
         return wire.GetCollectionInfoResponse(result=RestToGrpc.convert_collection_info(info))
 
     def Delete(self, request: Any, context: Any) -> Any:
-        self._store.delete_collection(request.collection_name)
-        return wire.CollectionOperationResponse(result=True)
+        return wire.CollectionOperationResponse(result=self._store.delete_collection(request.collection_name))
 
 
 class _Points(wire.PointsServicer):
@@ -125,10 +129,28 @@ class _Points(wire.PointsServicer):
         self._store = double.store
 
     def CreateFieldIndex(self, request: Any, context: Any) -> Any:
+        kind = wire.FieldType.Name(request.field_type).removeprefix("FieldType").lower()
+        self._store.create_payload_index(request.collection_name, request.field_name, kind)
         return _written()
 
     def Upsert(self, request: Any, context: Any) -> Any:
-        self._store.upsert(request.collection_name, [GrpcToRest.convert_point_struct(p) for p in request.points])
+        points = [GrpcToRest.convert_point_struct(point) for point in request.points]
+        self._store.upsert(request.collection_name, [(point.id, point.vector, point.payload) for point in points])
+        return _written()
+
+    def CreateVectorName(self, request: Any, context: Any) -> Any:
+        assert request.HasField("sparse_config")
+        self._store.create_sparse_vector(request.collection_name, request.vector_name)
+        return _written()
+
+    def UpdateVectors(self, request: Any, context: Any) -> Any:
+        points = [GrpcToRest.convert_point_vectors(each) for each in request.points]
+        self._store.update_vectors(request.collection_name, points)
+        return _written()
+
+    def Delete(self, request: Any, context: Any) -> Any:
+        ids = [GrpcToRest.convert_point_id(each) for each in request.points.points.ids]
+        self._store.delete(request.collection_name, ids)
         return _written()
 
     def Get(self, request: Any, context: Any) -> Any:
@@ -136,6 +158,7 @@ class _Points(wire.PointsServicer):
             request.collection_name,
             [GrpcToRest.convert_point_id(each) for each in request.ids],
             GrpcToRest.convert_with_payload_selector(request.with_payload),
+            _vectors(request),
         )
         return wire.GetResponse(result=map(RestToGrpc.convert_record, records))
 
@@ -144,9 +167,9 @@ class _Points(wire.PointsServicer):
             request.collection_name,
             _filter(request),
             request.limit,
-            offset=GrpcToRest.convert_point_id(request.offset) if request.HasField("offset") else None,
-            with_payload=GrpcToRest.convert_with_payload_selector(request.with_payload),
-            with_vectors=request.with_vectors.enable,
+            GrpcToRest.convert_point_id(request.offset) if request.HasField("offset") else None,
+            GrpcToRest.convert_with_payload_selector(request.with_payload),
+            _vectors(request),
         )
         page = None if after is None else RestToGrpc.convert_extended_point_id(after)
         return wire.ScrollResponse(result=map(RestToGrpc.convert_record, records), next_page_offset=page)
@@ -155,9 +178,26 @@ class _Points(wire.PointsServicer):
         count = self._store.count(request.collection_name, _filter(request)).count
         return wire.CountResponse(result=wire.CountResult(count=count))
 
+    def Query(self, request: Any, context: Any) -> Any:
+        return wire.QueryResponse(result=self._found(request.collection_name, request))
+
     def QueryBatch(self, request: Any, context: Any) -> Any:
-        # Darkroom asks so for what it holds by content; none of it is the right answer for new pictures.
-        return wire.QueryBatchResponse(result=[wire.BatchResult() for _ in request.query_points])
+        asked = request.query_points
+        return wire.QueryBatchResponse(
+            result=[wire.BatchResult(result=self._found(request.collection_name, each)) for each in asked]
+        )
+
+    def Facet(self, request: Any, context: Any) -> Any:
+        found = self._store.facet(request.collection_name, request.key, _filter(request), request.limit)
+        return wire.FacetResponse(hits=map(RestToGrpc.convert_facet_value_hit, found.hits))
+
+    def _found(self, name: str, request: Any) -> list[Any]:
+        points = self._store.query(name, GrpcToRest.convert_query_points(request))
+        return [RestToGrpc.convert_scored_point(point) for point in points]
+
+
+def _vectors(request: Any) -> Any:
+    return GrpcToRest.convert_with_vectors_selector(request.with_vectors) if request.HasField("with_vectors") else False
 
 
 def _filter(request: Any) -> models.Filter | None:

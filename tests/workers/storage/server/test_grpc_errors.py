@@ -115,8 +115,7 @@ def test_a_collection_that_is_removed_while_its_server_is_away_is_made_again(
     server.always(StatusCode.NOT_FOUND, "Not found: Collection `pictures` doesn't exist!", UPSERT)
     thread = writing.start()
     until(lambda: faults(client).get("storage"), "the reason to be told")
-    with server.lock:
-        server.store.delete_collection("pictures")
+    server.store.delete_collection("pictures")
     server.recover()
     thread.join(60)
     assert writing.error == []
@@ -127,10 +126,9 @@ def test_points_for_a_collection_that_was_made_anew_for_another_model_are_refuse
     server: QdrantDouble, writing: Writing
 ) -> None:
     catalog().ensure(DIM, MODEL)
-    with server.lock:
-        server.store.delete_collection("pictures")
-        vectors = models.VectorParams(size=3, distance=models.Distance.COSINE)
-        server.store.create_collection("pictures", vectors, metadata={"clip_model": "another/clip"})
+    server.store.delete_collection("pictures")
+    vectors = models.VectorParams(size=3, distance=models.Distance.COSINE)
+    server.store.create_collection("pictures", vectors, {"clip_model": "another/clip"})
     server.always(StatusCode.INVALID_ARGUMENT, "Wrong input: Vector dimension error: expected dim: 3, got 16", UPSERT)
     writing.start().join(60)
     reasons = {failure.reason for failure in writing.ledger.failures()}

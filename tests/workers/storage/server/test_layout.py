@@ -58,7 +58,7 @@ def test_a_large_collection_is_spread_copied_and_kept_on_disk() -> None:
 )
 def test_quantized_vectors_stay_in_memory_and_searches_look_twice(quantization: str, config: dict[str, Any]) -> None:
     assert created(quantization=quantization, on_disk=True)["quantization_config"] == config
-    search = Layout(quantization=quantization).search_params()  # type: ignore[arg-type]
+    search = Layout(quantization=quantization).search_params()  # type: ignore[arg-type]  # a name from a parameter of the test
     assert search is not None
     assert search.quantization == models.QuantizationSearchParams(rescore=True, oversampling=3.0)
     assert Layout().search_params() is None
