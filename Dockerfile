@@ -15,8 +15,9 @@ COPY settings settings
 COPY pictures pictures
 COPY tasks tasks
 COPY producer producer
+COPY web web
 COPY workers workers
-RUN pip install --no-cache-dir --constraint requirements.lock ".[gpu,storage,stack,pictures,export,map,watch,s3,gs,http]"
+RUN pip install --no-cache-dir --constraint requirements.lock ".[gpu,ocr,storage,stack,pictures,export,map,watch,web,s3,gs,http]"
 COPY models/shapes-clip models/shapes-clip
 COPY models/shapes-blip models/shapes-blip
 

@@ -2,11 +2,22 @@
 # make demo    ingest examples/pictures with the shipped checkpoints, then search
 # make test    run the test suite
 # make lint    check the code: ruff, mypy
-# make bench   run the benchmarks
+# make bench   run the benchmarks; a figure below its floor or a wrong count ends it with 1
+# make bench-check  a short list of them, in minutes, held to the same floors and counts, and nothing is written
 # make chaos   kill processes in the middle of ingests, feed them deadly files, kill writers of the catalog, and count what
 #              is lost (20 rounds; make chaos ROUNDS=100 for others)
 # make cluster a job in a shared world: wrong clocks, a paused worker, another Celery application, a second owner, a full Redis,
 #              and a cable that is cut between hosts in network namespaces (that one: Linux, root)
+# make mutations  ingest broken pictures, and count crashes, hangs and failures without a reason (10,000; make mutations
+#              COUNT=500 for others)
+# make mutants run the tests against known wrong versions of the code, and count those that no test notices
+# make proof   kill every process at every step, twice in a row, cut the power, draw orders of events, run the wrong versions
+#              and the soak: hours (make proof PROOF="--parts steps --stride 10" for a part)
+# make soak    everything at once for an hour, and nothing grows (make soak MINUTES=10 for less)
+# make schema  ask the HTTP interface everything that its description allows and forbids (Schemathesis, all checks, with and without a
+#              token; 100 examples a call; make schema EXAMPLES=1000 for others)
+# make gpu-check  does this GPU compute what the CPU does, and how fast (CUDA and the extra `gpu`; one table)
+# make test-qdrant URL=http://host:6333   the tests of the catalog against a real Qdrant server, in a collection of their own
 # make commands-page   write docs/commands.md anew from the commands themselves
 # make lock    write requirements.lock anew from pyproject.toml, keeping the versions that still fit
 # make clean   remove caches, build results and the demo's data (make distclean: .venv as well)
@@ -20,9 +31,10 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3.13 python3.14 pyth
 BIN := .venv/bin
 STAMP := .venv/.installed
 # All extras but `gs`, which no test of the project can use.
-EXTRAS := gpu storage stack redis pictures export map watch s3 http dev
+EXTRAS := gpu ocr storage stack redis pictures export map watch web s3 http dev
 
-.PHONY: commands-page setup demo test lint bench chaos cluster lock clean distclean
+.PHONY: commands-page setup demo test lint bench bench-check chaos cluster mutations mutants proof soak schema test-qdrant gpu-check lock \
+	clean distclean
 
 setup: $(STAMP)
 
@@ -52,9 +64,9 @@ demo: setup
 	@echo '  python -m producer ingest DIR        # your own pictures, with the models named in settings.toml'
 	@echo '  python -m workers up                 # keep the stack up, with the Flower web page'
 
-# Most of a test's time is waiting for processes that start and end, so two or more run at a time.
+# Much of the time of a test is waiting for processes that start and end, so three run at a time, also on two cores.
 test: setup
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
+	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
 lint: setup
 	$(BIN)/ruff check .
@@ -64,11 +76,37 @@ lint: setup
 bench: setup
 	@$(BIN)/python -m benchmarks
 
+bench-check: setup
+	@$(BIN)/python -m benchmarks --check
+
 chaos: setup
 	@$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),20)
 
 cluster: setup
 	@$(BIN)/python -m tests.cluster
+
+mutations: setup
+	@$(BIN)/python -m tests.mutations --count $(or $(COUNT),10000)
+
+mutants: setup
+	@$(BIN)/python -m tests.mutants
+
+proof: setup
+	@$(BIN)/python -m tests.proof $(PROOF)
+
+soak: setup
+	@$(BIN)/python -m tests.proof.soak --minutes $(or $(MINUTES),60)
+
+schema: setup
+	@DARKROOM_SCHEMA_EXAMPLES=$(or $(EXAMPLES),100) $(BIN)/python -m pytest tests/web/test_schema.py
+
+gpu-check: setup
+	@$(BIN)/python -m benchmarks.gpu.check
+
+test-qdrant: setup
+	@test -n "$(URL)" || { echo "error: name the server: make test-qdrant URL=http://host:6333" >&2; exit 2; }
+	@TEST_QDRANT=$(URL) TEST_QDRANT_GRPC=$(or $(GRPC_PORT),6334) $(BIN)/python -m pytest -q tests/workers/storage \
+		-k "server or grpc or http or move or shared"
 
 # The page of all commands, which a test holds equal to what this writes.
 commands-page: setup
