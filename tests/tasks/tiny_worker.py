@@ -17,6 +17,7 @@ from tasks.registry import announce, this_process
 from tasks.rpc.answers import answer_as, answers
 
 SLOW = "tests.slow"
+HOLD = "tests.hold"
 ECHO = "tests.echo"
 REFUSE = "tests.refuse"
 BREAK = "tests.break"
@@ -35,6 +36,15 @@ def slow(name: str, seconds: float) -> None:
     client = redis_client(load_settings())
     client.rpush(f"begun:{name}", os.getpid())
     time.sleep(seconds)
+    client.rpush(f"done:{name}", os.getpid())
+
+
+@app.task(name=HOLD, acks_late=True)
+def hold(name: str) -> None:
+    """Note the beginning, and go on until the test puts something into the list "let:NAME"."""
+    client = redis_client(load_settings())
+    client.rpush(f"begun:{name}", os.getpid())
+    client.blpop([f"let:{name}"], 60)
     client.rpush(f"done:{name}", os.getpid())
 
 

@@ -14,7 +14,7 @@ from tasks.messages import SCHEMA
 from tasks.queues import FILES, FILES_LATER, QUERIES
 from tasks.registry import ready
 from tests.conftest import ROOT
-from tests.tasks.tiny_worker import ECHO, SLOW
+from tests.tasks.tiny_worker import ECHO, HOLD
 from tests.until import until
 from tests.workers.late_worker import PREPARES
 
@@ -95,13 +95,15 @@ def test_what_comes_later_is_prepared_for_when_it_waits_and_the_files_that_come_
 ) -> None:
     assert answer(ask(1, FILES_LATER)) == 1
     assert client.lrange(PREPARES, 0, -1) == [b"more"]
-    busy = [app.send_task(SLOW, args=[name, 2], queue=FILES) for name in ("a", "b")]
-    until(lambda: client.exists("begun:a") and client.exists("begun:b"), "both threads to be busy")
-    for name in ("later 1", "later 2"):
-        app.send_task(SLOW, args=[name, 0], queue=FILES_LATER)
-    for name in ("c", "d"):
-        app.send_task(SLOW, args=[name, 1], queue=FILES)
-    until(lambda: client.exists("done:later 1") and client.exists("done:later 2"), "all to be done")
-    assert client.exists("done:c")
-    assert client.exists("done:d")
-    assert len(busy) == 2
+    for name in ("a", "b"):
+        app.send_task(HOLD, args=[name], queue=FILES)
+    until(lambda: client.exists("begun:a", "begun:b") == 2, "both threads to be busy")
+    for name, queue in (("later 1", FILES_LATER), ("later 2", FILES_LATER), ("c", FILES), ("d", FILES)):
+        app.send_task(HOLD, args=[name], queue=queue)
+    for name in ("a", "b"):
+        client.rpush(f"let:{name}", "go")
+    until(lambda: client.exists("begun:c", "begun:d") == 2, "the files that come first to be taken")
+    assert not client.exists("begun:later 1", "begun:later 2")
+    for name in ("c", "d", "later 1", "later 2"):
+        client.rpush(f"let:{name}", "go")
+    until(lambda: client.exists("done:later 1", "done:later 2") == 2, "all to be done")
