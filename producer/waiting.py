@@ -5,13 +5,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from producer.stack import STARTUP_SECONDS, Stack
 from producer.targets import require_collection
 from settings.errors import ServiceMissing
-from settings.redis_errors import REDIS_ERRORS, may_pass, refusal
+from settings.redis_errors import may_pass, redis_errors, refusal
 from tasks.broker import shared_client
 from tasks.queues import COLLECTION
 from tasks.registry import RENEW_SECONDS
@@ -54,7 +53,7 @@ def wait_for(
     try:
         _wait_until_answered(question, stack, seconds, who, leaving, absent_seconds)
     except BaseException:
-        with suppress(OperationalError, RedisError):
+        with suppress(RedisError):
             question.withdraw()
         raise
     return question.wait(10)
@@ -92,7 +91,7 @@ def _wait_until_answered(
                 require_collection(stack, who)
         if now - last_asked > ASK_AGAIN_SECONDS:
             last_asked = now
-            with suppress(OperationalError, RedisError):
+            with suppress(RedisError):
                 question.ask_again()
         if now - start > seconds:
             raise NobodyAnswers(
@@ -123,7 +122,7 @@ def wait_through(
         time.sleep(AWAY_STEP_SECONDS)
         if leaving():
             raise KeyboardInterrupt
-        with suppress(OperationalError, RedisError):
+        with suppress(RedisError):
             # Not `ask_again`: to the workers this one has had its answer.
             question.ask_anew()
 
@@ -146,7 +145,7 @@ def with_retries(
     while True:
         try:
             return work()
-        except REDIS_ERRORS as error:
+        except redis_errors() as error:
             if not may_pass(error):
                 raise
             refused = refusal(error)
@@ -173,14 +172,14 @@ def restart_if_ended(stack: Stack, say: Callable[[str], None]) -> None:
 def _loads(who: str) -> bool:
     try:
         return any(name.startswith(who) for name in loading(shared_client()))
-    except (OperationalError, RedisError):
+    except RedisError:
         return False
 
 
 def _is_answered(question: Question) -> bool:
     try:
         return question.ready()
-    except (OperationalError, RedisError):
+    except RedisError:
         return False
 
 

@@ -11,12 +11,10 @@ from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 import click
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 
 from settings.errors import DarkroomError, ServiceMissing
 from settings.plain_text import printable_lines
-from settings.redis_errors import may_pass, refusal
+from settings.redis_errors import may_pass, redis_errors, refusal
 
 # What a disk answers that is full, over a quota or failing, and a file that is as large as it may be.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
@@ -88,7 +86,11 @@ def _run(cli: click.Command, name: str, tell: Callable[[str], None]) -> str | in
     except DarkroomError as error:
         tell(f"error: {error}")
         return error.exit_code
-    except (RedisError, OperationalError) as error:
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        return _without_room(error, tell)
+    except redis_errors() as error:
         if (reason := refusal(error)) is not None:
             tell(f"error: Redis {reason}: the same command goes on when it is well again.")
         elif may_pass(error):
@@ -97,10 +99,6 @@ def _run(cli: click.Command, name: str, tell: Callable[[str], None]) -> str | in
             tell(f"error: Redis answers with an error ({error}).")
             return DarkroomError.exit_code
         return ServiceMissing.exit_code
-    except OSError as error:
-        if error.errno not in NO_ROOM:
-            raise
-        return _without_room(error, tell)
     except (KeyboardInterrupt, click.Abort):
         tell("interrupted")
         sys.exit(130)

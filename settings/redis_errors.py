@@ -1,14 +1,11 @@
 """What an error of Redis means: it is away, it answers and refuses for a while, or what we asked of it was wrong."""
 
 import re
+import sys
 
-from kombu.exceptions import OperationalError
 from redis import exceptions
 
 from settings.broker_url import NO_CLUSTER
-
-# What is raised where Redis is away, or answers by an error.
-REDIS_ERRORS = (exceptions.RedisError, OperationalError, OSError)
 
 # The codes with which Redis begins an answer that another time may be a good one, and what each means.
 REFUSALS = {
@@ -40,6 +37,15 @@ _CODES: dict[type, str] = {
 _CODE = re.compile(rf"(?:^|: |[ :]-)({'|'.join(REFUSALS)})(?= |$)")
 
 
+def redis_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """What is raised where Redis is away, or answers by an error, and `others`; Celery's errors where Celery is loaded.
+
+    A command that only asks does without Celery, whose errors alone take it some milliseconds to import.
+    """
+    kombu = sys.modules.get("kombu.exceptions")
+    return (exceptions.RedisError, OSError, *([kombu.OperationalError] if kombu else []), *others)
+
+
 def refusal(error: BaseException) -> str | None:
     """The end of the sentence "Redis ...", where it answers and refuses what may be done another time; else None."""
     for each in chain_of(error):
@@ -59,7 +65,8 @@ def may_pass(error: BaseException) -> bool:
     """Whether it may help to ask again: Redis is away, or refuses for now. Else the fault is in what was asked."""
     if any(isinstance(each, exceptions.ResponseError) for each in chain_of(error)):  # kombu wraps it
         return refusal(error) is not None
-    return isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError | OperationalError | OSError)
+    answered = isinstance(error, exceptions.RedisError)
+    return isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError if answered else redis_errors())
 
 
 def chain_of(error: BaseException) -> list[BaseException]:

@@ -16,3 +16,9 @@ def own_settings(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str = "") 
     monkeypatch.setenv("DARKROOM_SETTINGS", str(file))
     load_settings.cache_clear()
     return load_settings()
+
+
+def hinder_redis(data: Path) -> None:
+    """Let no Redis start on this folder of data: Redis 6 writes to a file of the one name, Redis 7 into the other."""
+    (data / "appendonly.aof").mkdir(parents=True)
+    (data / "appendonlydir").touch()

@@ -11,7 +11,7 @@ from producer.ingest.job_progress import JobProgress
 from producer.ingest.window import Window
 from producer.jobs.listing import JobListing
 from settings.errors import DarkroomError
-from settings.redis_errors import REDIS_ERRORS
+from settings.redis_errors import redis_errors
 from tasks.ledger import Ledger
 
 # A batch of captions takes a processor some seconds; whatever is finished later is stored all the same.
@@ -65,7 +65,7 @@ def undone_on_error(ledger: Ledger, window: Window, listing: JobListing) -> Iter
         yield
     except DarkroomError:
         _take_back(ledger, window)
-        with suppress(*REDIS_ERRORS):
+        with suppress(*redis_errors()):
             if ledger.counts().finished:
                 ledger.note(state="interrupted")
             else:
@@ -75,6 +75,6 @@ def undone_on_error(ledger: Ledger, window: Window, listing: JobListing) -> Iter
 
 
 def _take_back(ledger: Ledger, window: Window) -> None:
-    with suppress(*REDIS_ERRORS):  # without Redis no worker gets anything
+    with suppress(*redis_errors()):  # without Redis no worker gets anything
         ledger.stop()
         window.withdraw()

@@ -6,9 +6,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from celery import Celery
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 
+from settings.redis_errors import redis_errors
 from tasks.queues import HTTP_INGEST
 
 log = logging.getLogger("darkroom.producer")
@@ -73,5 +72,5 @@ class JobEvents:
         try:
             with self._app.events.default_dispatcher(hostname="producer") as events:
                 events.send(kind, **self._facts, **fields)
-        except (OperationalError, RedisError, OSError) as error:
+        except redis_errors() as error:
             log.debug("event %s of job %s was not sent: %s", kind, self._facts["uuid"], error)

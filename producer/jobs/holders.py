@@ -5,8 +5,8 @@ import time
 from contextlib import suppress
 
 from celery import Celery
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
+
+from settings.redis_errors import redis_errors
 
 ANSWER_SECONDS = 1.0
 ASK_AGAIN_SECONDS = 10.0
@@ -29,6 +29,6 @@ class Holders:
         return ", ".join(f"{name} holds {count}" for name, count in sorted(self._held.items()) if count)
 
     def _ask(self) -> None:
-        with suppress(RedisError, OperationalError, OSError):
+        with suppress(*redis_errors()):
             answers = self._app.control.inspect(timeout=ANSWER_SECONDS).active() or {}
             self._held = {name: len(tasks) for name, tasks in answers.items()}

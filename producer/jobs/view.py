@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from kombu.exceptions import OperationalError
 
 from producer.formatting import in_words, is_text, shown
 from producer.jobs.listing import with_names
@@ -18,6 +17,7 @@ from producer.jobs.running import RunningStack, last_seen, left_aside
 from producer.records import FailedFile, Job, Records
 from producer.stack import Stack
 from settings.errors import DarkroomError, NotFound, WrongUse
+from settings.redis_errors import redis_errors
 from tasks.ledger import Ledger, jobs
 from tasks.queues import (
     COLLECTION,
@@ -242,6 +242,6 @@ class JobView:
             try:
                 known = last_seen(self._stack, self._client) if self._stack else None
                 self._collection = known or ask(COLLECTION, SLOW_SECONDS)
-            except (redis.RedisError, OperationalError, OSError, TimeoutError, DarkroomError):
+            except redis_errors(DarkroomError):
                 self._collection = None
             self._closed.wait(SLOW_SECONDS)

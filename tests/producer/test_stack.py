@@ -29,7 +29,7 @@ from tasks.stack.locks import is_held, read_note
 from tasks.stack.paths import StackPaths, stack_paths
 from tasks.stack.record import end_stack, read_record
 from tests.conftest import ROOT
-from tests.own_settings import own_settings
+from tests.own_settings import hinder_redis, own_settings
 from tests.rights import NOBODY
 from tests.until import files_below, is_alive, until
 
@@ -238,7 +238,7 @@ def test_qdrant_down_at_the_start_is_the_sentence_of_the_storage_worker(configur
 
 def test_a_redis_that_cannot_start_is_the_sentence_of_the_stack(settings: Settings) -> None:
     local = stack_paths(settings)
-    (local.redis_data / "appendonly.aof").mkdir(parents=True)
+    hinder_redis(local.redis_data)
     with pytest.raises(ServiceMissing, match=r"^Redis does not start: .*redis\.log\)\.$"), attached(settings):
         pass
     assert left_behind(local) == []

@@ -104,7 +104,8 @@ def cut_redis(cuts: int, seed: int) -> Cuts:
         written = 0
 
         def on_sync() -> None:
-            _look_at_redis(traced, rebuilt, told[-1], written, rng, found)
+            if told[-1]:  # before that nothing has to be there
+                _look_at_redis(traced, rebuilt, told[-1], written, rng, found)
             told.append(written)
 
         socket = Path(scratch) / "redis.sock"

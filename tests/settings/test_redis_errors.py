@@ -18,8 +18,9 @@ SCRIPT = "return redis.call('SET', 'key', ARGV[1])"
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[redis.Redis]:
     """A Redis of its own, to be put into bad moods."""
-    socket = tmp_path / "redis.sock"
-    arguments = ["--port", "0", "--unixsocket", str(socket), "--dir", str(tmp_path), "--save", ""]
+    socket, folder = tmp_path / "redis.sock", tmp_path / "data"
+    folder.mkdir()
+    arguments = ["--port", "0", "--unixsocket", str(socket), "--dir", str(folder), "--save", ""]
     process = subprocess.Popen([redis_server(), *arguments], stdout=subprocess.DEVNULL)
     until(socket.exists, "Redis to listen")
     yield redis.Redis(unix_socket_path=str(socket))
@@ -58,11 +59,8 @@ def is_full(client: redis.Redis) -> None:
 
 
 def cannot_save(client: redis.Redis) -> None:
-    folder = Path(str(client.config_get("dir")["dir"])) / "gone"
-    folder.mkdir()
     client.config_set("save", "3600 1000000")
-    client.config_set("dir", str(folder))
-    folder.rmdir()
+    Path(str(client.config_get("dir")["dir"])).rmdir()
     client.bgsave()
     until(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err", "the saving to fail")
 

@@ -9,6 +9,7 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from settings.redis_errors import REFUSALS, refusal
 from tasks.ledger import JOBS, KEEP_SECONDS, Counts, Failure, Ledger, jobs, new_job_id
 from tasks.outcomes import MOST_REASONS, OTHER_REASONS
 
@@ -271,8 +272,9 @@ def test_a_full_redis_takes_what_is_counted_and_no_new_job(client: redis.Redis) 
         assert ledger.count_attempt(5) == 1
         ledger.forget_attempt(5)
         assert ledger.counts() == Counts(stored=2, failed=1, skipped=2, reused=1, still_broken=1)
-        with pytest.raises(redis.ResponseError, match="OOM"):
+        with pytest.raises(redis.ResponseError) as caught:
             Ledger(client, "another").open("file:///q")
+        assert refusal(caught.value) == REFUSALS["OOM"]
         assert client.keys("darkroom:job:another:*") == []
         ledger.forget()
         assert client.keys("darkroom:job:job:*") == [b"darkroom:job:job:producer"]

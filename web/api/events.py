@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
 from settings.errors import DarkroomError
-from settings.redis_errors import REDIS_ERRORS
+from settings.redis_errors import redis_errors
 from web.api import PREFIX
 from web.doors.scopes import needs
 from web.state import Web
@@ -53,7 +53,7 @@ def _stream(
         while not await request.is_disconnected():
             try:
                 seen = await run_sync(look)
-            except (DarkroomError, *REDIS_ERRORS):
+            except redis_errors(DarkroomError):
                 seen = None
             if seen is not None and seen != told:
                 told, quiet = seen, 0

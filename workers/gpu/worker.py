@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from celery.signals import worker_shutting_down
-from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 from tenacity import RetryCallState, before_sleep_log, retry, retry_if_exception, wait_exponential
 
@@ -17,7 +16,7 @@ import workers.gpu.tasks
 import workers.http_tasks.pictures  # noqa: F401, these two imports register the tasks that this worker takes
 from settings import Settings, load_settings
 from settings.errors import DarkroomError, WrongUse
-from settings.redis_errors import REDIS_ERRORS, may_pass
+from settings.redis_errors import may_pass, redis_errors
 from tasks.app import app
 from tasks.checkpoint import null_model
 from tasks.envelope import files_header
@@ -190,14 +189,14 @@ def _null_pipeline(settings: Settings) -> tuple[Pipeline, str]:
 
 
 def _ask_for_collection(dim: int, clip_model: str) -> None:
-    with suppress(*REDIS_ERRORS):  # the first batch asks again
+    with suppress(*redis_errors()):  # the first batch asks again
         app.send_task(ENSURE, kwargs={"target": Target(COLLECTION_NAME, clip_model).to_wire(), "dim": dim})
 
 
 def _look_up(clip: "Embedder | NullClip", shas: list[str]) -> list[KnownContent | None]:
     try:
         answer = ask(BY_CONTENT, LOOK_UP_SECONDS, sha256s=shas, clip_model=clip.name, preprocessing=clip.preprocessing)
-    except (TimeoutError, OperationalError, RedisError, DarkroomError) as error:
+    except redis_errors(DarkroomError) as error:
         log.warning("no answer about known content, so it is computed: %s", error)
         return [None] * len(shas)
     known = {sha: KnownContent(np.frombuffer(vector, "<f4"), payload) for sha, (vector, payload) in answer.items()}

@@ -22,7 +22,7 @@ from tasks.registry import FAULTS, STOP_NOW, faults
 from tasks.stack.locks import FileLock, acquire
 from tasks.stack.paths import StackPaths, stack_paths
 from tasks.stack.record import read_record, settings_key
-from tests.own_settings import own_settings
+from tests.own_settings import hinder_redis, own_settings
 from tests.until import files_below, is_alive, until
 from tests.workers.supervisor.tiny_stack import tiny, tiny_stack
 from workers.supervisor.stack import LocalStack, StackSpec
@@ -320,7 +320,7 @@ def test_the_data_directory_may_be_deep(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_redis_that_cannot_start_ends_the_stack_with_its_reason(local: StackPaths) -> None:
-    (local.redis_data / "appendonly.aof").mkdir()
+    hinder_redis(local.redis_data)
     with tiny_stack(local) as stack:
         assert stack.process.wait(timeout=60) != 0
         _, said = stack.end()
