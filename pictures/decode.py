@@ -3,8 +3,6 @@
 import io
 import math
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 from PIL import Image, PngImagePlugin
@@ -68,33 +66,42 @@ def decode(
     larger decode, the bytes are decoded once more. `text` is what is shown to who reads text. `reserve` gets the number
     of pixels before memory is taken for them.
     """
-    with _decoder_errors(data):
-        with open_picture(data, max_pixels, clip.min_size, reserve) as opened:
-            fitted = _fitted_where_enough(opened, clip, blip, text)
-            for_people = _small(opened, small) if small and opened.is_enough_for(_within(opened, small)) else None
-        for target in (blip, text):
-            if target is not None and target not in fitted:
-                # Each by itself, so that a captioner sees the same whether text is read or not.
-                with open_picture(data, max_pixels, target.min_size, reserve) as larger:
-                    fitted[target] = _fitted(larger, target)
-                    if small and for_people is None and larger.is_enough_for(_within(larger, small)):
-                        for_people = _small(larger, small)
-        if small and for_people is None:
-            with open_picture(data, max_pixels, _within(opened, small), reserve) as larger:
-                for_people = _small(larger, small)
-        width, height = opened.width, opened.height
-        if opened.orientation in _SIDEWAYS:
-            width, height = height, width
-        for_blip, for_text = (None if target is None else fitted[target] for target in (blip, text))
-        return Picture(opened.format, width, height, fitted[clip], for_blip, for_text, opened.facts, for_people)
+    try:
+        return _decode(data, max_pixels, clip, (blip, text), reserve, small)
+    except Exception as error:  # for damaged data decoders raise more than they document, for example zlib.error
+        raise _refusal(error, data) from None
 
 
-def _fitted_where_enough(
-    opened: OpenedPicture, clip: PictureInput, *others: PictureInput | None
-) -> dict[PictureInput, Pixels]:
-    """What the targets see for which this is large enough; for CLIP, whom it was opened for, it is."""
-    enough = {target for target in others if target is not None and opened.is_enough_for(target.min_size)}
-    return {target: _fitted(opened, target) for target in (clip, *(enough - {clip}))}
+def _decode(
+    data: bytes,
+    max_pixels: int,
+    clip: PictureInput,
+    others: tuple[PictureInput | None, PictureInput | None],
+    reserve: Reserve,
+    small: int | None,
+) -> Picture:
+    fitted: dict[PictureInput, Pixels] = {}
+    with open_picture(data, max_pixels, clip.min_size, reserve) as opened:
+        for_clip = _fitted(opened, clip)
+        for target in others:
+            if target is not None and target not in fitted and opened.is_enough_for(target.min_size):
+                fitted[target] = for_clip if target == clip else _fitted(opened, target)
+        for_people = _small(opened, small) if small and opened.is_enough_for(_within(opened, small)) else None
+    for target in others:
+        if target is not None and target not in fitted:
+            # Each by itself, so that a captioner sees the same whether text is read or not.
+            with open_picture(data, max_pixels, target.min_size, reserve) as larger:
+                fitted[target] = _fitted(larger, target)
+                if small and for_people is None and larger.is_enough_for(_within(larger, small)):
+                    for_people = _small(larger, small)
+    if small and for_people is None:
+        with open_picture(data, max_pixels, _within(opened, small), reserve) as larger:
+            for_people = _small(larger, small)
+    width, height = opened.width, opened.height
+    if opened.orientation in _SIDEWAYS:
+        width, height = height, width
+    for_blip, for_text = (None if target is None else fitted[target] for target in others)
+    return Picture(opened.format, width, height, for_clip, for_blip, for_text, opened.facts, for_people)
 
 
 def _fitted(opened: OpenedPicture, target: PictureInput) -> Pixels:
@@ -104,8 +111,11 @@ def _fitted(opened: OpenedPicture, target: PictureInput) -> Pixels:
 
 def small_picture(data: bytes, max_pixels: int, size: int) -> Image.Image:
     """Decode bytes into an upright RGB picture of at most `size` pixels each way; raises LoadError as `decode` does."""
-    with _decoder_errors(data), open_picture(data, max_pixels, (size, size)) as opened:
-        return _small(opened, size)
+    try:
+        with open_picture(data, max_pixels, (size, size)) as opened:
+            return _small(opened, size)
+    except Exception as error:  # as in decode
+        raise _refusal(error, data) from None
 
 
 def _small(opened: OpenedPicture, size: int) -> Image.Image:
@@ -120,10 +130,7 @@ def _within(opened: OpenedPicture, size: int) -> tuple[int, int]:
     return math.ceil(opened.width * scale), math.ceil(opened.height * scale)
 
 
-@contextmanager
-def open_picture(
-    data: bytes, max_pixels: int, min_size: tuple[int, int], reserve: Reserve = no_limit
-) -> Iterator[OpenedPicture]:
+def open_picture(data: bytes, max_pixels: int, min_size: tuple[int, int], reserve: Reserve = no_limit) -> OpenedPicture:
     """Open bytes as a picture of at least `min_size` (width, height), or of its full size if that is smaller.
 
     The content decides the format, never the name; for a RAW file the camera's preview is opened. `reserve` gets the
@@ -131,11 +138,8 @@ def open_picture(
     """
     format_name = format_of(data)
     if format_name is not None and format_name in RAW_KINDS:
-        opened = open_raw(data, format_name, max_pixels, min_size, reserve)
-    else:
-        opened = _open(data, format_name, max_pixels, min_size, reserve)
-    with opened.image:
-        yield opened
+        return open_raw(data, format_name, max_pixels, min_size, reserve)
+    return _open(data, format_name, max_pixels, min_size, reserve)
 
 
 def upright(opened: OpenedPicture, min_size: tuple[int, int]) -> Image.Image:
@@ -148,16 +152,11 @@ def upright(opened: OpenedPicture, min_size: tuple[int, int]) -> Image.Image:
     return image if transposition is None else image.transpose(transposition)
 
 
-@contextmanager
-def _decoder_errors(data: bytes) -> Iterator[None]:
-    try:
-        yield
-    except LoadError:
-        raise
-    except MemoryError as error:
-        raise NoMemory("decode", reason_of(error, data, format_of(data))) from None
-    except Exception as error:  # for damaged data decoders raise more than they document, for example zlib.error
-        raise LoadError("decode", reason_of(error, data, format_of(data))) from None
+def _refusal(error: Exception, data: bytes) -> LoadError:
+    if isinstance(error, LoadError):
+        return error
+    kind = NoMemory if isinstance(error, MemoryError) else LoadError
+    return kind("decode", reason_of(error, data, format_of(data)))
 
 
 def _open(
@@ -191,4 +190,7 @@ def _open(
 
     image, damage = load_best(data, format_name, max_pixels, load)
     facts = {} if damage is None else {"damaged": True, "damage": damage}
-    return OpenedPicture(image, name, *size, orientation_of(exif_of(image)), facts)
+    # To look for it in nothing takes as long as to decode a small picture.
+    says_nothing = name == "JPEG" and "exif" not in image.info and "xmp" not in image.info
+    orientation = 1 if says_nothing else orientation_of(exif_of(image))
+    return OpenedPicture(image, name, *size, orientation, facts)

@@ -126,6 +126,12 @@ class OpenedPicture:
     orientation: int
     facts: dict[str, Any] = field(default_factory=dict)
 
+    def __enter__(self) -> "OpenedPicture":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.image.__exit__(*error)
+
     def is_enough_for(self, min_size: tuple[int, int]) -> bool:
         """True if `image` has at least this size (width, height), or the full size of the original."""
         size = self.image.size

@@ -105,7 +105,7 @@ def fit(image: Image.Image, target: PictureInput) -> Pixels:
     left, right = _span(image.width, width, target.width)
     top, bottom = _span(image.height, height, target.height)
     size = (target.width, target.height)
-    return np.asarray(image.resize(size, Image.Resampling(target.resample), box=(left, top, right, bottom)))
+    return np.asarray(image.resize(size, target.resample, box=(left, top, right, bottom)))
 
 
 def _within(image: Image.Image, edge: int) -> Image.Image:

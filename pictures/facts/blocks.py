@@ -45,15 +45,13 @@ def blocks_of(data: bytes, format_name: str | None) -> Blocks:
         return _of_image(data[start : start + length], "JPEG")
     if format_name == "TIFF" or format_name in RAW_KINDS:
         return _of_tiff(data, format_name)
-    if format_name == "JPEG" and not _says_something(data):
-        return Blocks()
     return _of_image(data, format_name) if format_name else Blocks()
 
 
-def _says_something(data: bytes) -> bool:
-    """True if a JPEG may have EXIF, XMP or IPTC: before its first scan stands a marker of theirs (APP1, APP13)."""
+def may_have_blocks(data: bytes) -> bool:
+    """False for a JPEG without EXIF, XMP and IPTC: no marker of theirs (APP1, APP13) is before its first scan."""
     end = data.find(b"\xff\xda")
-    return any(data.find(marker, 0, end) != -1 for marker in (b"\xff\xe1", b"\xff\xed"))
+    return data.find(b"\xff\xe1", 0, end) != -1 or data.find(b"\xff\xed", 0, end) != -1
 
 
 def _of_png(data: bytes) -> Blocks:

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from typing import Any
 
-from pictures.facts.blocks import Blocks, blocks_of
+from pictures.facts.blocks import Blocks, blocks_of, may_have_blocks
 from pictures.facts.camera import camera_facts
 from pictures.facts.exif import Tags
 from pictures.facts.iptc import Iptc
@@ -24,13 +24,17 @@ def read_facts(data: bytes, sidecar: Sidecar | None = None) -> dict[str, Any]:
     A fact that is missing, unreadable or impossible is left out: broken metadata are no reason to refuse a picture.
     What people note (time, place, words, stars) the sidecar says best, what the camera notes EXIF does.
     """
-    blocks, beside, format_name = Blocks(), Xmp(), format_of(data)
+    format_name = format_of(data)
+    # Looking for each field in nothing would take longer than decoding a small picture.
+    if sidecar is None and format_name == "JPEG" and not may_have_blocks(data):
+        return {}
+    blocks, beside = Blocks(), Xmp()
     with suppress(Exception):  # whatever a broken file makes Pillow raise
         blocks = blocks_of(data, format_name)
     if sidecar is not None:
         beside = _of_this_picture(parse_xmp(sidecar.data), format_name)
     elif not (len(blocks.exif) or any(blocks.xmp) or blocks.iptc or blocks.texts):
-        return {}  # looking for each field in nothing would take longer than decoding a small picture
+        return {}
     tags = Tags(blocks.exif)
     xmp, iptc = Xmp(), Iptc()
     for packet in blocks.xmp:

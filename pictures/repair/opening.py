@@ -63,9 +63,10 @@ def load_best(data: bytes, format_name: str | None, max_pixels: int, load: Load)
         yield data
         yield from this.without_broken(data)
 
-    image: Image.Image | None = None
-    failure: Exception | None = None
-    for version in versions():
+    image, failure = _attempt(load, data)
+    if image is not None and this.is_whole(data, image):
+        return image, None
+    for version in this.without_broken(data) if image is None else ():
         image, failure = _attempt(load, version)
         if image is not None:
             if this.is_whole(version, image):
