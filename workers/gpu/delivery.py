@@ -4,11 +4,12 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, InvalidStateError, wait
-from contextlib import suppress
+from concurrent.futures import CancelledError, Future
 from contextvars import copy_context
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +33,7 @@ class KnownContent:
     payload: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What models must tell of a file beside its embedding: a caption, the text in it."""
 
     caption: bool = False
@@ -43,7 +43,7 @@ class Wanted:
         return self.caption or self.text
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class FileState:
     """One file of a delivery: its content, and the futures of the steps that it has entered.
 
@@ -71,7 +71,7 @@ class Delivery:
 
     `unreachable` are files that this machine cannot open, each with the reason. `lease` is the memory that the bytes of
     the files take; `unread` are files for which there was no room, of which the first needs `lacking` bytes.
-    `completed` resolves when every pending file is published or has failed. `is_loaded` becomes True once no file of it
+    It `is_completed` when every pending file is published or has failed. `is_loaded` becomes True once no file of it
     will be submitted to the models any more. `context` is that of the thread that created the delivery: log lines
     written inside it name the job. `loader` is the place of the loader that keeps the bytes of its files.
     """
@@ -85,18 +85,16 @@ class Delivery:
         self.pending: list[FileState] = []
         self.failures: list[Failure] = []
         self.unreachable: list[tuple[FileItem, str]] = []
-        self.completed: Future[None] = Future()
-        self.is_loaded = False
+        self.is_completed = self.is_loaded = False
+        # One thread waits, for little: a Future has a Condition, which in Python costs more than waking that thread up.
+        self._news: SimpleQueue[BaseException | None] = SimpleQueue()
         self.context = copy_context()
         self.loader: int | None = None
 
     def complete(self, error: BaseException | None = None) -> None:
-        """Resolve `completed`, with an error if one is given; the first call decides."""
-        with suppress(InvalidStateError):
-            if error is None:
-                self.completed.set_result(None)
-            else:
-                self.completed.set_exception(error)
+        """Have `wait_completed` go on, with an error if one is given; the first call decides."""
+        self.is_completed = True
+        self._news.put(error)
 
     def model_futures(self) -> list[Future[Any]]:
         """What the models compute, or have computed, for the pending files."""
@@ -105,19 +103,21 @@ class Delivery:
 
     def wait_for(self, futures: Sequence[Future[Any]]) -> None:
         """Return when all these futures are done; raises CancelledError if the delivery is cancelled first."""
-        all_done: Future[None] = Future()
-        when_all(futures, lambda: all_done.set_result(None))
-        wait((all_done, self.completed), return_when=FIRST_COMPLETED)
-        if self.completed.done():
-            self.completed.result()
+        when_all(futures, partial(self._news.put, None))
+        self._wait()
 
     def wait_completed(self) -> None:
-        """Wait for `completed` and record the files that failed; raises the error that ended the whole delivery."""
-        self.completed.result()
+        """Wait for the end and record the files that failed; raises the error that ended the whole delivery."""
+        self._wait()
         for state in self.pending:
-            with self.catch_errors(state.item):
-                assert state.published is not None
-                state.published.result()
+            assert state.published is not None
+            if (error := state.published.exception()) is not None:
+                self.fail(state.item, error)
+
+    def _wait(self) -> None:
+        error = self._news.get()
+        if error is not None:
+            raise error
 
     def merge(self, other: "Delivery") -> None:
         """Add what became of the files of a part of this delivery; what that part has left unread is left."""
@@ -137,17 +137,18 @@ class Delivery:
         """Note that a file hangs, in the ledger alone: this process is about to end."""
         self.ledger.failed([Failure(item.number, item.uri, "load", reason)])
 
-    def catch_errors(self, item: FileItem) -> "ErrorCatcher":
-        """Inside this context an error fails only this file: it is recorded, and the file is not pending any more."""
-        return ErrorCatcher(self, item)
+    def fail(self, item: FileItem, error: BaseException) -> None:
+        """Record why a file will not be stored, in log lines that name it: it is not pending any more.
 
-    def fail(self, item: FileItem, error: LoadError) -> None:
-        """Record why a file will not be stored, in log lines that name it."""
+        What is not the fault of the file is raised again: a ledger that is away, a worker that stops, memory that
+        others have.
+        """
+        if not isinstance(error, Exception) or isinstance(error, RedisError | CancelledError | NoRoom):
+            raise error
         with about_file(item.uri):
-            self.record_failure(item, error)
+            self._record_failure(item, error)
 
-    def record_failure(self, item: FileItem, error: Exception) -> None:
-        """Record why a file will not be stored."""
+    def _record_failure(self, item: FileItem, error: Exception) -> None:
         if isinstance(error, NotReachable):
             self.unreachable.append((item, error.reason))
             return
@@ -167,33 +168,14 @@ class Delivery:
         self.pending = [state for state in self.pending if state.item is not item]
 
 
-class ErrorCatcher:
-    """The context of `Delivery.catch_errors`: a class, because a generator costs twice as much, four times a file."""
-
-    def __init__(self, delivery: Delivery, item: FileItem) -> None:
-        self._delivery = delivery
-        self._item = item
-        self._about = about_file(item.uri)
-
-    def __enter__(self) -> None:
-        self._about.__enter__()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
-        try:
-            # An unreachable ledger, a worker that stops and memory that others have are not the fault of the file.
-            if not isinstance(error, Exception) or isinstance(error, RedisError | CancelledError | NoRoom):
-                return False
-            self._delivery.record_failure(self._item, error)
-            return True
-        finally:
-            self._about.__exit__()
-
-
 def when_all(futures: Sequence[Future[Any]], callback: Callable[[], None]) -> None:
     """Call `callback` once, when all these futures have a result, an error or were cancelled; at once if they have.
 
     The thread that resolves the last future calls it, so it must be quick and must not raise.
     """
+    if len(futures) == 1:  # a file in its own message
+        futures[0].add_done_callback(lambda _: callback())
+        return
     remaining = len(futures) + 1
     lock = threading.Lock()
 

@@ -18,7 +18,9 @@ class Isolation:
     """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        # Entered by itself where nobody waits: a Condition does so in Python, which shows at several times a file.
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._shared = 0
         self._exclusive_requests = 0
         self._is_exclusive = False
@@ -26,16 +28,18 @@ class Isolation:
 
     def acquire_shared(self, times: int = 1) -> None:
         """Enter the shared mode until as many `release_shared`; raises CancelledError once the lock is closed."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or not self._exclusive_requests)
+        with self._lock:
+            if self._exclusive_requests:
+                self._changed.wait_for(lambda: self._closed or not self._exclusive_requests)
             self._raise_if_closed()
             self._shared += times
 
     def release_shared(self) -> None:
         """Leave the shared mode; another thread than the one that acquired it may call this."""
-        with self._changed:
+        with self._lock:
             self._shared -= 1
-            self._changed.notify_all()
+            if self._exclusive_requests:
+                self._changed.notify_all()
 
     @contextmanager
     def shared(self) -> Iterator[None]:

@@ -192,10 +192,13 @@ class Pipeline:
             if item.number in done:
                 continue
             single = Delivery(replace(message, files=[item]), ledger, self._budget)
-            with self._in_flight.track(single), single.catch_errors(item):
-                if attempts[item.number] >= limit:
-                    raise LoadError("load", f"its worker died while working on it, {limit + 1} times over")
-                self._process_alone(single, partial(self._isolation.exclusive, ledger, item.number))
+            with self._in_flight.track(single):
+                try:
+                    if attempts[item.number] >= limit:
+                        raise LoadError("load", f"its worker died while working on it, {limit + 1} times over")
+                    self._process_alone(single, partial(self._isolation.exclusive, ledger, item.number))
+                except Exception as error:  # raised again unless it is the fault of the file
+                    single.fail(item, error)
             delivery.merge(single)
 
     def _process_alone(self, delivery: Delivery, exclusive: Callable[[], AbstractContextManager[None]]) -> None:
@@ -218,7 +221,7 @@ class Pipeline:
         """Submit what the models have computed; a batcher's thread calls this, so it must be quick."""
         if any(future.cancelled() for future in delivery.model_futures()):
             delivery.complete(CancelledError())
-        if delivery.completed.done():  # the worker stops without these files
+        if delivery.is_completed:  # the worker stops without these files
             return
         try:
             for state in delivery.pending:

@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from pictures.picture import Content, LoadError, Picture, Pixels, Reserve, no_limit
+from pictures.picture import Content, LoadError, Picture, Pixels, no_limit
 from settings import Settings
 from settings.process_name import worker_name
 from workers.gpu.loading.board import Board, SharedPixels, WatchedFile
 from workers.gpu.loading.memory_budget import NoRoom
-from workers.gpu.loading.picture_loader import Inputs, PictureLoader, Read, failure
+from workers.gpu.loading.picture_loader import Inputs, PictureLoader, failure
 from workers.gpu.loading.wire import error_to_wire, inputs_from_wire, packed, picture_to_wire, unpacked
 from workers.logs import about_file, write_to_stderr
 
@@ -80,7 +80,7 @@ class Child:
                     raise NoRoom(size)
 
             limit = WatchedFile(self._board, self._number, place)
-            (content,) = self._read_one(root, uri, may_have_sidecar, reserve, limit)
+            content = self._files.read(root, uri, may_have_sidecar, reserve, limit)
             if isinstance(content, Content):
                 self._kept[token] = content
                 version = content.sidecar and content.sidecar.version
@@ -127,14 +127,9 @@ class Child:
 
         return _answer("", decode)
 
-    def _read_one(
-        self, root: str, uri: str, may_have_sidecar: bool, reserve: Reserve, limit: WatchedFile
-    ) -> Sequence[Read]:
-        return self._files.read(root, [(uri, may_have_sidecar)], reserve, lambda _: limit)
-
     def _read_again(self, root: str, uri: str, may_have_sidecar: bool, sha256: str, limit: WatchedFile) -> Content:
         """What the loader before this one had read; the memory for it is still reserved."""
-        (content,) = self._read_one(root, uri, may_have_sidecar, no_limit, limit)
+        content = self._files.read(root, uri, may_have_sidecar, no_limit, limit)
         if not isinstance(content, Content):
             raise content
         if content.sha256 != sha256:

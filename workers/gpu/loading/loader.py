@@ -13,7 +13,7 @@ from pictures.picture import Content, Picture
 from settings import Settings
 from tasks.messages import FileItem
 from workers.exit_codes import LOAD_TIMEOUT
-from workers.gpu.loading.memory_budget import Lease, MemoryBudget
+from workers.gpu.loading.memory_budget import Lease, MemoryBudget, NoRoom
 from workers.gpu.loading.picture_loader import Decoded, DecodesOnDevice, Inputs, PictureLoader, Read, failure
 from workers.gpu.watchdog import Watchdog
 from workers.logs import about_file
@@ -83,7 +83,8 @@ def exit_process() -> None:
 class LoaderHere:
     """Loads in the threads that call it: nothing is copied, but a decoder that crashes or hangs ends the worker."""
 
-    batch = 1
+    # What a step costs beside its files is shared among so many small ones.
+    batch = 8
 
     def __init__(self, settings: Settings, keeps_thumbnails: bool, on_device: DecodesOnDevice | None = None) -> None:
         self._seconds = settings.ingest.load_seconds
@@ -122,13 +123,17 @@ class LoaderHere:
         self._watchdog.close()
 
     def _read(self, reading: Reading) -> list[Read]:
-        def limit(place: int) -> WatchedTime:
-            item = reading.files[place]
-            return self.time_limit(item.uri, partial(reading.too_slow, item))
-
-        lease, files = reading.lease, [(item.uri, item.may_have_sidecar) for item in reading.files]
-        contents = self.files.read(reading.root, files, lease.reserve, limit)
-        lease.settle(sum(content.size for content in contents if isinstance(content, Content)))
+        contents: list[Read] = []
+        held = 0
+        for item in reading.files:
+            limit = self.time_limit(item.uri, partial(reading.too_slow, item))
+            content = self.files.read(reading.root, item.uri, item.may_have_sidecar, reading.lease.reserve, limit)
+            contents.append(content)
+            if isinstance(content, Content):
+                held += content.size
+            elif isinstance(content, NoRoom):
+                break
+        reading.lease.settle(held)
         return contents
 
 

@@ -4,7 +4,6 @@ A thread of the GPU worker and a loader process run the same lines. So nothing h
 """
 
 import logging
-from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
@@ -108,25 +107,16 @@ class PictureLoader:
         self._pixels = pixels
         self._on_device = on_device
 
-    def read(
-        self, root: str, files: Iterable[tuple[str, bool]], reserve: Reserve, limit: Callable[[int], TimeLimit]
-    ) -> list[Read]:
-        """Read files of this root, each a URI and whether it may have a sidecar; `limit` gets the place of each.
-
-        The list is shorter and ends with NoRoom where `reserve` finds no room for the next one.
-        """
-        contents: list[Read] = []
-        for place, (uri, may_have_sidecar) in enumerate(files):
-            with about_file(uri):
-                try:
-                    with limit(place):
-                        contents.append(self._sources.read(uri, root, reserve, may_have_sidecar))
-                except NoRoom as error:
-                    contents.append(error.with_traceback(None))
-                    break
-                except Exception as error:  # whatever a file makes its reader raise is the failure of that file
-                    contents.append(failure(error))
-        return contents
+    def read(self, root: str, uri: str, may_have_sidecar: bool, reserve: Reserve, limit: TimeLimit) -> Read:
+        """Read a file of this root; NoRoom where `reserve` finds none for it."""
+        with about_file(uri):
+            try:
+                with limit:
+                    return self._sources.read(uri, root, reserve, may_have_sidecar)
+            except NoRoom as error:
+                return error.with_traceback(None)
+            except Exception as error:  # whatever a file makes its reader raise is the failure of that file
+                return failure(error)
 
     def load(self, content: Content, inputs: Inputs | None, limit: TimeLimit) -> Picture | dict[str, Any]:
         """A file decoded for `inputs`, with its facts and size; its facts and size alone where nothing is decoded.

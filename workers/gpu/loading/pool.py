@@ -25,6 +25,7 @@ class LoaderPool:
         self.loaders = loaders
         self._is_stopped = is_stopped
         self._queues: list[queue.SimpleQueue[tuple[Delivery, Step] | None]] = [queue.SimpleQueue() for _ in loaders]
+        self._threads_each = threads // len(loaders)
         # Files that each has been given and not ended.
         self._busy = [0] * len(loaders)
         self._lock = threading.Lock()
@@ -85,15 +86,21 @@ class LoaderPool:
         """Wait for steps and run them; False once there are no more. Nothing here holds a picture while it waits."""
         waiting, loader = self._queues[place], self.loaders[place]
         entry = waiting.get()
+        # Of what waits it takes its share and leaves the others theirs, so that none of them is idle at the end.
+        share = waiting.qsize() // self._threads_each
         steps: dict[Step, list[Delivery]] = {}
         files = 0
         while entry is not None:
             delivery, step = entry
             steps.setdefault(step, []).append(delivery)
             files += len(delivery.message.files)
-            if files >= loader.batch or waiting.empty():
+            if files >= loader.batch or not share:
                 break
-            entry = waiting.get()
+            share -= 1
+            try:
+                entry = waiting.get_nowait()
+            except queue.Empty:
+                break
         for step, deliveries in steps.items():
             self._run_step(step, deliveries, loader)
         with self._lock:

@@ -5,7 +5,7 @@ from concurrent.futures import CancelledError
 from functools import partial
 from typing import Protocol
 
-from pictures.picture import LoadError, Picture
+from pictures.picture import Content, LoadError, Picture
 from pictures.preprocessing import PictureInput
 from tasks.messages import FileItem
 from workers.gpu.delivery import Delivery, FileState, KnownContent, Wanted
@@ -58,14 +58,12 @@ class LoadingSteps:
     def _look_up(self, delivery: Delivery, files: Sequence[FileItem], contents: Sequence[Read]) -> None:
         delivery.unread = []
         for place, (item, content) in enumerate(zip(files, contents)):
-            if isinstance(content, NoRoom):
-                delivery.unread, delivery.lacking = list(files[place:]), content.size
-                return
-            if isinstance(content, LoadError):
-                delivery.fail(item, content)
-                continue
-            with delivery.catch_errors(item):
+            if isinstance(content, Content):
                 delivery.pending.append(FileState(item, content, self._look_up_batcher.submit(content.sha256)))
+            elif isinstance(content, NoRoom):
+                delivery.unread, delivery.lacking = list(files[place:]), content.size
+            else:
+                delivery.fail(item, content)
 
     def load(self, deliveries: Sequence[Delivery], loader: Loader) -> dict[Delivery, BaseException]:
         """Load what was looked up and hand it to the models; returns the deliveries that end with an error."""
@@ -75,10 +73,13 @@ class LoadingSteps:
         def ask(delivery: Delivery) -> None:
             root, states = delivery.message.root, asked[delivery]
             for state in delivery.pending:
-                with delivery.catch_errors(state.item):
+                try:
                     wanted, inputs = self._wanted(delivery, state)
-                    loadings.append(Loading(root, state.item, state.content, inputs, delivery.record_too_slow))
-                    states.append((state, wanted))
+                except Exception as error:  # raised again unless it is the fault of the file
+                    delivery.fail(state.item, error)
+                    continue
+                loadings.append(Loading(root, state.item, state.content, inputs, delivery.record_too_slow))
+                states.append((state, wanted))
 
         failures = {delivery: error for delivery in deliveries if (error := delivery.attempt(ask)) is not None}
         outcomes = loader.load(loadings)
@@ -107,13 +108,15 @@ class LoadingSteps:
         if isinstance(loaded, LoadError):
             delivery.fail(state.item, loaded)
             return
-        with delivery.catch_errors(state.item):
-            if isinstance(loaded, Picture):
-                state.is_decoded = True
-                state.facts = {"format": loaded.format, "width": loaded.width, "height": loaded.height, **loaded.facts}
-                self._models.submit(state, loaded, wanted)
-            else:
-                state.facts = loaded
+        if not isinstance(loaded, Picture):
+            state.facts = loaded
+            return
+        state.is_decoded = True
+        state.facts = {"format": loaded.format, "width": loaded.width, "height": loaded.height, **loaded.facts}
+        try:
+            self._models.submit(state, loaded, wanted)
+        except Exception as error:  # raised again unless it is the fault of the file
+            delivery.fail(state.item, error)
 
     def _wanted(self, delivery: Delivery, state: FileState) -> tuple[Wanted, Inputs | None]:
         known = state.known.result()
