@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 import redis
 
+from benchmarks.figures.precisions import kept_fidelity, told
 from settings import Settings
 from settings.sections import Data
 from tasks.queues import FILES
@@ -105,10 +106,11 @@ class Bench:
         return count
 
     def precision(self) -> str:
-        """What the model of the GPU worker computes in, as its log says when it is ready; "" where it does not."""
-        logs = sorted(paths_of(self.env).logs.glob("gpu0*"))
+        """What the CLIP of the GPU worker computes in, as its log says when it is ready; "" where it does not."""
+        paths = paths_of(self.env)
+        logs = sorted(paths.logs.glob("gpu0*"))
         said = [found for log in logs for found in READY.findall(log.read_text(errors="replace"))]
-        return str(said[-1]).removeprefix("torch.") if said else ""
+        return told(said[-1], kept_fidelity(paths.precisions)) if said else ""
 
     def wait_until_busy(self) -> None:
         """Return when files wait for the GPU workers, who are then full; raises TimeoutError."""

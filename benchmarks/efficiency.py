@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.figures.bounds import Goal, at_least
+from benchmarks.figures.precisions import told
 from benchmarks.harness import REPEATS, Figure, compare
 from benchmarks.material import MP_2, pictures, random_blip_base, random_vit_b32
 from benchmarks.peers.pipeline_side import Ingest, ingesting
@@ -49,7 +50,8 @@ class Bare:
     @property
     def precision(self) -> str:
         """What the models compute in, CLIP's first."""
-        return ", ".join(dict.fromkeys(model.precision for model in (self.clip, self.blip) if model is not None))
+        of_models = [told(model.precision, model.fidelity) for model in (self.clip, self.blip) if model is not None]
+        return ", ".join(dict.fromkeys(of_models))
 
     def on_the_device(self, count: int) -> float:
         """Pictures per second of the models alone, for so many pictures."""

@@ -1,13 +1,19 @@
-"""fidelity_median, fidelity_worst: how near our embeddings are to those of the reference preprocessing.
+"""fidelity_*: how near our results are to those of the reference.
+
+fidelity_median, fidelity_worst: our embeddings against those of the reference preprocessing.
 
 The reference decodes in full and prepares by Hugging Face's own processor. The model is a ViT-B/32 with random weights.
 Its embeddings share one large component (unrelated pictures have a cosine of about 0.94 as they stand) that would hide
 any difference, so the mean embedding is taken away first. Then unrelated pictures have a cosine of about 0, and what
 remains is what tells pictures apart. Random weights pass on fine detail as readily as shapes, where trained ones have
 learned to view noise; the bounds are not easier to keep for it.
+
+fidelity_captions_*: captions in a lower precision against those in float32. Random weights have nothing to say, so this
+is the BLIP that ships, on pictures of its kind: small, but trained.
 """
 
 import io
+import random
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,16 +23,22 @@ import torch
 from PIL import Image, ImageDraw
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel
 
+from benchmarks.bench_stack import ROOT
 from benchmarks.figures.bounds import at_least
 from benchmarks.harness import Figure
+from models.scenes import draw, fresh_scenes
 from pictures.decode import decode
-from pictures.preprocessing import ModelInput
+from pictures.preprocessing import ModelInput, fit
+from workers.inference.captioners.captioner import checkpoint_captioner
 from workers.inference.embedders.clip_layers import trimmed_clip
 from workers.inference.pixels import PixelFeed
+from workers.inference.probe.fidelity import SAME_CAPTIONS, of_captions
 
 MEDIAN, WORST = 0.99, 0.98
 WIDTH, HEIGHT = 1800, 1350
 SCENERIES, BATCH = 4, 10
+SHIPPED_BLIP = ROOT / "models" / "shapes-blip"
+EDGE, WORDS = 192, 30
 
 
 def scenery(rng: np.random.Generator) -> Image.Image:
@@ -106,3 +118,21 @@ def fidelity(scratch: Path, quick: bool) -> list[Figure]:
         Figure("fidelity_median", median, low, high, "cosine", at_least(MEDIAN, floor=MEDIAN)),
         Figure("fidelity_worst", low, low, high, "cosine", at_least(WORST, floor=WORST)),
     ]
+
+
+def fidelity_captions(scratch: Path, quick: bool) -> list[Figure]:
+    """The share of captions with the same words as in float32, for each precision that a CPU may take."""
+    scenes = fresh_scenes(seed=5, count=20 if quick else 200)
+
+    def captions(precision: str) -> list[str]:
+        blip = checkpoint_captioner(str(SHIPPED_BLIP), torch.device("cpu"), precision, BATCH, WORDS)
+        shown = [fit(draw(scene, random.Random(number), EDGE), blip.model_input) for number, scene in enumerate(scenes)]
+        return [text for start in range(0, len(shown), BATCH) for text in blip.caption(shown[start : start + BATCH])]
+
+    right, goal = captions("float32"), at_least(SAME_CAPTIONS, floor=SAME_CAPTIONS)
+    figures = []
+    for precision in ("bfloat16", "int8"):
+        same = of_captions(right, captions(precision)).same
+        assert same is not None
+        figures.append(Figure(f"fidelity_captions_{precision}", same, same, same, "of the captions", goal))
+    return figures

@@ -15,6 +15,7 @@ from transformers import BlipForConditionalGeneration, BlipProcessor
 from benchmarks.efficiency import named
 from benchmarks.figures.bounds import Goal, at_least, require_count
 from benchmarks.figures.machine import has_short_products
+from benchmarks.figures.precisions import told
 from benchmarks.harness import REPEATS, Figure, compare
 from benchmarks.material import random_blip_base
 from pictures.picture import Pixels
@@ -72,7 +73,7 @@ def vs_generate_single_float32(scratch: Path, quick: bool) -> list[Figure]:
     def against(name: str, given: list[Pixels], size: int, dtype: torch.dtype, goal: Goal | None) -> Figure:
         theirs = Generate(checkpoint, tokens, size, dtype)
         theirs.run(given[:1])
-        precisions = f"{blip.precision} / {named(dtype)}"
+        precisions = f"{told(blip.precision, blip.fidelity)} / {named(dtype)}"
         unit, repeats = f"captions of {tokens} words/s", 1 if quick else REPEATS
         return compare(name, ours, lambda turn: theirs.run(given), unit, repeats, goal, precisions)
 

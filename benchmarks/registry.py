@@ -18,6 +18,7 @@ BENCHMARKS = {
     "vs_rclip": "benchmarks.peers.comparison:vs_rclip",
     "vs_generate_single_float32": "benchmarks.generate:vs_generate_single_float32",
     "fidelity_median": "benchmarks.fidelity:fidelity",
+    "fidelity_captions_int8": "benchmarks.fidelity:fidelity_captions",
     "stages": "benchmarks.stages:stages",
     "ocr_words": "benchmarks.inference.ocr:ocr_words",
     "embedders_ms": "benchmarks.inference.families:embedders_ms",

@@ -1,7 +1,7 @@
 """How a loaded model is computed: by our faster form of it or by the library's, and in which precision."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from torch import nn
 from workers.checkpoints.lazy import Report, silent
 from workers.inference.precision import Precise, exact_float32, in_precision
 from workers.inference.probe import kept
+from workers.inference.probe.fidelity import Fidelity
 from workers.inference.probe.probe import INT8, PICTURES, Subject, build, is_worth_it, nearest, probe
 from workers.inference.probe.rows import Answer
 from workers.inference.self_check import fast_or_untouched, told
@@ -20,14 +21,15 @@ MakeSubject = Callable[[nn.Module], Subject[Any]]
 
 @dataclass(frozen=True)
 class Choice:
-    """The model that computes, the type of the numbers between its layers, the name of its precision, and what a
-    person should know of all that.
+    """The model that computes, the type of the numbers between its layers, the name of its precision, what a person
+    should know of all that, and how near the probe found its results to those of float32, if it was asked.
     """
 
     model: Any
     dtype: torch.dtype
     precision: str
     notes: list[str]
+    fidelity: Fidelity = field(default_factory=Fidelity)
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,11 @@ def choose(
     has_probe = device.type == "cpu" and subject is not None
     if has_probe and (asked.dtype == INT8 or (asked.dtype == "auto" and is_worth_it(chosen))):
         assert subject is not None
-        precise, precision = _by_probe(name, chosen, subject(chosen), asked, is_nearly_same)
-        if precise is not None:
-            return Choice(precise.model, precise.dtype, precision, told(name, note, precise.note))
+        found = _by_probe(name, chosen, subject(chosen), asked, is_nearly_same)
+        if found is not None:
+            precise, answer = found
+            notes = told(name, note, precise.note)
+            return Choice(precise.model, precise.dtype, answer.precision, notes, answer.fidelity)
     setting = "auto" if asked.dtype == INT8 else asked.dtype
     precise = in_precision(setting, device, chosen, is_nearly_same, seconds)
     precision = str(precise.dtype).removeprefix("torch.")
@@ -79,23 +83,23 @@ def choose(
 
 def _by_probe(
     name: str, model: nn.Module, subject: Subject[Any], asked: Asked, is_nearly_same: Callable[[nn.Module], str]
-) -> tuple[Precise | None, str]:
-    """The model as the probe answers, and the name of its precision; None where int8 is asked for and impossible."""
+) -> tuple[Precise, Answer] | None:
+    """The model as the probe answers, and the answer; None where int8 is asked for and impossible."""
     if asked.dtype == INT8 and not subject.int8_layers:
-        return None, ""
+        return None
     key = kept.key(asked.kind, name, asked.dtype, torch.get_num_threads(), asked.parts)
     answer = kept.read(key)
     if answer is not None:
         try:
             found = build(model, subject, answer)
             if answer.fault or not is_nearly_same(found):
-                return _precise(found, answer), answer.precision
+                return _precise(found, answer), answer
         except LookupError:  # it names layers of another release
             pass
     asked.report(f"finding the precision of {name} that is fast and right on this machine, once", "")
     answer = _int8(model, subject) if asked.dtype == INT8 else probe(model, subject)[0]
     kept.write(key, answer)
-    return _precise(build(model, subject, answer), answer), answer.precision
+    return _precise(build(model, subject, answer), answer), answer
 
 
 def _int8(model: nn.Module, subject: Subject[Any]) -> Answer:

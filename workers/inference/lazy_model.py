@@ -5,12 +5,16 @@ from typing import Generic, Protocol, TypeVar
 
 from pictures.preprocessing import PictureInput
 from workers.checkpoints.lazy import Lazy, Report
+from workers.inference.probe.fidelity import Fidelity
 
 
 class Loaded(Protocol):
-    """A model that is loaded; `notes` are what a person should know of how it computes."""
+    """A model that is loaded; `notes` are what a person should know of how it computes, and `fidelity` is how near the
+    probe found its results to those of float32, if it was asked.
+    """
 
     notes: list[str]
+    fidelity: Fidelity
 
     @property
     def precision(self) -> str:
@@ -43,6 +47,11 @@ class LazyModel(Generic[LoadedT]):
     def precision(self) -> str:
         """The name of the precision that pictures are computed in."""
         return self.loaded().precision
+
+    @property
+    def fidelity(self) -> Fidelity:
+        """How near the probe found what is computed of pictures to float32; nothing where it was not asked."""
+        return self.loaded().fidelity
 
     @property
     def notes(self) -> list[str]:

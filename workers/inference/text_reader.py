@@ -17,6 +17,7 @@ from workers.checkpoints.lazy import Report, silent
 from workers.inference.lazy_model import LazyModel
 from workers.inference.machine import cores
 from workers.inference.parallel import ParallelBatches
+from workers.inference.probe.fidelity import Fidelity
 
 # The longer edge that is read: letters of a printed page have some 18 pixels there, and the cost follows the pixels.
 EDGE = 1280
@@ -48,7 +49,7 @@ class TextReader(LazyModel["LoadedReader"]):
 class LoadedReader:
     """Engines that read text, one for each thread of a pool of its own."""
 
-    precision = "float32"
+    precision, fidelity = "float32", Fidelity()
 
     def __init__(self) -> None:
         if packages := missing():

@@ -69,6 +69,7 @@ class Commands:
 
     def __init__(self, steps: list[dict[str, Any]]) -> None:
         from redis.connection import AbstractConnection
+        from redis.exceptions import ConnectionError
 
         self._steps = {step["at"]: step for step in steps}
         self._lock, self._sent = threading.Lock(), 0
@@ -89,7 +90,9 @@ class Commands:
             if step["moment"] == "after":
                 select.select([connection._sock], [], [], ANSWER_SECONDS)
                 self._kill(step, connection, command)
-                connection.disconnect()  # the answer lies in the socket, and nobody is to read it
+                # The answer lies in the socket, and nobody is to read it.
+                connection.disconnect()
+                raise ConnectionError("Redis was killed")
 
         AbstractConnection.send_packed_command = send_packed_command  # type: ignore[method-assign]
 

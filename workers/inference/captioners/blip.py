@@ -159,7 +159,7 @@ class LoadedBlip:
             self._subject,
         )
         self._model, self.dtype, self.notes = choice.model, choice.dtype, choice.notes
-        self.precision = choice.precision
+        self.precision, self.fidelity = choice.precision, choice.fidelity
         self._decoder = None
         if is_accelerator(device) and isinstance(self._model, FastBlip):
             record = WordGraphs(device) if device.type == "cuda" else None

@@ -60,7 +60,7 @@ class LibraryCaptioner:
             checkpoint_name(model), untouched, None, compare, compare, seconds, Asked(setup.dtype, "blip"), device
         )
         self._model, self.dtype, self.notes = choice.model, choice.dtype, choice.notes
-        self.precision = choice.precision
+        self.precision, self.fidelity = choice.precision, choice.fidelity
 
     def caption(self, pictures: Sequence[Pixels]) -> list[str]:
         """The captions of uint8 RGB pictures of any size, in their order."""

@@ -15,6 +15,7 @@ from pictures.preprocessing import WholeInput
 from settings.errors import DarkroomError, ServiceMissing, WrongUse
 from workers.inference.captioners.contract import EDGE, QUESTION
 from workers.inference.parallel import ParallelBatches
+from workers.inference.probe.fidelity import Fidelity
 
 if TYPE_CHECKING:
     from settings import Settings
@@ -36,7 +37,7 @@ class RemoteCaptioner:
     WrongUse, with a sentence of what to do, unless the service is there and knows the model.
     """
 
-    precision = ""
+    precision, fidelity = "", Fidelity()
 
     def __init__(self, settings: "Settings") -> None:
         models = settings.models

@@ -68,7 +68,7 @@ class VisionTower:
             self._subject,
         )
         self._model, self.dtype, self.notes = choice.model, choice.dtype, choice.notes
-        self.precision = choice.precision
+        self.precision, self.fidelity = choice.precision, choice.fidelity
         threads = parts * torch.get_num_threads()
         if (
             device.type == "cpu"

@@ -20,6 +20,14 @@ class Fidelity:
     worst: float | None = None
     same: float | None = None
 
+    def __str__(self) -> str:
+        """What was found, for a person; empty where nothing was compared."""
+        if self.same is not None:
+            return f"{self.same:.0%} of the captions the same"
+        if self.median is not None and self.worst is not None:
+            return f"cosine {self.median:.4f} in the median and {self.worst:.4f} at worst"
+        return ""
+
     @property
     def fault(self) -> str:
         """Why this is not near enough, for a person; empty if it is."""

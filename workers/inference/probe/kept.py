@@ -18,7 +18,7 @@ from workers.inference.probe.rows import Answer
 log = logging.getLogger("darkroom.gpu")
 
 # Raise it when a change of ours may give another answer: other pictures, bounds or layers.
-PROBE_VERSION = 2
+PROBE_VERSION = 3
 # They hold the kernels to fewer instructions than the processor has.
 LIMITS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS")
 PACKAGES = ("torch", "transformers", "openvino")

@@ -123,9 +123,9 @@ def nearest(
         if first is not None and slow:
             break
         row = Row(precision, 1000 * seconds, found, slow or found.fault)
-        first = first or (replace(answer, fault=found.fault), row)
+        first = first or (replace(answer, fault=found.fault, fidelity=found), row)
         if not row.state:
-            return answer, row
+            return replace(answer, fidelity=found), row
     assert first is not None
     return first
 

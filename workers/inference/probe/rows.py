@@ -34,13 +34,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Answer:
-    """The precision that is taken, the layers of an int8 one that stay in float32, and the fault that it has all the
-    same, where a person has named it.
+    """The precision that is taken, the layers of an int8 one that stay in float32, the fault that it has all the same,
+    where a person has named it, and how near its results were to those of float32.
     """
 
     precision: str
     float32_layers: tuple[str, ...] = ()
     fault: str = ""
+    fidelity: Fidelity = field(default_factory=Fidelity)
 
     def as_json(self) -> dict[str, Any]:
         """The answer as it is kept."""
@@ -52,4 +53,7 @@ class Answer:
         texts = [found["precision"], found["fault"], *found["float32_layers"]]
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("a text is missing")
-        return cls(found["precision"], tuple(found["float32_layers"]), found["fault"])
+        fidelity = Fidelity(**found["fidelity"])
+        if not all(number is None or isinstance(number, float) for number in asdict(fidelity).values()):
+            raise TypeError("a cosine is no number")
+        return cls(found["precision"], tuple(found["float32_layers"]), found["fault"], fidelity)

@@ -7,9 +7,10 @@ import pytest
 from settings import load_settings
 from tasks.stack.paths import stack_paths
 from workers.inference.probe import kept
+from workers.inference.probe.fidelity import Fidelity
 from workers.inference.probe.rows import Answer
 
-ANSWER = Answer("int8", ("encoder.layers.3.fc1",), "a median cosine of 0.98")
+ANSWER = Answer("int8", ("encoder.layers.3.fc1",), "a median cosine of 0.98", Fidelity(0.98, 0.95))
 
 
 @pytest.fixture(autouse=True)
@@ -68,8 +69,10 @@ def test_an_answer_of_other_types_is_no_answer(data: Path) -> None:
     key = kept.key("clip", "vit@1", "auto", 1, 2)
     kept.write(key, ANSWER)
     (file,) = data.iterdir()
-    file.write_text(file.read_text().replace('"int8"', "8"))
-    assert kept.read(key) is None
+    right = file.read_text()
+    for wrong in (right.replace('"int8"', "8"), right.replace("0.95", '"high"')):
+        file.write_text(wrong)
+        assert kept.read(key) is None
 
 
 def test_without_a_folder_to_write_into_nothing_is_kept(data: Path) -> None:

@@ -1,6 +1,6 @@
 """The probe: which precision it takes, and which layers it leaves in float32. The times are told and not measured."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from torch import nn
 from workers.inference.int8 import Int8Linear, linear_layers
 from workers.inference.precision import MIN_SPEEDUP
 from workers.inference.probe import probe as probe_module
-from workers.inference.probe.fidelity import of_embeddings
+from workers.inference.probe.fidelity import Fidelity, of_embeddings
 from workers.inference.probe.probe import INT8, Subject, build, is_worth_it, probe
 from workers.inference.probe.rows import TAKEN, Answer, Row
 
@@ -73,10 +73,16 @@ def states(rows: list[Row]) -> dict[str, str]:
     return {row.precision: row.state for row in rows}
 
 
+def fidelity_of(precision: str, rows: Sequence[Row]) -> Fidelity:
+    (found,) = (row.fidelity for row in rows if row.precision == precision)
+    assert found.median is not None
+    return found
+
+
 def test_the_fastest_precision_that_is_near_enough_is_taken() -> None:
     model = plain()
     answer, rows = probe(model, subject(model, float32=2.0, bfloat16=1.5, int8=1.0))
-    assert answer == Answer(INT8)
+    assert answer == Answer(INT8, fidelity=fidelity_of(INT8, rows))
     assert states(rows) == {"float32": "slower", "bfloat16": "slower than int8", INT8: TAKEN}
     worst = next(row.fidelity.worst for row in rows if row.precision == INT8)
     assert worst is not None
@@ -96,8 +102,8 @@ def test_a_precision_must_be_clearly_faster(seconds: float, taken: str) -> None:
 
 def test_the_layer_that_spoils_the_results_stays_in_float32() -> None:
     model = spoilt()
-    answer, _ = probe(model, subject(model, float32=2.0, bfloat16=3.0, int8=1.0))
-    assert answer == Answer(INT8, float32_layers=("4",))
+    answer, rows = probe(model, subject(model, float32=2.0, bfloat16=3.0, int8=1.0))
+    assert answer == Answer(INT8, float32_layers=("4",), fidelity=fidelity_of(INT8, rows))
     kept = build(model, subject(model), answer)
     assert type(kept[4]) is nn.Linear
     assert isinstance(kept[3], Int8Linear)
@@ -111,7 +117,7 @@ def test_what_is_near_enough_only_with_too_many_layers_in_float32_is_not_taken()
         return found[::-1].copy() if precision_of(tried) == INT8 else found
 
     answer, rows = probe(model, subject(model, other, float32=2.0, bfloat16=1.5, int8=1.0), thorough=True)
-    assert answer == Answer("bfloat16")
+    assert answer == Answer("bfloat16", fidelity=fidelity_of("bfloat16", rows))
     assert states(rows)[INT8].startswith("a median cosine of ")
 
 
