@@ -24,7 +24,8 @@ from workers.inference.captioners.blip_layers import trimmed_blip
 from workers.inference.captioners.greedy import GreedyDecoder
 from workers.inference.embedders.clip_layers import trimmed_clip
 from workers.inference.hardware import CPU_BATCH_BLIP, CPU_BATCH_CLIP
-from workers.inference.int8 import in_int8, linear_layers
+from workers.inference.layers.int8 import in_int8
+from workers.inference.layers.onednn import linear_layers
 from workers.inference.probe.probe import INT8
 
 SIZES = {"12 MP": MP_12, "2 MP": MP_2, "0.3 MP": MP_03}

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
 from workers.checkpoints.lazy import Report, silent
+from workers.inference.layers import onednn
 from workers.inference.precision import Precise, exact_float32, in_precision
 from workers.inference.probe import kept
 from workers.inference.probe.fidelity import Fidelity
@@ -66,6 +68,8 @@ def choose(
     if fast is not None:
         with exact_float32():
             chosen, note = fast_or_untouched(untouched, fast, is_same)
+    if device.type == "cpu" and is_worth_it(chosen) and onednn.is_faster():
+        chosen, _ = fast_or_untouched(chosen, partial(onednn.by_onednn, chosen), is_same)
     has_probe = device.type == "cpu" and subject is not None
     if has_probe and (asked.dtype == INT8 or (asked.dtype == "auto" and is_worth_it(chosen))):
         assert subject is not None

@@ -4,6 +4,7 @@ from functools import reduce
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 from transformers import BlipConfig, BlipForConditionalGeneration, CLIPConfig, CLIPModel
 
@@ -56,6 +57,22 @@ def models() -> dict[str, Any]:
             BlipConfig(vision_config=vision, text_config=text)
         ),
     }
+
+
+# Our file, and the operator of torch that it calls.
+OPERATORS = [
+    ("workers/inference/layers/onednn.py", "torch.ops.mkldnn._linear_pointwise"),
+    ("workers/inference/layers/int8.py", "torch._int_mm"),
+]
+
+
+@pytest.mark.parametrize(("file", "name"), OPERATORS, ids=[name for _, name in OPERATORS])
+def test_an_operator_of_torch_is_there(file: str, name: str) -> None:
+    require_documented(name)
+    try:
+        reduce(getattr, name.split(".")[1:], torch)
+    except AttributeError:
+        fail("torch", name, file, "is gone")
 
 
 def child_of(value: Any, name: str) -> Any:

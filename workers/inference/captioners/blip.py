@@ -25,7 +25,7 @@ from workers.inference.captioners.greedy import GreedyDecoder
 from workers.inference.captioners.static_greedy import StaticGreedyDecoder, checked_decoder
 from workers.inference.captioners.word_graph import WordGraphs
 from workers.inference.choice import Asked, choose
-from workers.inference.int8 import linear_layers
+from workers.inference.layers.onednn import linear_layers
 from workers.inference.parallel import ParallelBatches
 from workers.inference.pixels import PixelFeed
 from workers.inference.precision import SAME_IN_HALF, exact_float32, fastest_seconds

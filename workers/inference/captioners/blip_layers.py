@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from workers.inference.attention import split_heads
+from workers.inference.layers.attention import split_heads
 from workers.inference.precision import sharing_copy
 
 

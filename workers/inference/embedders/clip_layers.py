@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from workers.inference.attention import split_heads
+from workers.inference.layers.attention import split_heads
 from workers.inference.precision import sharing_copy
 
 # quick_gelu(x) = x * sigmoid(1.702 x), the activation of CLIP (Hendrycks & Gimpel 2016, section 2).

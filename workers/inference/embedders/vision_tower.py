@@ -19,7 +19,7 @@ from workers.inference.choice import Asked, choose
 from workers.inference.embedders.families import read_picture_half
 from workers.inference.embedders.rows import unit_rows
 from workers.inference.hardware import CPU_BATCH_CLIP, MAX_PARTS
-from workers.inference.int8 import linear_layers
+from workers.inference.layers.onednn import linear_layers
 from workers.inference.parallel import ParallelBatches
 from workers.inference.pixels import PixelFeed, ProcessorFeed
 from workers.inference.precision import SAME_IN_HALF, exact_float32, fastest_seconds

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from workers.inference.hardware import is_out_of_memory
-from workers.inference.int8 import in_int8, noise_of_layers
+from workers.inference.layers.int8 import in_int8, noise_of_layers
 from workers.inference.precision import DTYPES, MIN_SPEEDUP, converted, has_fast_bfloat16
 from workers.inference.probe.fidelity import Fidelity
 from workers.inference.probe.rows import TAKEN, Answer, Row

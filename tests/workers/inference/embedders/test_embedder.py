@@ -18,7 +18,9 @@ from tasks.checkpoint import IN_INT8, PREPROCESSING
 from tests.pictures.made.pictures import smooth
 from workers.inference import choice, precision
 from workers.inference.embedders.embedder import Embedder
-from workers.inference.int8 import Int8Linear
+from workers.inference.layers import onednn
+from workers.inference.layers.int8 import Int8Linear
+from workers.inference.layers.onednn import OneDnnLinear
 from workers.inference.probe import kept
 from workers.inference.probe.fidelity import of_embeddings
 
@@ -77,6 +79,18 @@ def test_probing_a_lower_precision_leaves_the_weights_as_they_are(
     assert probed.precision == "float32"
     pictures = [fit(smooth(64, 64, seed), clip.model_input) for seed in range(3)]
     assert np.array_equal(probed.embed_pictures(pictures), clip.embed_pictures(pictures))
+
+
+def test_where_onednn_is_faster_a_large_model_computes_float32_by_it_and_its_embeddings_stay(
+    clip: Embedder, clip_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "is_worth_it", lambda _model: True)
+    monkeypatch.setattr(onednn, "is_faster", lambda: True)
+    by_it = Embedder(str(clip_folder), torch.device("cpu"), "float32", 8)
+    assert any(isinstance(module, OneDnnLinear) for module in by_it.vision()._model.modules())
+    assert (by_it.precision, by_it.preprocessing) == ("float32", clip.preprocessing)
+    pictures = [fit(smooth(64, 64, seed), clip.model_input) for seed in range(8)]
+    assert np.allclose(by_it.embed_pictures(pictures), clip.embed_pictures(pictures), atol=1e-5)
 
 
 def test_in_int8_embeddings_are_nearly_the_same_and_their_key_of_reuse_says_so(

@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from workers.inference.int8 import Int8Linear, linear_layers
+from workers.inference.layers.int8 import Int8Linear
+from workers.inference.layers.onednn import linear_layers
 from workers.inference.precision import MIN_SPEEDUP
 from workers.inference.probe import probe as probe_module
 from workers.inference.probe.fidelity import Fidelity, of_embeddings

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from workers.inference import int8
-from workers.inference.int8 import Int8Linear, in_int8, largest_weight, linear_layers, noise_of_layers
+from workers.inference.layers import int8
+from workers.inference.layers.int8 import Int8Linear, in_int8, largest_weight, noise_of_layers
+from workers.inference.layers.onednn import linear_layers
 
 
 def relative(found: torch.Tensor, right: torch.Tensor) -> float:

@@ -77,11 +77,6 @@ def in_int8(model: nn.Module, names: Iterable[str]) -> Any:
     return copied
 
 
-def linear_layers(model: nn.Module) -> list[str]:
-    """The names of the Linear layers of a model; subclasses, whose weights others read, are left out."""
-    return [name for name, module in model.named_modules() if type(module) is nn.Linear]
-
-
 @torch.inference_mode()
 def noise_of_layers(model: nn.Module, names: Iterable[str], run: Callable[[nn.Module], object]) -> dict[str, float]:
     """Layer -> the share of noise in its results in 8 bits, while `run` computes the float32 model."""
