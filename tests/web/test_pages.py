@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from models.scenes import Scene
 from tests.e2e.chromium import chromium
@@ -152,6 +152,24 @@ def test_the_large_view_is_walked_by_keys_and_tells_what_is_known(open_page: Ope
     assert "view=" not in page.url
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_buttons_of_the_large_view_stay_where_they_are_while_all_else_comes(open_page: Open, width: int) -> None:
+    page = open_page("/", width)
+    page.locator(".tile.there").first.wait_for()
+    held: list[Route] = []
+    page.route(re.compile(r"/api/v1/points/[^/]+(/preview)?$"), lambda route: held.append(route))
+    page.locator(".tile").first.click()
+    buttons = page.get_by_role("dialog").locator("aside .row")
+    expect(buttons).to_be_visible()
+    before = buttons.bounding_box()
+    expect(page.locator("#viewer-facts dd")).to_have_count(0)
+    for route in list(held):
+        route.continue_()
+    expect(page.locator("#viewer-like img")).to_have_count(8)
+    page.wait_for_function("document.getElementById('viewer-picture').naturalWidth > 0")
+    assert buttons.bounding_box() == before
+
+
 def test_the_grid_is_walked_by_keys(open_page: Open) -> None:
     page = open_page()
     page.locator(".tile.there").first.wait_for()
@@ -170,8 +188,6 @@ def test_the_grid_is_walked_by_keys(open_page: Open) -> None:
 
 def test_similar_pictures_are_a_view_of_their_own(open_page: Open, site: Site) -> None:
     page = open_page(f"/?view={site.ids['dated-00.jpg']}")
-    # What comes later moves the link, and a click goes where it was.
-    expect(page.locator("#viewer-like a").first).to_be_visible()
     page.get_by_role("link", name="Similar pictures").click()
     expect(page.locator("#count")).to_contain_text("best first")
     assert f"like={site.ids['dated-00.jpg']}" in page.url
