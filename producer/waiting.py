@@ -15,11 +15,13 @@ from tasks.broker import shared_client
 from tasks.queues import COLLECTION
 from tasks.registry import RENEW_SECONDS
 from tasks.reports import loading
-from tasks.rpc.question import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Question
+from tasks.rpc.question import Question
 
 T = TypeVar("T")
 # Answers take a fraction of a second where models are loaded; a second answer to the same question does no harm.
 ASK_AGAIN_SECONDS = 10.0
+# While there is no answer, Ctrl-C and the state of the workers are looked at so often.
+LOOK_SECONDS = 0.1
 BROKER_SECONDS = 120.0
 AWAY_STEP_SECONDS = 1.0
 STORAGE_SECONDS = 15.0
@@ -68,8 +70,7 @@ def _wait_until_answered(
     absent_seconds: float,
 ) -> None:
     start = checked = last_asked = seen = begun = time.monotonic()
-    pause = FIRST_PAUSE_SECONDS
-    while not _is_answered(question):
+    while not question.ready(LOOK_SECONDS):
         now = time.monotonic()
         if leaving is not None and leaving():
             raise KeyboardInterrupt
@@ -98,8 +99,6 @@ def _wait_until_answered(
                 f"No {who} worker answered in {seconds:g} s: start one with `python -m workers {who}`, "
                 "or see the logs of the one that runs."
             )
-        time.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
 def wait_through(
@@ -172,13 +171,6 @@ def restart_if_ended(stack: Stack, say: Callable[[str], None]) -> None:
 def _loads(who: str) -> bool:
     try:
         return any(name.startswith(who) for name in loading(shared_client()))
-    except RedisError:
-        return False
-
-
-def _is_answered(question: Question) -> bool:
-    try:
-        return question.ready()
     except RedisError:
         return False
 

@@ -11,6 +11,7 @@ import pytest
 
 from tasks.queues import FILES as FILES_QUEUE
 from tasks.queues import POINTS, UNACKED
+from tasks.registry import ready
 from tests.e2e.conftest import Home, free_port
 from tests.e2e.ingests import WITHOUT_MODELS, Inside, draw_pictures, end_of, wait_for_words
 from tests.until import until
@@ -63,6 +64,8 @@ def test_a_storage_worker_that_stands_still_is_named_and_waited_for(kept: Home, 
     before = kept.json("status")["collection"]["points"]
     running = kept.start("ingest", str(pictures), "--json", module="tests.e2e.impatient")
     until(inside.stored, "the first file to be stored")
+    # The test before has lost the registry, where workers sign in again every few seconds.
+    until(lambda: "storage" in ready(inside.redis), "the storage worker to be known")
     pid = inside.signal("storage", signal.SIGSTOP)
     try:
         until(lambda: inside.queued(POINTS), "a batch to wait for the storage worker")

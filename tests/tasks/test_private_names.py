@@ -63,9 +63,9 @@ NAMES = [
     PrivateName("kombu.utils.json", "loads", TRANSPORT),
     PrivateName("kombu.transport", "TRANSPORT_ALIASES", "tasks/app.py"),
     PrivateName("celery.app.amqp", "AMQP.as_task_v2", "tasks/envelope.py", None, "4bf23856319d"),
-    PrivateName("celery.backends.base", "KeyValueStoreBackend.task_keyprefix", "tasks/rpc/question.py"),
+    PrivateName("celery.backends.base", "KeyValueStoreBackend.task_keyprefix", "tasks/rpc/listener.py"),
     PrivateName(
-        "celery.backends.base", "BaseKeyValueStoreBackend._store_result", "tasks/rpc/question.py", None, "6b93933946db"
+        "celery.backends.base", "BaseKeyValueStoreBackend._store_result", "tasks/rpc/listener.py", None, "6b93933946db"
     ),
 ]
 # Set on each object by kombu, and so not found on its classes.
