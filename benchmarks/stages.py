@@ -19,7 +19,7 @@ from benchmarks.material import MP_03, MP_2, MP_12, pictures, random_blip_base, 
 from pictures.decode import decode
 from pictures.preprocessing import ModelInput
 from pictures.reading import read
-from workers.inference.captioners.blip import FastBlip, int8_layers
+from workers.inference.captioners.blip import FastBlip, around_int8, int8_layers
 from workers.inference.captioners.blip_layers import trimmed_blip
 from workers.inference.captioners.greedy import GreedyDecoder
 from workers.inference.embedders.clip_layers import trimmed_clip
@@ -87,6 +87,7 @@ def _blip(checkpoint: Path, step: Step) -> None:
     step("BLIP base, 20 words as we run it", lambda: greedy(seen, 20), CPU_BATCH_BLIP)
     short = FastBlip(model)
     short = in_int8(short, int8_layers(short)[INT8])
+    around_int8(short, INT8)
     step("BLIP base, vision tower in int8", lambda: short.encode(one), 1)
     decoder = GreedyDecoder(short.text_decoder)
     step("BLIP base, 20 words in int8", lambda: decoder(seen, 20), CPU_BATCH_BLIP)

@@ -19,7 +19,7 @@ from workers.checkpoints.loading import (
     read_weights,
 )
 from workers.inference.accelerators import is_accelerator
-from workers.inference.captioners.blip_layers import trimmed_blip
+from workers.inference.captioners.blip_layers import attend_in, read_pictures_in, trimmed_blip
 from workers.inference.captioners.contract import CaptionerSetup
 from workers.inference.captioners.greedy import GreedyDecoder
 from workers.inference.captioners.static_greedy import StaticGreedyDecoder, checked_decoder
@@ -28,16 +28,17 @@ from workers.inference.choice import Asked, choose
 from workers.inference.layers.onednn import linear_layers
 from workers.inference.parallel import ParallelBatches
 from workers.inference.pixels import PixelFeed
-from workers.inference.precision import SAME_IN_HALF, exact_float32, fastest_seconds
+from workers.inference.precision import SAME_IN_HALF, exact_float32, fastest_seconds, has_fast_bfloat16
 from workers.inference.probe.fidelity import of_captions
 from workers.inference.probe.pictures import drawn
 from workers.inference.probe.probe import INT8, INT8_TOWER, Subject, probe
 from workers.inference.probe.rows import Row
 from workers.inference.self_check import difference, picture, processed_picture
 
-# On a CPU: the widest layer of four pictures takes 28 MB. From 32 MB on, glibc asks the kernel for new memory in every
-# layer (mallopt(3), M_MMAP_THRESHOLD), and the kernel clears it each time.
-CPU_ENCODE_BATCH = 4
+# On a CPU: the widest layer of two pictures takes 14 MB. Of four it is no longer in the caches when the next step reads
+# it, and from 32 MB on, glibc asks the kernel for new memory in every layer (mallopt(3), M_MMAP_THRESHOLD), which the
+# kernel clears each time.
+CPU_ENCODE_BATCH = 2
 # The words of the caption that is compared with the library's when the model is loaded.
 CHECKED_WORDS = 12
 # The words of the captions of the probe at most, and its pictures: more of them cost a start minutes of a core.
@@ -104,6 +105,17 @@ def int8_layers(model: FastBlip) -> dict[str, list[str]]:
     apart = (".crossattention.self.key", ".crossattention.self.value")
     names = [name for name in linear_layers(model) if not name.endswith(apart)]
     return {INT8: names, INT8_TOWER: [name for name in names if name.startswith("vision_model.")]}
+
+
+def around_int8(model: FastBlip, precision: str) -> None:
+    """What multiplies no weights, the attention, in bfloat16 where the processor multiplies it; for pictures alone, or
+    in both halves.
+    """
+    if not has_fast_bfloat16():
+        return
+    attend_in(torch.bfloat16, model.vision_model)
+    if precision == INT8:
+        read_pictures_in(torch.bfloat16, model.text_decoder)
 
 
 class _Loaded(NamedTuple):
@@ -198,7 +210,8 @@ class LoadedBlip:
 
             return self._parallel(caption, shown()[:count])
 
-        return Subject(seconds, results, of_captions, int8_layers(model) if isinstance(model, FastBlip) else {})
+        layers = int8_layers(model) if isinstance(model, FastBlip) else {}
+        return Subject(seconds, results, of_captions, layers, around_int8)
 
     @torch.inference_mode()
     def _caption(self, pictures: Sequence[Pixels]) -> list[str]:

@@ -2,13 +2,16 @@
 
 The keys and values of the picture are never computed: with keys K = X A and values V = X B of the encoded picture X,
 q K' = (q A') X' and p V = (p X) B, so both products are applied to the query of one token instead. Up to some sixty
-tokens that is less work than twelve layers of keys and values for 577 patches, and it saves 42 MB a picture.
+tokens that is less work than twelve layers of keys and values for 577 patches, and it saves 42 MB a picture. These
+products are in the type of the weights A and B, which may be another than that of the layers around them.
 """
 
 from typing import Any, NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
+
+from workers.inference.layers.attention import attend
 
 
 class Seen(NamedTuple):
@@ -40,10 +43,16 @@ class BlipDecoder:
         self.heads = int(config.num_attention_heads)
         self.layers = len(self._layers)
         self.head_width = int(self._layers[0].attention.self.attention_head_size)
+        # The type of words, and that in which pictures are read.
+        self.dtype: torch.dtype = self._embeddings.word_embeddings.weight.dtype
+        self.picture_dtype: torch.dtype = self._layers[0].crossattention.self.key.weight.dtype
         self.start_id, self.end_id, self.pad_id = config.bos_token_id, config.sep_token_id, config.pad_token_id
 
     def next_scores(self, last: torch.Tensor, cache: TokenCache, pictures: torch.Tensor) -> torch.Tensor:
-        """The scores (n, vocabulary) after the last tokens (n,) of captions of encoded pictures (n, patches, width)."""
+        """The scores (n, vocabulary) after the last tokens (n,) of captions of encoded pictures (n, patches, width).
+
+        The pictures are in `picture_dtype`.
+        """
         positions = self._embeddings.position_embeddings.weight
         states = self._embeddings.word_embeddings(last) + cache.embedded(positions)
         states = self._embeddings.LayerNorm(states)
@@ -68,12 +77,13 @@ class BlipDecoder:
         inner = attention.self
         # The bias of the keys is left out: it adds the same number for every patch, which softmax ignores.
         keys, values = (linear.weight.unflatten(0, (self.heads, -1)) for linear in (inner.key, inner.value))
-        query = torch.bmm(self._split_heads(inner.query(states)).transpose(0, 1), keys).transpose(0, 1).unsqueeze(1)
+        query = self._split_heads(inner.query(states).to(pictures.dtype)).transpose(0, 1)
+        query = torch.bmm(query, keys).transpose(0, 1).unsqueeze(1)
         patches = pictures.unsqueeze(1)
-        scale = keys.shape[1] ** -0.5
-        attended = F.scaled_dot_product_attention(query, patches, patches, scale=scale).squeeze(1)
+        attended = attend(query, patches, patches, keys.shape[1] ** -0.5).squeeze(1)
         attended = torch.bmm(attended.transpose(0, 1), values.transpose(1, 2)).transpose(0, 1)
-        output: torch.Tensor = attention.output(attended.reshape(states.shape) + inner.value.bias, states)
+        mixed = attended.reshape(states.shape) + inner.value.bias
+        output: torch.Tensor = attention.output(mixed.to(states.dtype), states)
         return output
 
     def _split_heads(self, states: torch.Tensor) -> torch.Tensor:

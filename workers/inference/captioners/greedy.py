@@ -17,8 +17,10 @@ class _GrowingCache:
     def __init__(self, decoder: BlipDecoder, pictures: torch.Tensor, max_tokens: int) -> None:
         shape = (len(pictures), decoder.heads, max_tokens, decoder.head_width)
         self.position = 0
-        self._keys = [pictures.new_zeros(shape) for _ in range(decoder.layers)]
-        self._values = [pictures.new_zeros(shape) for _ in range(decoder.layers)]
+        self._keys, self._values = (
+            [torch.zeros(shape, dtype=decoder.dtype, device=pictures.device) for _ in range(decoder.layers)]
+            for _ in range(2)
+        )
 
     def embedded(self, positions: torch.Tensor) -> torch.Tensor:
         return positions[self.position]
@@ -45,6 +47,7 @@ class GreedyDecoder:
     def __call__(self, pictures: torch.Tensor, max_tokens: int) -> torch.Tensor:
         """Token ids of (n, at most max_tokens) for encoded pictures of (n, patches, width), padded after the end."""
         decoder, count, device = self._decoder, len(pictures), pictures.device
+        pictures = pictures.to(decoder.picture_dtype)
         cache = _GrowingCache(decoder, pictures, max_tokens)
         tokens = torch.full((count, max_tokens), decoder.pad_id, dtype=torch.long, device=device)
         # The pictures still in the batch: their rows in `tokens`, whether each is unfinished, and its last token.
@@ -70,6 +73,7 @@ class GreedyDecoder:
     def scores(self, pictures: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
         """The scores of all words, (n, length, vocabulary), at each place of captions (n, length) that are given."""
         count, length = tokens.shape
+        pictures = pictures.to(self._decoder.picture_dtype)
         cache = _GrowingCache(self._decoder, pictures, length)
         starts = torch.full((count, 1), self._decoder.start_id, dtype=torch.long, device=pictures.device)
         shown = torch.cat([starts, tokens[:, :-1]], dim=1)

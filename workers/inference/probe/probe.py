@@ -37,13 +37,14 @@ class Subject(Generic[Results]):
 
     `seconds` measures one picture of a batch, `results` computes the first `count` pictures of the built-in set,
     `fidelity` compares float32's results with others. `int8_layers` has the names of the layers of each int8
-    precision, nothing where there is none.
+    precision, nothing where there is none; `around_int8` does in place what else belongs to a copy in one of them.
     """
 
     seconds: Callable[[nn.Module], float]
     results: Callable[[nn.Module, int], Results]
     fidelity: Callable[[Results, Results], Fidelity]
     int8_layers: dict[str, list[str]]
+    around_int8: Callable[[Any, str], None] = lambda copied, precision: None
 
 
 def is_worth_it(model: nn.Module) -> bool:
@@ -63,7 +64,9 @@ def build(model: nn.Module, subject: Subject[Any], answer: Answer) -> Any:
     if answer.precision in DTYPES:
         return converted(model, DTYPES[answer.precision])
     names = subject.int8_layers[answer.precision]
-    return in_int8(model, [name for name in names if name not in answer.float32_layers])
+    copied = in_int8(model, [name for name in names if name not in answer.float32_layers])
+    subject.around_int8(copied, answer.precision)
+    return copied
 
 
 @torch.inference_mode()

@@ -61,10 +61,20 @@ def test_probing_a_lower_precision_leaves_the_weights_as_they_are(
         assert torch.equal(one, other)
 
 
-def test_in_int8_captions_have_the_same_words(blip: Captioner, blip_folder: Path, scenes: list[Scene]) -> None:
+@pytest.mark.parametrize("has_bfloat16", [True, False])
+def test_in_int8_captions_have_the_same_words_whatever_attention_is_computed_in(
+    blip: Captioner, blip_folder: Path, scenes: list[Scene], has_bfloat16: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.inference.captioners.blip.has_fast_bfloat16", lambda: has_bfloat16)
     short = checkpoint_captioner(str(blip_folder), torch.device("cpu"), "int8", 8, 30)
-    assert short.precision.startswith("int8")
+    assert short.precision == "int8"
     assert short.notes == []
+    loaded = short.loaded()
+    assert isinstance(loaded, LoadedBlip)
+    attention = loaded._model.vision_model.encoder.layers[0].self_attn
+    assert attention.products == (torch.bfloat16 if has_bfloat16 else None)
+    reading = loaded._model.text_decoder.bert.encoder.layer[0].crossattention.self.key.weight
+    assert reading.dtype == (torch.bfloat16 if has_bfloat16 else torch.float32)
     pictures = [fit(draw(scene, random.Random(1)), blip.model_input) for scene in scenes[:20]]
     assert short.caption(pictures) == blip.caption(pictures)
 
