@@ -41,12 +41,14 @@ def consume(
     device: str = "",
     late: Sequence[LateQueues] = (),
     questions: int = QUESTIONS,
+    pool: str = "threads",
 ) -> None:
     """Consume these queues in their order until SIGTERM, and register this worker as ready when it begins.
 
     It holds at most `threads` of their messages; the queue `interactive` has `questions` threads of its own.
     `has` is what it may be asked about: by default the collection of the settings, without models. Of `queues` those
-    of `late` are taken once they are prepared; what that raises ends the worker.
+    of `late` are taken once they are prepared; what that raises ends the worker. `pool` is Celery's name of a pool of
+    threads, or module:class.
     """
     # Celery prints a banner and a farewell that are not log lines; they contain nothing new.
     sys.__stdout__ = open(os.devnull, "w")  # type: ignore[misc]  # noqa: SIM115  # typed as final; open to the end
@@ -68,8 +70,9 @@ def consume(
     gc.freeze()
     # Each file makes a hundred objects that are soon gone; to look for cycles among them took a tenth of a small file.
     gc.set_threshold(5_000, 20, 20)
+    app.conf.worker_pool = pool
     app.worker_main(
-        ["worker", "--pool=threads", f"--concurrency={threads}", f"--queues={','.join(queues)}",
+        ["worker", f"--concurrency={threads}", f"--queues={','.join(queues)}",
          f"--hostname={node_name(name)}", "--without-gossip", "--without-mingle", "--loglevel=WARNING"]
     )  # fmt: skip
     for each in late:

@@ -44,14 +44,22 @@ _file: ContextVar[str] = ContextVar("file", default="")
 class about_file:
     """A context in which every log line names this file."""
 
-    def __init__(self, uri: str) -> None:
-        self._uri = uri
+    _variable = _file
+
+    def __init__(self, name: str) -> None:
+        self._name = name
 
     def __enter__(self) -> None:
-        self._token = _file.set(self._uri)
+        self._token = self._variable.set(self._name)
 
     def __exit__(self, *_: object) -> None:
-        _file.reset(self._token)
+        self._variable.reset(self._token)
+
+
+class about_job(about_file):
+    """The same for a job."""
+
+    _variable = _job
 
 
 class Lines(logging.Formatter):

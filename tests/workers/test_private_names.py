@@ -10,7 +10,7 @@ from celery.worker.consumer import Consumer
 from tasks.app import app
 from tests.private_names import PrivateName, fail, require_documented
 
-CONSUME, FLOWER = "workers/consume.py", "workers/flower_app.py"
+CONSUME, FLOWER, POOL = "workers/consume.py", "workers/flower_app.py", "workers/gpu/task_pool.py"
 CONSUMER = "celery.worker.consumer"
 EVENT_PARAMETERS = "self, type_, timestamp, local_received, fields, precedence, setattr, task_event_to_state, RETRY"
 EVENTS_PARAMETERS = (
@@ -26,6 +26,11 @@ NAMES = [
     PrivateName(CONSUMER, "Consumer.on_decode_error", CONSUME, "self, message, exc"),
     PrivateName("celery.events.dispatcher", "EventDispatcher.send", CONSUME, None, "cf0b13273176"),
     PrivateName("celery.events.dispatcher", "EventDispatcher.flush", CONSUME, "self, errors, groups"),
+    PrivateName("celery.concurrency.thread", "TaskPool.__init__", POOL, "self, *args, **kwargs"),
+    PrivateName("celery.concurrency.thread", "TaskPool.on_apply", POOL, None, "4edde8270726"),
+    PrivateName("celery.concurrency.thread", "TaskPool.on_stop", POOL, "self", "0d0b25296a57"),
+    PrivateName("celery.concurrency.base", "apply_target", POOL, None, "38d0a50898ef"),
+    PrivateName("celery.app.trace", "fast_trace_task", POOL, None, "8bb0241fa390"),
     PrivateName("flower.app", "Events", FLOWER),
     PrivateName("flower.events", "Events.__init__", FLOWER, EVENTS_PARAMETERS),
     PrivateName("flower.events", "Events.on_event", FLOWER, "self, event", "4066b3b6b47f"),

@@ -73,7 +73,8 @@ class Delivery:
     the files take; `unread` are files for which there was no room, of which the first needs `lacking` bytes.
     It `is_completed` when every pending file is published or has failed. `is_loaded` becomes True once no file of it
     will be submitted to the models any more. `context` is that of the thread that created the delivery: log lines
-    written inside it name the job. `loader` is the place of the loader that keeps the bytes of its files.
+    written inside it name the job. `then` is called once it is completed. `loader` is the place of the loader that
+    keeps the bytes of its files.
     """
 
     def __init__(self, message: FilesMessage, ledger: Ledger, budget: MemoryBudget | None = None) -> None:
@@ -86,6 +87,9 @@ class Delivery:
         self.failures: list[Failure] = []
         self.unreachable: list[tuple[FileItem, str]] = []
         self.is_completed = self.is_loaded = False
+        self.then: Callable[[], None] | None = None
+        self._first = threading.Lock()
+        self._error: BaseException | None = None
         # One thread waits, for little: a Future has a Condition, which in Python costs more than waking that thread up.
         self._news: SimpleQueue[BaseException | None] = SimpleQueue()
         self.context = copy_context()
@@ -93,8 +97,19 @@ class Delivery:
 
     def complete(self, error: BaseException | None = None) -> None:
         """Have `wait_completed` go on, with an error if one is given; the first call decides."""
-        self.is_completed = True
-        self._news.put(error)
+        if self._first.acquire(blocking=False):
+            self._error, self.is_completed = error, True
+            self._news.put(error)
+            then, self.then = self.then, None  # what it knows may know this delivery
+            if then is not None:
+                then()
+
+    @property
+    def is_smooth(self) -> bool:
+        """True for one that is completed and of which every file is published: nothing is left to be done."""
+        if self._error is not None or self.failures or self.unread or self.unreachable:
+            return False
+        return all(state.published is not None and state.published.exception() is None for state in self.pending)
 
     def model_futures(self) -> list[Future[Any]]:
         """What the models compute, or have computed, for the pending files."""

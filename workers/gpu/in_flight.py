@@ -29,18 +29,26 @@ class InFlight:
         delivery.complete(CancelledError())
         return True
 
+    def add(self, delivery: Delivery) -> None:
+        """Count a delivery as in flight."""
+        self._deliveries.add(delivery)
+
+    def discard(self, delivery: Delivery) -> None:
+        """Let go of a delivery that has ended."""
+        self._deliveries.discard(delivery)
+        # The futures refer to their callbacks, and these to the delivery: a reference cycle, which would keep the
+        # pictures in memory until the garbage collector runs.
+        delivery.pending = []
+        delivery.lease.give_back()
+
     @contextmanager
     def track(self, delivery: Delivery) -> Iterator[None]:
         """Count a delivery as in flight inside this context."""
-        self._deliveries.add(delivery)
+        self.add(delivery)
         try:
             yield
         finally:
-            self._deliveries.discard(delivery)
-            # The futures refer to their callbacks, and these to the delivery: a reference cycle, which would keep the
-            # pictures in memory until the garbage collector runs.
-            delivery.pending = []
-            delivery.lease.give_back()
+            self.discard(delivery)
 
     def is_loading(self) -> bool:
         """True while some delivery may still submit pictures to the models."""

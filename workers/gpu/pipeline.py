@@ -115,8 +115,37 @@ class Pipeline:
         listed as failed instead, but never before it was tried once alone. Raises CancelledError when the worker stops
         before the files are done; they may then be delivered again.
         """
-        delivery = Delivery(message, ledger, self._budget)
-        (self._process_one_by_one if redelivered else self._process_together)(delivery)
+        delivery = self.open(message, ledger)
+        if not redelivered:
+            self.begin(delivery)
+            return self.finish(delivery)
+        self._process_one_by_one(delivery)
+        self.rerouter.reroute(delivery)
+        return delivery.failures
+
+    def open(self, message: FilesMessage, ledger: Ledger) -> Delivery:
+        """A delivery of these files, for `begin`."""
+        return Delivery(message, ledger, self._budget)
+
+    def begin(self, delivery: Delivery) -> None:
+        """Have its files done by the threads of this pipeline; nobody waits until `finish`."""
+        self._in_flight.add(delivery)
+        self.loaders.submit(delivery, self._read_step)
+
+    def finish(self, delivery: Delivery) -> list[Failure]:
+        """Wait for the files that were begun, and do those that did not fit beside them; see `process`."""
+        try:
+            delivery.wait_completed()
+        finally:
+            self._in_flight.discard(delivery)
+        while delivery.unread:
+            rest = self.open(replace(delivery.message, files=delivery.unread), delivery.ledger)
+            # Here nobody waits for this thread, and what was read before has gone back.
+            rest.lease.prepay(delivery.lacking)
+            with self._in_flight.track(rest):
+                self.loaders.submit(rest, self._read_step)
+                rest.wait_completed()
+            delivery.merge(rest)
         self.rerouter.reroute(delivery)
         return delivery.failures
 
@@ -145,19 +174,6 @@ class Pipeline:
         self._look_up_batcher.close()
         self.models.close()
         self._publish_batcher.close()
-
-    def _process_together(self, delivery: Delivery) -> None:
-        with self._in_flight.track(delivery):
-            self.loaders.submit(delivery, self._read_step)
-            delivery.wait_completed()
-        while delivery.unread:
-            rest = Delivery(replace(delivery.message, files=delivery.unread), delivery.ledger, self._budget)
-            # Here nobody waits for this thread, and what was read before has gone back.
-            rest.lease.prepay(delivery.lacking)
-            with self._in_flight.track(rest):
-                self.loaders.submit(rest, self._read_step)
-                rest.wait_completed()
-            delivery.merge(rest)
 
     def _read_step(self, deliveries: Sequence[Delivery], loader: Loader) -> None:
         with self._isolation.shared():
@@ -191,7 +207,7 @@ class Pipeline:
         for item in message.files:
             if item.number in done:
                 continue
-            single = Delivery(replace(message, files=[item]), ledger, self._budget)
+            single = self.open(replace(message, files=[item]), ledger)
             with self._in_flight.track(single):
                 try:
                     if attempts[item.number] >= limit:

@@ -21,7 +21,9 @@ from tasks.messages import FilesMessage, UnknownSchema
 from tasks.queues import EMBED_PICTURE, EMBED_TEXTS, FILES, FILES_LATER, PROCESS_FILES
 from tasks.recoveries import recovered
 from tasks.rpc.answers import answers, this_worker
+from workers.gpu.delivery import Delivery
 from workers.gpu.state import client, is_stopped, pipeline, stopping
+from workers.logs import about_job
 from workers.metrics import files_ended, retried
 
 log = logging.getLogger("darkroom.gpu")
@@ -47,27 +49,54 @@ class FilesFailed(Exception):
         return cls(reasons if files == 1 else f"{len(failures)} of {files} files failed: {reasons}")
 
 
+# Where a request holds the delivery that was begun before its task.
+BEGUN = "darkroom-begun"
+
+
+def opened(request: dict[str, Any]) -> Delivery | None:
+    """The files of a message, to be begun by `start` before its task; None for one that its task must look at first."""
+    if stopping.is_set() or (request.get("delivery_info") or {}).get("redelivered"):
+        return None
+    try:
+        message = FilesMessage.from_wire(request["kwargs"])
+    except Exception:  # its task says what is wrong with it
+        return None
+    if is_stopped(message.job) or message.target.mismatch(this_worker().name, this_worker().has):
+        return None
+    with about_job(message.job):
+        return pipeline().open(message, Ledger(client(), message.job))
+
+
+def start(delivery: Delivery, then: Callable[[], None]) -> None:
+    """Begin these files; `then` is called once, when the task has nothing to wait for."""
+    delivery.then = then
+    pipeline().begin(delivery)
+
+
 @app.task(name=PROCESS_FILES, bind=True, acks_late=True, throws=(FilesFailed,))
 def process_files(self: Task, **wire: Any) -> None:
     """Process the files of one message; it is acknowledged when the broker has their points."""
+    begun: Delivery | None = self.request.__dict__.pop(BEGUN, None)
     try:
         message = FilesMessage.from_wire(wire)
     except UnknownSchema as error:
         # No release puts it here, so none would take it either.
         log.error("%s", error)
         return
-    if is_stopped(message.job):
+    if begun is None and is_stopped(message.job):
         return  # its producer was told by Ctrl-C, and the next ingest does these files
     redelivered = bool((self.request.delivery_info or {}).get("redelivered"))
     if redelivered:
         retried("redelivered")
         recovered(client(), "redelivered")
-    if stopping.is_set():
+    if begun is None and stopping.is_set():
         _requeue(self, wire, redelivered)
         return
     try:
         ledger = Ledger(client(), message.job)
-        if reason := message.target.mismatch(this_worker().name, this_worker().has):
+        if begun is not None:
+            failures = pipeline().finish(begun)
+        elif reason := message.target.mismatch(this_worker().name, this_worker().has):
             failures = pipeline().rerouter.refuse(message, ledger, reason)
         else:
             failures = pipeline().process(message, ledger, redelivered)

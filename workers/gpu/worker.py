@@ -102,6 +102,7 @@ def run(name: str, on_demand: bool = False) -> None:
         device=device,
         late=late,
         questions=QUESTIONS,
+        pool="workers.gpu.task_pool:TaskPool",
     )
     raise_if_device_failed()
 
