@@ -69,7 +69,8 @@ def files_of_worker(name: str) -> str:
 
 PROCESS_FILES = "darkroom.files"
 EMBED_TEXTS = "darkroom.embed_texts"
-EMBED_PICTURE = "darkroom.embed_picture"
+EMBED_PICTURES = "darkroom.embed_pictures"
+CAPTION_PICTURES = "darkroom.caption_pictures"
 STORE_POINTS = "darkroom.points"
 ENSURE = "darkroom.ensure"
 PLAN = "darkroom.plan"
@@ -102,7 +103,8 @@ ROUTES = {
     HTTP_SEARCH: {"queue": EMBED},
     PROCESS_FILES: {"queue": FILES},
     EMBED_TEXTS: {"queue": EMBED},
-    EMBED_PICTURE: {"queue": EMBED},
+    EMBED_PICTURES: {"queue": EMBED},
+    CAPTION_PICTURES: {"queue": EMBED},
     STORE_POINTS: {"queue": POINTS},
     ENSURE: {"queue": POINTS},
     PLAN: {"queue": QUERIES},

@@ -1,16 +1,18 @@
 """What the models say of texts and pictures, which need not be in the collection."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from producer.stack import Stack
 from producer.waiting import wait_for
-from tasks.queues import HTTP_CAPTION, HTTP_EMBED
-from tasks.rpc import JsonQuestion
+from settings.errors import WrongUse
+from tasks.queues import CAPTION_PICTURES, EMBED_PICTURES, EMBED_TEXTS
+from tasks.rpc import Question
 
 ANSWER_SECONDS = 300.0
+# The question and the answer are held in memory by Redis.
+MOST_ITEMS = 256
 
 
 @dataclass(frozen=True)
@@ -40,21 +42,28 @@ class Captions:
 
 
 def embed(texts: Sequence[str] | None, images: Sequence[bytes] | None, stack: Stack) -> Embeddings:
-    """Ask a GPU worker; raises WrongUse unless there is one of texts and images, 256 at most."""
-    fields: dict[str, Any] = {}
+    """Ask a GPU worker; raises WrongUse unless there is one of texts and images, MOST_ITEMS at most."""
+    if (texts is None) == (images is None):
+        raise WrongUse("Say exactly one of texts, images.")
     if texts is not None:
-        fields["texts"] = list(texts)
-    if images is not None:
-        fields["images"] = _base64(images)
-    answer = wait_for(JsonQuestion(HTTP_EMBED, **fields), stack, ANSWER_SECONDS, "gpu")
-    vectors = [None if row is None else base64.b64decode(row) for row in answer["vectors"]]
-    return Embeddings(answer["model"], answer["dim"], vectors, answer["errors"])
+        _require_some(texts, "texts")
+        answer = wait_for(Question(EMBED_TEXTS, texts=list(texts)), stack, ANSWER_SECONDS, "gpu")
+        size = 4 * answer["dim"]
+        rows = [answer["vectors"][start : start + size] for start in range(0, len(answer["vectors"]), size)]
+        return Embeddings(answer["clip_model"], answer["dim"], rows, [])
+    images = _require_some(images or (), "images")
+    answer = wait_for(Question(EMBED_PICTURES, images=list(images)), stack, ANSWER_SECONDS, "gpu")
+    return Embeddings(answer["clip_model"], answer["dim"], answer["vectors"], answer["errors"])
 
 
 def caption(images: Sequence[bytes], stack: Stack) -> Captions:
-    """Ask a GPU worker; raises WrongUse where it writes no captions."""
-    return Captions(**wait_for(JsonQuestion(HTTP_CAPTION, images=_base64(images)), stack, ANSWER_SECONDS, "gpu"))
+    """Ask a GPU worker; raises WrongUse where it writes no captions, or unless there are MOST_ITEMS images at most."""
+    question = Question(CAPTION_PICTURES, images=list(_require_some(images, "images")))
+    answer = wait_for(question, stack, ANSWER_SECONDS, "gpu")
+    return Captions(answer["blip_model"], answer["captions"], answer["errors"])
 
 
-def _base64(images: Sequence[bytes]) -> list[str]:
-    return [base64.b64encode(image).decode() for image in images]
+def _require_some(items: Sequence[Any], name: str) -> Sequence[Any]:
+    if not 1 <= len(items) <= MOST_ITEMS:
+        raise WrongUse(f"{name}: a call takes from 1 to {MOST_ITEMS}, not {len(items)}.")
+    return items

@@ -15,7 +15,7 @@ from producer.waiting import wait_for
 from settings.errors import WrongUse
 from tasks.checkpoint import IN_INT8
 from tasks.messages import Target
-from tasks.queues import BY_CONTENT, COLLECTION_NAME, EMBED_PICTURE, EMBED_TEXTS
+from tasks.queues import BY_CONTENT, COLLECTION_NAME, EMBED_PICTURES, EMBED_TEXTS
 from tasks.rpc import Question
 
 EMBED_SECONDS = 300.0
@@ -57,9 +57,12 @@ def picture_vector(picture: PictureFile, collection: dict[str, Any], stack: Stac
         return found
     if (size := picture.path.stat().st_size) > MOST_BYTES:
         raise WrongUse(f"{picture.path} has {size:,} bytes, more than {MOST_BYTES:,}: name a smaller copy of it.")
-    question = Question(EMBED_PICTURE, for_model(model), data=picture.path.read_bytes(), name=shown(picture.uri))
-    made: bytes = wait_for(question, stack, EMBED_SECONDS, "gpu")["vectors"]
-    return made
+    question = Question(EMBED_PICTURES, for_model(model), images=[picture.path.read_bytes()])
+    made = wait_for(question, stack, EMBED_SECONDS, "gpu")
+    if made["errors"]:
+        raise WrongUse(f"{shown(picture.uri)} cannot be searched by: {made['errors'][0]['reason']}.")
+    vector: bytes = made["vectors"][0]
+    return vector
 
 
 def term_vectors(

@@ -1,5 +1,5 @@
 """Questions to the workers and their answers: who asks imports `question`, without Celery, a worker `answers`."""
 
-from tasks.rpc.question import JsonQuestion, Question, ask
+from tasks.rpc.question import Question, ask
 
-__all__ = ["JsonQuestion", "Question", "ask"]
+__all__ = ["Question", "ask"]

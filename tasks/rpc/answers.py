@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+import msgpack
 from celery import Task
 from celery.exceptions import Ignore
 
@@ -12,7 +13,7 @@ from tasks.app import app
 from tasks.messages import Target, check_schema
 from tasks.queues import PREFIX
 from tasks.registry import PROCESS, Worker, lives, this_process
-from tasks.rpc.question import KINDS
+from tasks.rpc.question import KINDS, beside
 
 log = logging.getLogger("darkroom.rpc")
 
@@ -47,6 +48,8 @@ def answers(task: str, once: bool = False) -> Callable[[F], F]:
         def run(self: Task, **wire: Any) -> dict[str, Any]:
             if once and not _is_first(self.request.id):
                 raise Ignore
+            if wire.pop("beside", False):
+                wire |= _beside(self.request.id)
             return reply(lambda: answer(**_arguments(wire)))
 
         return answer
@@ -60,6 +63,18 @@ def _arguments(wire: dict[str, Any]) -> dict[str, Any]:
     if reason := Target.from_wire(wire["target"]).mismatch(_this_worker.node, _this_worker.has):
         raise WrongUse(reason)
     return {name: value for name, value in wire.items() if name not in ("schema", "target")}
+
+
+def _beside(question: str) -> dict[str, Any]:
+    """The arguments that lie beside the message of a question, taken away from there.
+
+    Raises Ignore where they are gone: another delivery has taken them, or whoever asks asks again.
+    """
+    packed = cast(bytes | None, app.backend.client.getdel(beside(question)))
+    if packed is None:
+        raise Ignore
+    arguments: dict[str, Any] = msgpack.unpackb(packed, raw=False, strict_map_key=False)
+    return arguments
 
 
 def _is_first(question: str) -> bool:

@@ -1,4 +1,4 @@
-"""The Celery tasks of a GPU worker: the files of an ingest, and embeddings for a search."""
+"""The Celery task of a GPU worker: the files of an ingest. The questions to it are in questions.py."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -10,17 +10,15 @@ from celery.exceptions import Reject
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from pictures.picture import LoadError
 from pictures.uris import name_of
-from settings.errors import DarkroomError, ServiceMissing, WrongUse
 from settings.redis_errors import may_pass
 from tasks.app import app
 from tasks.envelope import files_header
 from tasks.ledger import Failure, Ledger
 from tasks.messages import FilesMessage, UnknownSchema
-from tasks.queues import EMBED_PICTURE, EMBED_TEXTS, FILES, FILES_LATER, PROCESS_FILES
+from tasks.queues import FILES, FILES_LATER, PROCESS_FILES
 from tasks.recoveries import recovered
-from tasks.rpc.answers import answers, this_worker
+from tasks.rpc.answers import this_worker
 from workers.gpu.delivery import Delivery
 from workers.gpu.state import client, is_stopped, pipeline, stopping
 from workers.logs import about_job
@@ -131,37 +129,3 @@ def _requeue(task: Task, wire: dict[str, Any], redelivered: bool) -> None:
         kwargsrepr="{}",
         headers=files_header(wire["job"], [number for number, *_ in wire["files"]]),
     )
-
-
-@answers(EMBED_TEXTS)
-def embed_texts(texts: list[str]) -> dict[str, Any]:
-    """Embed texts for a search: float32 bytes, `dim` numbers a row, the model's name, and which texts are too long."""
-    clip = pipeline().clip
-    _require(clip.load_texts)
-    rows = clip.embed_texts(texts)
-    cut = [clip.is_cut(text) for text in texts]
-    return {"vectors": rows.tobytes(), "dim": rows.shape[1], "clip_model": clip.name, "cut": cut}
-
-
-@answers(EMBED_PICTURE)
-def embed_picture(data: bytes, name: str) -> dict[str, Any]:
-    """Embed one picture, decoded as an ingest would: float32 bytes, `dim` numbers, and the model's name.
-
-    `name` is the name of the picture in the error, if it cannot be decoded.
-    """
-    models = pipeline()
-    _require(models.clip.load_pictures)
-    try:
-        picture = models.decode_query(data, name)
-    except LoadError as error:
-        raise WrongUse(f"{name} cannot be searched by: {error.reason}.") from error
-    vector = models.clip_batcher.submit(picture.clip).result()
-    return {"vectors": vector.astype("<f4").tobytes(), "dim": models.clip.dim, "clip_model": models.clip.name}
-
-
-def _require(load: Callable[[], None]) -> None:
-    """Load a model; whoever asks is told of a failure as of any worker that cannot work: a service is missing."""
-    try:
-        load()
-    except DarkroomError as error:
-        raise ServiceMissing(str(error)) from error

@@ -12,8 +12,9 @@ from celery.signals import worker_shutting_down
 from redis.exceptions import RedisError
 from tenacity import RetryCallState, before_sleep_log, retry, retry_if_exception, wait_exponential
 
+import workers.gpu.questions
 import workers.gpu.tasks
-import workers.http_tasks.pictures  # noqa: F401, these two imports register the tasks that this worker takes
+import workers.http_tasks.pictures  # noqa: F401, these imports register the tasks that this worker takes
 from settings import Settings, load_settings
 from settings.errors import DarkroomError, WrongUse
 from settings.redis_errors import may_pass, redis_errors

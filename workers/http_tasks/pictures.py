@@ -1,10 +1,9 @@
 """The tasks of other programs that a GPU worker runs: darkroom.embed, darkroom.caption, darkroom.search."""
 
 import base64
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pictures.picture import with_modified_at
 from settings import load_settings
@@ -13,14 +12,13 @@ from tasks.app import app
 from tasks.messages import Target
 from tasks.queues import COLLECTION_NAME, HTTP_CAPTION, HTTP_EMBED, HTTP_SEARCH, SEARCH
 from tasks.rpc import ask
+from workers.gpu.questions import captioner, of_pictures
+from workers.gpu.state import pipeline
 from workers.http_tasks.requests import CaptionRequest, EmbedRequest, SearchRequest
 
 if TYPE_CHECKING:
-    from pictures.picture import Picture
     from pictures.reading import Sources
-    from workers.gpu.pipeline import Pipeline
 
-T = TypeVar("T")
 NEAREST_SECONDS = 60.0
 # A single file belongs to no ingest, so it has no root.
 NO_ROOT = "file:///"
@@ -31,17 +29,14 @@ TASK_OPTIONS: dict[str, Any] = {"ignore_result": False, "acks_late": False, "typ
 @app.task(name=HTTP_EMBED, **TASK_OPTIONS)
 def embed(**fields: Any) -> dict[str, Any]:
     """Embeddings of length one, in the order of the request; null for a picture that is listed in `errors`."""
-    from workers.gpu.state import pipeline
-
     request, models = EmbedRequest.of(fields), pipeline()
     rows: list[Any]
     errors: list[dict[str, Any]] = []
     if request.texts is not None:
         rows = list(models.clip.embed_texts(request.texts))
     else:
-        rows, errors = _run_model(
-            models, request.images, request.uris, lambda picture: models.clip_batcher.submit(picture.clip)
-        )
+        of_request = _of(request.images, request.uris)
+        rows, errors = of_pictures(*of_request, lambda picture: models.clip_batcher.submit(picture.clip))
     encode: Callable[[Any], Any] = _base64 if request.encoding == "base64" else lambda row: [float(x) for x in row]
     vectors = [None if row is None else encode(row) for row in rows]
     dim = next((len(row) for row in rows if row is not None), 0) or models.clip.dim
@@ -51,30 +46,22 @@ def embed(**fields: Any) -> dict[str, Any]:
 @app.task(name=HTTP_CAPTION, **TASK_OPTIONS)
 def caption(**fields: Any) -> dict[str, Any]:
     """Captions in the order of the request; null for a picture that is listed in `errors`."""
-    from workers.gpu.state import pipeline
-
-    request, models = CaptionRequest.of(fields), pipeline()
-    blip, batcher = models.blip, models.blip_batcher
-    if blip is None or batcher is None:
-        raise WrongUse("This worker writes no captions: it runs with models.captions = false.")
-    captions, errors = _run_model(
-        models, request.images, request.uris, lambda picture: batcher.submit(_not_none(picture.blip)), captions=True
-    )
-    return {"model": blip.name, "captions": captions, "errors": errors}
+    request = CaptionRequest.of(fields)
+    name, write = captioner()
+    captions, errors = of_pictures(*_of(request.images, request.uris), write, captions=True)
+    return {"model": name, "captions": captions, "errors": errors}
 
 
 @app.task(name=HTTP_SEARCH, **TASK_OPTIONS)
 def search(**fields: Any) -> dict[str, Any]:
     """The points nearest to a text or a picture, best first."""
-    from workers.gpu.state import pipeline
-
     request, models = SearchRequest.of(fields), pipeline()
     if request.text is not None:
         row = models.clip.embed_texts([request.text])[0]
     else:
         images = None if request.image is None else [request.image]
         uris = None if request.uri is None else [request.uri]
-        rows, errors = _run_model(models, images, uris, lambda picture: models.clip_batcher.submit(picture.clip))
+        rows, errors = of_pictures(*_of(images, uris), lambda picture: models.clip_batcher.submit(picture.clip))
         if errors:
             raise WrongUse(f"The picture to search by cannot be used: {errors[0]['reason']}.")
         row = rows[0]
@@ -92,27 +79,11 @@ def search(**fields: Any) -> dict[str, Any]:
     return {"model": models.clip.name, "results": results, "hits": results}
 
 
-def _run_model(
-    models: "Pipeline",
-    images: list[Any] | None,
-    uris: list[str] | None,
-    submit: "Callable[[Picture], Future[T]]",
-    captions: bool = False,
-) -> tuple[list[T | None], list[dict[str, Any]]]:
-    """The result of a model for each picture, None for one that cannot be decoded, and the reasons for these."""
-    from pictures.picture import LoadError
-
-    futures: list[Future[T] | None] = []
-    errors: list[dict[str, Any]] = []
-    for index, source in enumerate(images or uris or []):
-        try:
-            data = source if images else _sources().read(source, NO_ROOT).data
-            name = f"picture {index} of a request"
-            futures.append(submit(models.decode_query(data, name, captions)))
-        except LoadError as error:
-            futures.append(None)
-            errors.append({"index": index, "reason": error.reason})
-    return [None if future is None else future.result() for future in futures], errors
+def _of(images: list[Any] | None, uris: list[str] | None) -> tuple[Sequence[Any], Callable[[Any], bytes]]:
+    """The pictures of a request, and what reads one."""
+    if images:
+        return images, lambda data: bytes(data)
+    return uris or [], lambda uri: _sources().read(uri, NO_ROOT).data
 
 
 @cache
@@ -120,11 +91,6 @@ def _sources() -> "Sources":
     from pictures.reading import Sources
 
     return Sources(load_settings())
-
-
-def _not_none(pixels: "T | None") -> "T":
-    assert pixels is not None
-    return pixels
 
 
 def _base64(row: Any) -> str:

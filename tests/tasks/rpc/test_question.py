@@ -14,7 +14,7 @@ from settings.errors import DarkroomError, ServiceMissing, WrongUse
 from tasks.messages import Target
 from tasks.queues import PLAN, QUERIES
 from tasks.rpc.answers import reply
-from tasks.rpc.question import JsonQuestion, Question, _shown, ask
+from tasks.rpc.question import MOST_IN_MESSAGE, Question, _shown, ask, beside
 from tests.conftest import ROOT
 from tests.tasks.tiny_worker import BREAK, COUNT, ECHO, FAIL, REFUSE
 from tests.tasks.workers import workers_on
@@ -82,6 +82,30 @@ def test_a_worker_refuses_what_is_for_other_things_than_it_has(target: Target, w
 
 
 @pytest.mark.usefixtures("worker")
+def test_what_makes_a_question_large_comes_beside_it_and_is_gone_with_the_answer(client: redis.Redis) -> None:
+    pictures = [bytes(MOST_IN_MESSAGE), b"small"]
+    question = Question(ECHO, value=pictures)
+    name = question._answer.name
+    assert question.wait(SECONDS) == pictures
+    assert not client.exists(beside(name))
+
+
+def test_the_message_of_a_large_question_is_small_and_withdrawn_with_what_lies_beside_it(client: redis.Redis) -> None:
+    question = Question(PLAN, uris=["file:///a"] * MOST_IN_MESSAGE)
+    (message,) = client.lrange(QUERIES, 0, -1)
+    assert len(message) < MOST_IN_MESSAGE
+    assert client.ttl(beside(question._answer.name)) > 0
+    # A worker that was killed has taken both along.
+    client.delete(QUERIES, beside(question._answer.name))
+    question.ask_again()
+    assert client.llen(QUERIES) == 1
+    assert client.exists(beside(question._answer.name))
+    question.withdraw()
+    assert not client.exists(beside(question._answer.name))
+    assert client.llen(QUERIES) == 0
+
+
+@pytest.mark.usefixtures("worker")
 def test_a_question_that_is_asked_again_is_begun_once_and_has_one_answer(redis_process: str) -> None:
     client = redis.Redis.from_url(redis_process)
     question = Question(COUNT, name="again", seconds=2)
@@ -133,10 +157,8 @@ def test_the_workers_side_tells_errors_by_kind_and_hides_what_nobody_foresaw() -
 
 @pytest.mark.usefixtures("worker")
 def test_a_task_that_fails_in_celerys_own_way_is_a_sentence() -> None:
-    with pytest.raises(WrongUse, match=r"^no such thing$"):
-        JsonQuestion(FAIL, kind="WrongUse", sentence="no such thing").wait(SECONDS)
     with pytest.raises(DarkroomError, match=r"^The worker could not answer \(ValueError: bad\): see its log\.$"):
-        JsonQuestion(FAIL, kind="ValueError", sentence="bad").wait(SECONDS)
+        ask(FAIL, SECONDS)
 
 
 @pytest.mark.usefixtures("worker")
@@ -161,3 +183,4 @@ def test_asking_needs_no_celery() -> None:
 def test_flower_is_shown_the_length_of_what_is_long_and_the_rest_as_it_is() -> None:
     shown = _shown({"vector": b"\x00" * 2048, "limit": 5, "where": {"a": 1}, "ids": ["x"] * 1500, "texts": ["a cat"]})
     assert shown == "{vector: <2,048 bytes>, limit: 5, where: {'a': 1}, ids: <1,500 items>, texts: ['a cat']}"
+    assert _shown({"images": [b"\xff" * 100_000, b"\x00"]}) == "{images: [<100,000 bytes>, b'\\x00']}"
