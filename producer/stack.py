@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import redis
 
@@ -38,6 +39,8 @@ class Stack:
         self.is_local = settings.broker.url == "embedded"
         self.local: StackPaths = stack_paths(settings)
         self.log = self.local.logs / "stack.log"
+        # What a search has learned of the collection, and when.
+        self.known: tuple[float, dict[str, Any]] | None = None
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         self._starting = threading.RLock()  # several threads may find at the same time that it has ended

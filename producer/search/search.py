@@ -1,6 +1,8 @@
 """Search by words, by pictures and by facts: embeddings from a GPU worker, the best points from storage."""
 
+import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from pictures.uris import point_id
@@ -15,11 +17,14 @@ from producer.search.terms import Term
 from producer.search.vectors import combined, embed_texts, for_model, term_vectors
 from producer.stack import Stack
 from producer.waiting import wait_for
+from settings.errors import WrongUse
 from tasks.orders import place_in_order
 from tasks.queues import ORDERED, SEARCH
 from tasks.rpc import Question
 
 SEARCH_SECONDS = 60.0
+# How long a process that searches again and again goes by what it knows of the collection.
+KNOWN_SECONDS = 10.0
 Rows = list[dict[str, Any]]
 
 
@@ -59,7 +64,15 @@ def search_all(queries: Sequence[Query], stack: Stack) -> list[SearchResult]:
 
     Raises WrongUse for an empty collection, and ServiceMissing when a worker cannot come up.
     """
+    if stack.known is not None and time.monotonic() - stack.known[0] < KNOWN_SECONDS:
+        with suppress(WrongUse):  # it may have been made anew, for another model
+            return _found(queries, stack.known[1], stack)
     facts = filled_collection(stack)
+    stack.known = time.monotonic(), facts
+    return _found(queries, facts, stack)
+
+
+def _found(queries: Sequence[Query], facts: dict[str, Any], stack: Stack) -> list[SearchResult]:
     texts = {term.words: None for query in queries if query.by != "words" for term in query.words if term.words}
     made = embed_texts(list(texts), facts["clip_model"], stack)
     vectors = dict(zip(texts, made.vectors, strict=True))
