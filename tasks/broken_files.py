@@ -14,6 +14,7 @@ import redis
 
 from settings import load_settings
 from tasks.broker.full import WRITE_FIRST
+from tasks.broker.scripts import run_script
 from tasks.checkpoint import PREPROCESSING
 from tasks.queues import PREFIX
 
@@ -74,7 +75,7 @@ class BrokenFiles:
             entry = [self._readers, file.bytes, file.mtime, file.stage, file.reason]
             arguments += [_key(file.uri), cast(bytes, msgpack.packb(entry))]
         if arguments:
-            self._client.register_script(_KEEP)(keys=[BROKEN, BROKEN_TIMES], args=[MOST, *arguments])
+            run_script(self._client, _KEEP, [BROKEN, BROKEN_TIMES], [MOST, *arguments])
 
     def unchanged(self, files: Seen) -> list[BrokenFile | None]:
         """What is kept of these files as they are now, None for the others; an entry that is out of date goes."""

@@ -16,6 +16,7 @@ from typing import Any, cast
 import redis
 
 from tasks.broker.full import write
+from tasks.broker.scripts import run_script
 from tasks.ledger_scripts import ATTEMPT, COUNT, COUNTS, FAIL, NOTE, OPEN, PARTS, SKIP, STILL_BROKEN, STORE
 from tasks.outcomes import (
     CHUNK,
@@ -216,7 +217,7 @@ class Ledger:
 
     def _run(self, script: str, *arguments: Any, keys: Sequence[str] = ()) -> Any:
         names = [*(self.key(part) for part in PARTS), self.key("codes:"), *keys]
-        return self.client.register_script(script)(keys=names, args=[KEEP_SECONDS, *arguments])
+        return run_script(self.client, script, names, [KEEP_SECONDS, *arguments])
 
 
 def _stretches(numbers: Sequence[int]) -> list[tuple[int, int]]:

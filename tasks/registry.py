@@ -18,6 +18,7 @@ from settings.process_name import WORKER as WORKER
 from settings.process_name import node_name as node_name
 from settings.process_name import node_of
 from settings.process_name import worker_name as worker_name
+from tasks.broker.scripts import run_script
 from tasks.messages import Target
 from tasks.queues import COLLECTION_NAME, PREFIX
 
@@ -72,7 +73,7 @@ def renew_worker(
     """Say that this process lives as the worker `name`, for WORKER_LEASE_SECONDS from now."""
     worker = this_process(name, has, device)
     entry = {**asdict(worker), "ready": ready, "has": has.to_wire()}
-    client.register_script(_SAY)(keys=[WORKERS], args=[entry.pop("node"), WORKER_LEASE_SECONDS, json.dumps(entry)])
+    run_script(client, _SAY, [WORKERS], [entry.pop("node"), WORKER_LEASE_SECONDS, json.dumps(entry)])
 
 
 def announce(client: redis.Redis, name: str, has: Target = NO_MODELS, device: str = "") -> None:
@@ -83,7 +84,7 @@ def announce(client: redis.Redis, name: str, has: Target = NO_MODELS, device: st
 
 def sign_off(client: redis.Redis, name: str) -> None:
     """Say that the worker `name` has stopped; its entry ends now, and whoever sweeps finds what it has left."""
-    client.register_script(_SAY)(keys=[WORKERS], args=[node_of(name), -0.001, json.dumps({"name": name})])
+    run_script(client, _SAY, [WORKERS], [node_of(name), -0.001, json.dumps({"name": name})])
 
 
 def workers(client: redis.Redis) -> dict[str, Worker]:
@@ -155,7 +156,7 @@ def dead_workers(client: redis.Redis, seconds: float) -> set[str]:
 
 def report_fault(client: redis.Redis, name: str, sentence: str) -> None:
     """Register the reason why `name` does not work, for FAULT_LEASE_SECONDS."""
-    client.register_script(_SAY)(keys=[FAULTS], args=[name, FAULT_LEASE_SECONDS, sentence])
+    run_script(client, _SAY, [FAULTS], [name, FAULT_LEASE_SECONDS, sentence])
 
 
 def clear_fault(client: redis.Redis, *names: str) -> None:

@@ -10,6 +10,7 @@ import redis
 
 from settings import load_settings
 from tasks.broker import redis_client
+from tasks.broker.scripts import run_script
 from tasks.messages import Target
 from tasks.queues import CONTROL, FILES, files_of_worker
 from tasks.registry import (
@@ -76,7 +77,7 @@ def sweep(client: redis.Redis, seconds: float = WORKER_LEASE_SECONDS) -> int:
         # kombu's separator between routing key, pattern and queue; a broadcast has neither of the first two.
         member = f"\x06\x16\x06\x16{node}.{BROADCASTS}"
         arguments: list[str | float] = [node, seconds, KEEP_SECONDS, json.dumps(own), json.dumps(FILES), member]
-        moved += int(client.register_script(_SWEEP)(keys=keys, args=arguments))
+        moved += int(run_script(client, _SWEEP, keys, arguments))
     return moved
 
 

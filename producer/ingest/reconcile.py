@@ -13,6 +13,7 @@ from typing import Any, cast
 import redis
 
 from producer.ingest.window import Window
+from tasks.broker.scripts import run_script
 from tasks.envelope import header_text
 from tasks.ledger import Ledger
 from tasks.queues import FILES, FILES_LATER, POINTS, UNACKED, files_of_worker
@@ -117,18 +118,17 @@ class Reconciler:
 
     def _in_queue(self, queue: str | bytes) -> Iterator[int]:
         # From the end where messages come in: what is published meanwhile moves the others on, and none is missed.
-        script = self._client.register_script(_IN_QUEUE)
         start, messages = 0, PAGE
         while messages == PAGE:
-            messages, texts = script(keys=[queue], args=[start, start + PAGE - 1, self._header])
+            page = [start, start + PAGE - 1, self._header]
+            messages, texts = run_script(self._client, _IN_QUEUE, [queue], page)
             start += PAGE
             yield from _numbers(texts)
 
     def _in_hands(self) -> Iterator[int]:
-        script = self._client.register_script(_IN_HANDS)
         cursor: Any = 0
         while True:
-            cursor, texts = script(keys=[UNACKED], args=[cursor, PAGE, self._header])
+            cursor, texts = run_script(self._client, _IN_HANDS, [UNACKED], [cursor, PAGE, self._header])
             yield from _numbers(texts)
             if int(cursor) == 0:
                 return

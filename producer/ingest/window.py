@@ -10,6 +10,7 @@ import redis
 from producer.ingest.plan import Numbered
 from producer.stack import Stack
 from settings import Settings
+from tasks.broker.scripts import run_script
 from tasks.envelope import Envelope, header_text
 from tasks.ledger import Ledger
 from tasks.messages import GPU_FILES_PER_TASK, FileItem, FilesMessage, Target
@@ -36,7 +37,7 @@ return removed
 def withdraw(client: redis.Redis, job: str) -> int:
     """Take the files of a job out of the queues, as far as no worker has taken them; returns how many messages."""
     queues = [FILES, FILES_LATER, LEFT, *map(files_of_worker, workers(client) | silent_workers(client))]
-    return int(client.register_script(_WITHDRAW)(keys=queues, args=[header_text(job)]))
+    return int(run_script(client, _WITHDRAW, queues, [header_text(job)]))
 
 
 def devices_of(stack: Stack) -> set[str]:

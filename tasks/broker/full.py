@@ -10,6 +10,8 @@ from typing import Any
 import redis
 from redis.exceptions import OutOfMemoryError
 
+from tasks.broker.scripts import run_script
+
 # The beginning of a script that may go on when memory is used up: it removes what is not there.
 WRITE_FIRST = "redis.call('DEL', '')\n"
 _ANY = WRITE_FIRST + "return redis.call(unpack(ARGV))"
@@ -21,4 +23,4 @@ def write(client: redis.Redis, *command: Any) -> Any:
         return client.execute_command(*command)
     except OutOfMemoryError:
         # Without keys: that is for a Redis Cluster, which is refused.
-        return client.register_script(_ANY)(args=command)
+        return run_script(client, _ANY, args=command)

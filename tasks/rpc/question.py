@@ -6,12 +6,13 @@ message is one of its own (tasks/envelope.py), and the result is heard by tasks/
 large, such as pictures, lies under a key beside it: a message is written, copied and parsed several times on its way.
 """
 
-from typing import Any, cast
+from typing import Any
 
 import msgpack
 
 from settings.errors import DarkroomError, ServiceMissing, WrongUse
 from tasks.broker import shared_client
+from tasks.broker.scripts import run_script
 from tasks.envelope import question_message
 from tasks.messages import SCHEMA, Target
 from tasks.queues import COLLECTION_NAME, FILES, PREFIX, ROUTES
@@ -121,8 +122,7 @@ class Question:
         shared_client().lpush(self._queue, message)
 
     def _in_queue(self, remove: bool) -> int:
-        script = shared_client().register_script(_IN_QUEUE)
-        return int(cast(int, script(keys=[self._queue], args=[self._answer.name, int(remove)])))
+        return int(run_script(shared_client(), _IN_QUEUE, [self._queue], [self._answer.name, int(remove)]))
 
 
 def ask(task: str, timeout: float, target: Target | None = None, **arguments: Any) -> Any:

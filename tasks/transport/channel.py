@@ -14,6 +14,7 @@ from redis.exceptions import OutOfMemoryError, ResponseError
 
 from settings.redis_errors import refusal
 from tasks.broker.full import write
+from tasks.broker.scripts import run_script
 from tasks.queues import FILES, POINTS, QUEUES, UNACKED, UNACKED_INDEX, UNACKED_MUTEX
 from tasks.recoveries import recovered
 from tasks.transport.qos import QoS
@@ -114,9 +115,8 @@ class Channel(kombu_redis.Channel):
 
     def _deliver_more(self, capacity: int) -> None:
         queues = self._queue_cycle.consume(len(self.active_queues))
-        popped = self._create_client().register_script(POP)(
-            keys=[self.unacked_key, self.unacked_index_key, *queues], args=[capacity]
-        )
+        keys = [self.unacked_key, self.unacked_index_key, *queues]
+        popped = run_script(self._create_client(), POP, keys, [capacity])
         for queue, tag, raw in zip(popped[::3], popped[1::3], popped[2::3], strict=True):
             try:
                 # kombu's parser looks in every object for its notation of dates and similar values; ours has none.

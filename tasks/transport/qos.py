@@ -12,6 +12,7 @@ from kombu.utils.json import dumps, loads
 from redis.exceptions import RedisError, ResponseError
 
 from settings.redis_errors import refusal
+from tasks.broker.scripts import run_script
 from tasks.recoveries import recovered
 from tasks.transport.scripts import EXPIRED, FORGET, RECORD, RENEW, RESTORE
 
@@ -52,15 +53,14 @@ class QoS(kombu_redis.QoS):
             info = message.delivery_info
             entry = dumps([message._raw, info["exchange"], info["routing_key"]])
             with self.channel.conn_or_acquire() as client:
-                record = client.register_script(RECORD)
-                record(keys=[self.unacked_key, self.unacked_index_key], args=[delivery_tag, entry])
+                run_script(client, RECORD, [self.unacked_key, self.unacked_index_key], [delivery_tag, entry])
             virtual.QoS.append(self, message, delivery_tag)
 
     def restore_visible(self, start: int = 0, num: int | None = None, interval: int = 10) -> None:
         """Put messages whose lease has run out back into their queues."""
         with self.channel.conn_or_acquire() as client:
-            expired = client.register_script(EXPIRED)
-            tags = expired(keys=[self.unacked_index_key], args=[self.visibility_timeout, num or RESTORED_AT_ONCE])
+            arguments = [self.visibility_timeout, num or RESTORED_AT_ONCE]
+            tags = run_script(client, EXPIRED, [self.unacked_index_key], arguments)
             try:
                 # Without kombu's lock, which a full Redis refuses: two who restore the same message restore it once.
                 for tag in tags:
@@ -88,9 +88,8 @@ class QoS(kombu_redis.QoS):
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 self.drop(tag, error)
                 return
-            restore = connection.register_script(RESTORE)
             keys = [self.unacked_key, self.unacked_index_key, *queues]
-            restore(keys=keys, args=[tag, "LPUSH" if leftmost else "RPUSH", message])
+            run_script(connection, RESTORE, keys, [tag, "LPUSH" if leftmost else "RPUSH", message])
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
         """Give a message back to its queue, or drop it."""
@@ -143,7 +142,7 @@ class QoS(kombu_redis.QoS):
     def _send(self, tags: list[str]) -> None:
         if tags:
             with self.channel.conn_or_acquire() as client:
-                client.register_script(FORGET)(keys=[self.unacked_key, self.unacked_index_key], args=tags)
+                run_script(client, FORGET, [self.unacked_key, self.unacked_index_key], tags)
 
     def _renew_leases(self) -> None:
         client = None
@@ -154,6 +153,6 @@ class QoS(kombu_redis.QoS):
             try:
                 # A client with its own pool, because the connections of the channel belong to the consuming thread.
                 client = client or self.channel.Client(connection_pool=self.channel._get_pool())
-                client.register_script(RENEW)(keys=[self.unacked_index_key], args=tags)
+                run_script(client, RENEW, [self.unacked_index_key], tags)
             except (RedisError, OSError):
                 client = None

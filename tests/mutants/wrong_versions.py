@@ -53,7 +53,7 @@ WRONG_VERSIONS = (
     WrongVersion(
         "a lease is not renewed",
         QOS,
-        "                client.register_script(RENEW)(keys=[self.unacked_index_key], args=tags)\n",
+        "                run_script(client, RENEW, [self.unacked_index_key], tags)\n",
         "                client.ping()\n",
         ("tests/tasks/test_transport.py", "tests/tasks/test_round_trips.py"),
     ),

@@ -21,6 +21,7 @@ import redis
 from settings import Settings
 from settings.errors import ServiceMissing
 from tasks.broker import redis_client
+from tasks.broker.scripts import run_script
 from tasks.recoveries import recovered
 from tasks.registry import node_name
 from tasks.stack.paths import stack_paths
@@ -91,13 +92,11 @@ class Ownership:
         if self._lost_to is not None:
             raise ServiceMissing(_refusal(self._collection, self._lost_to))
         with suppress(redis.RedisError):  # the lease runs out by itself
-            self._client.register_script(_RELEASE)(keys=[owner_key(self._collection)], args=[self._claim])
+            run_script(self._client, _RELEASE, [owner_key(self._collection)], [self._claim])
 
     def _take(self) -> Owner | None:
-        held = self._client.register_script(_TAKE)(
-            keys=[owner_key(self._collection)],
-            args=[self._claim, LEASE_SECONDS, self._owner.catalog, self._owner.place],
-        )
+        claim = [self._claim, LEASE_SECONDS, self._owner.catalog, self._owner.place]
+        held = run_script(self._client, _TAKE, [owner_key(self._collection)], claim)
         return Owner(**json.loads(held)) if held else None
 
     def _renew(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import redis
 
+from tasks.broker.scripts import run_script
 from tasks.queues import FILES, LEFT, UNACKED, UNACKED_INDEX
 
 # KEYS: from, to. Moves all messages and keeps their order; returns how many.
@@ -62,7 +63,7 @@ def _file_queues(client: redis.Redis) -> list[str]:
 
 
 def _move(client: redis.Redis, source: str, target: str) -> int:
-    return int(client.register_script(_MOVE)(keys=[source, target]))
+    return int(run_script(client, _MOVE, [source, target]))
 
 
 def _redelivered(message: dict[str, Any]) -> dict[str, Any]:
