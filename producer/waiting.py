@@ -1,9 +1,12 @@
 """Waiting for an answer without hanging: whoever cannot answer any more is named."""
 
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from redis.exceptions import RedisError
 
@@ -22,6 +25,7 @@ T = TypeVar("T")
 ASK_AGAIN_SECONDS = 10.0
 # While there is no answer, Ctrl-C and the state of the workers are looked at so often.
 LOOK_SECONDS = 0.1
+WORKERS_SECONDS = 0.5
 BROKER_SECONDS = 120.0
 AWAY_STEP_SECONDS = 1.0
 STORAGE_SECONDS = 15.0
@@ -74,16 +78,16 @@ def _wait_until_answered(
         now = time.monotonic()
         if leaving is not None and leaving():
             raise KeyboardInterrupt
-        if now - checked > 0.5:
+        if now - checked > WORKERS_SECONDS:
             checked = now
-            if stack.has_ended():
-                stack.restart()
-            raise_faults(stack, who)
-            if _loads(who):  # it may download for minutes, and has the question
+            workers = _look_at_workers(stack, who)
+            if workers.fault is not None:
+                raise ServiceMissing(workers.fault)
+            if workers.load:  # they may download for minutes, and have the question
                 start = last_asked = now
-            if stack.is_local or stack.lives(who):
+            if workers.live:
                 seen = now
-            if stack.is_local and now - begun < STARTUP_SECONDS and not stack.has_worker(who, but=()):
+            if stack.is_local and now - begun < STARTUP_SECONDS and not workers.are_up:
                 start = now  # it was started for this question, and still loads
             elif now - seen > absent_seconds:
                 raise NobodyAnswers(_nobody(who))
@@ -176,13 +180,44 @@ def _loads(who: str) -> bool:
 
 
 def raise_faults(stack: Stack, who: str = "") -> None:
-    """Raise ServiceMissing with the sentence of a worker that says why it cannot work, if it is one of `who`.
+    """Raise ServiceMissing with the sentence of a worker that says why it cannot work, if it is one of `who`."""
+    if (fault := _fault(stack, who)) is not None:
+        raise ServiceMissing(fault)
 
-    Where another one of them works there is nothing to raise: on several machines one is always being mended.
-    """
+
+def _fault(stack: Stack, who: str) -> str | None:
+    """Why a worker cannot work; where another one of its kind works, that keeps nobody: one is always being mended."""
     reported = {name: sentence for name, sentence in stack.faults().items() if name.startswith(who)}
-    if reported and not stack.has_worker(who, but=reported):
-        raise ServiceMissing(next(iter(reported.values())))
+    return next(iter(reported.values())) if reported and not stack.has_worker(who, but=reported) else None
+
+
+@dataclass(frozen=True)
+class _Workers:
+    """What a look at the workers of one kind has told: why none can work, whether one loads, lives, and is ready."""
+
+    at: float
+    fault: str | None
+    load: bool
+    live: bool
+    are_up: bool
+
+
+_looks: WeakKeyDictionary[Stack, dict[str, _Workers]] = WeakKeyDictionary()
+_looking = threading.Lock()
+
+
+def _look_at_workers(stack: Stack, who: str) -> _Workers:
+    """How the workers are; of many threads that wait, one looks for all. A stack that has ended is started again."""
+    with _looking:
+        looks = _looks.setdefault(stack, {})
+        look = looks.get(who)
+        if look is None or time.monotonic() - look.at > WORKERS_SECONDS:
+            if stack.has_ended():
+                stack.restart()
+            live = stack.is_local or stack.lives(who)
+            up = stack.has_worker(who, but=())
+            look = looks[who] = _Workers(time.monotonic(), _fault(stack, who), _loads(who), live, up)
+    return look
 
 
 def collection_facts(stack: Stack) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Waiting: what a killed worker or an absent Redis took away is asked for again."""
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ import redis
 
 import producer.waiting
 from producer.stack import Stack
-from producer.waiting import raise_faults, wait_for, with_retries
+from producer.waiting import _look_at_workers, raise_faults, wait_for, with_retries
 from settings import load_settings
 from settings.errors import ServiceMissing
 from tasks.queues import FILES
@@ -145,3 +147,24 @@ def test_a_worker_that_loads_its_models_is_waited_for(
     renew_worker(client, "gpu0@loading")
     with pytest.raises(ServiceMissing, match=r"^No gpu worker answered in 2 s: "):
         wait_for(Question(ECHO, value=1), stack, 2, "gpu")
+
+
+@pytest.mark.usefixtures("client")
+def test_of_many_threads_that_wait_one_looks_at_the_workers_for_all(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    def lives(who: str) -> bool:
+        looked.append(who)
+        return True
+
+    monkeypatch.setattr(stack, "lives", lives)
+    monkeypatch.setattr(producer.waiting, "WORKERS_SECONDS", 3600.0)
+    with ThreadPoolExecutor(16) as threads:
+        assert all(look.live for look in threads.map(partial(_look_at_workers, stack), 64 * ["storage"]))
+    _look_at_workers(stack, "gpu")
+    assert looked == ["storage", "gpu"]
+    monkeypatch.setattr(producer.waiting, "WORKERS_SECONDS", 0.0)
+    _look_at_workers(stack, "gpu")
+    assert looked == ["storage", "gpu", "gpu"]
