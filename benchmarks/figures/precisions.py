@@ -8,7 +8,7 @@ from workers.inference.probe.rows import Answer
 
 
 def told(precision: str, fidelity: Fidelity) -> str:
-    """As in "int8 (cosine 0.9992 in the median and 0.9978 at worst)"; the name alone where the probe was not asked."""
+    """As in "int8 (cosine 0.9978)", the worst one; the name alone where the probe was not asked."""
     return f"{precision} ({fidelity})" if str(fidelity) else precision
 
 

@@ -10,8 +10,8 @@ from workers.inference.probe.rows import Answer
 
 def test_a_precision_is_told_with_what_was_compared_and_alone_where_nothing_was() -> None:
     assert told("float32", Fidelity()) == "float32"
-    assert told("int8", Fidelity(0.99921, 0.9978)) == "int8 (cosine 0.9992 in the median and 0.9978 at worst)"
-    assert told("bfloat16", Fidelity(same=1.0)) == "bfloat16 (100% of the captions the same)"
+    assert told("int8", Fidelity(0.99921, 0.9978)) == "int8 (cosine 0.9978)"
+    assert told("bfloat16", Fidelity(same=1.0)) == "bfloat16 (100% same)"
 
 
 def test_the_answer_about_clip_is_found_among_what_a_stack_has_kept(tmp_path: Path) -> None:

@@ -21,12 +21,10 @@ class Fidelity:
     same: float | None = None
 
     def __str__(self) -> str:
-        """What was found, for a person; empty where nothing was compared."""
+        """The worst cosine or the share of the same captions, in a word or two; empty where nothing was compared."""
         if self.same is not None:
-            return f"{self.same:.0%} of the captions the same"
-        if self.median is not None and self.worst is not None:
-            return f"cosine {self.median:.4f} in the median and {self.worst:.4f} at worst"
-        return ""
+            return f"{self.same:.0%} same"
+        return "" if self.worst is None else f"cosine {self.worst:.4f}"
 
     @property
     def fault(self) -> str:
