@@ -34,3 +34,12 @@ def test_redis_dies_in_place_of_a_write_and_is_started_again(album: Album, tmp_p
     taken = take([Step("redis", 9, "write")], album, tmp_path)
     assert taken.verdict.good, taken.verdict
     assert taken.hit == ["write"]
+
+
+def test_redis_dies_as_the_first_command_begins_to_use_the_stack_and_is_waited_for(
+    album: Album, tmp_path: Path
+) -> None:
+    # The stack is up, and the fourth command is the first one to the new Redis that must not be lost.
+    taken = take([Step("producer", 4, kills="redis")], album, tmp_path)
+    assert taken.hit == ["DEL"]
+    assert taken.verdict.good, taken.verdict
