@@ -34,8 +34,9 @@ def answer(client: redis.Redis, name: str, result: bytes) -> None:
     client.publish(RESULT_KEY + name, result)
 
 
-def connections(client: redis.Redis) -> int:
-    return len(client.client_list(_type="pubsub"))
+def hearing(client: redis.Redis, heard: Listener) -> int:
+    """How many connections hear what is published for this listener: those of other processes do not count."""
+    return int(client.publish(f"{RESULT_KEY}{heard._prefix}nobody", b""))
 
 
 def test_an_answer_is_heard_and_its_copy_removed(client: redis.Redis, heard: Listener) -> None:
@@ -50,7 +51,7 @@ def test_an_answer_is_heard_and_its_copy_removed(client: redis.Redis, heard: Lis
 
 def test_an_answer_that_was_published_while_nobody_heard_it_is_found(client: redis.Redis, heard: Listener) -> None:
     first = heard.expect()
-    until(lambda: connections(client), "the listener to listen")
+    until(lambda: hearing(client, heard), "the listener to listen")
     # Known by its key alone, as after a moment without a connection.
     client.set(RESULT_KEY + first.name, b"late", ex=600)
     assert first.comes(SECONDS)
@@ -59,7 +60,7 @@ def test_an_answer_that_was_published_while_nobody_heard_it_is_found(client: red
 
 def test_a_connection_that_is_lost_is_made_anew(client: redis.Redis, heard: Listener) -> None:
     first = heard.expect()
-    until(lambda: connections(client), "the listener to listen")
+    until(lambda: hearing(client, heard), "the listener to listen")
     client.client_kill_filter(_type="pubsub")
     answer(client, first.name, b"after all")
     assert first.comes(SECONDS)
@@ -73,12 +74,12 @@ def test_nobody_listens_while_nobody_waits_and_the_next_question_is_heard(client
         assert asked.comes(SECONDS)
         assert asked.result == b"%d" % turn
         del asked
-        until(lambda: heard._thread is None and not connections(client), "the connection to be closed")
+        until(lambda: heard._thread is None and not hearing(client, heard), "the connection to be closed")
 
 
 def test_an_answer_that_nobody_waits_for_any_more_is_let_go(client: redis.Redis, heard: Listener) -> None:
     gone, kept = heard.expect(), heard.expect()
-    until(lambda: connections(client), "the listener to listen")
+    until(lambda: hearing(client, heard), "the listener to listen")
     name = gone.name
     del gone
     answer(client, name, b"nobody")
@@ -90,10 +91,10 @@ def test_an_answer_that_nobody_waits_for_any_more_is_let_go(client: redis.Redis,
 
 def test_all_threads_that_wait_share_one_connection(client: redis.Redis, heard: Listener) -> None:
     asked = [heard.expect() for _ in range(32)]
-    until(lambda: connections(client), "the listener to listen")
+    until(lambda: hearing(client, heard), "the listener to listen")
     with ThreadPoolExecutor(32) as threads:
         came = threads.map(lambda each: each.comes(SECONDS) and each.result, asked)
         for number, each in enumerate(asked):
             answer(client, each.name, b"%d" % number)
         assert list(came) == [b"%d" % number for number in range(32)]
-    assert connections(client) == 1
+    assert hearing(client, heard) == 1

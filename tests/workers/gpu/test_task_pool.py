@@ -89,10 +89,12 @@ def test_files_under_way_have_no_threads_and_all_of_them_end(
     assert all(seconds > 0 for _, _, seconds in worker.ended.values())
 
 
-def test_a_file_that_fails_is_told_by_a_thread_of_its_own(worker: Worker, folder: Path, go_on: threading.Event) -> None:
-    (folder / "broken.jpg").write_bytes(b"no picture")
+def test_a_file_that_fails_is_told_by_a_thread_of_its_own(
+    worker: Worker, tmp_path: Path, go_on: threading.Event
+) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
     go_on.set()
-    worker.take(FileItem(0, (folder / "broken.jpg").as_uri()))
+    worker.take(FileItem(0, (tmp_path / "broken.jpg").as_uri()))
     until(lambda: 0 in worker.ended, "the file to end")
     reasons, thread, _ = worker.ended[0]
     assert len(reasons) == 1
