@@ -1,8 +1,9 @@
 """efficiency_*: pictures per second of the whole pipeline over those of a bare loop with the same code.
 
 The bare loop is the best overlap one process can have: loader threads decode ahead while each model runs full batches
-in a thread of its own, without a queue between processes or a database. Both rates count from the first file to the
-last result, models warm. Beside it stands the bare device: the models alone, on pixels that lie ready in memory, one
+in a thread of its own, without a queue between processes or a database. It makes and keeps the small picture of each
+file as well, for that is part of a picture's way and not of the queue. Both rates count from the first file to the last
+result, models warm. Beside it stands the bare device: the models alone, on pixels that lie ready in memory, one
 batch after the other. All run in the precision that `auto` picks.
 """
 
@@ -25,6 +26,8 @@ from pictures.decode import decode
 from pictures.picture import Pixels
 from pictures.preprocessing import blank
 from pictures.reading import read
+from pictures.thumbnail_store import ThumbnailStore
+from pictures.thumbnails import THUMBNAIL, webp
 from settings import Settings
 from workers.inference.captioners.captioner import checkpoint_captioner
 from workers.inference.embedders.embedder import Embedder
@@ -36,10 +39,12 @@ CPU = torch.device("cpu")
 
 
 class Bare:
-    """One process with warm models, as the GPU worker configures itself."""
+    """One process with warm models, as the GPU worker configures itself; small pictures go to the folder `kept`."""
 
-    def __init__(self, clip: Path, blip: Path | None) -> None:
+    def __init__(self, clip: Path, blip: Path | None, kept: Path | None = None) -> None:
         settings = Settings.model_construct()
+        own = settings.thumbnails.model_copy(update={"place": str(kept)})
+        self._thumbnails = ThumbnailStore(settings.model_copy(update={"thumbnails": own})) if kept else None
         parts, threads = parallel_batches(settings, "cpu")
         torch.set_num_threads(threads)
         self.batch_clip, self.batch_blip = batch_sizes(settings, "cpu")
@@ -76,9 +81,11 @@ class Bare:
                 except queue.Empty:
                     return
                 content = read(path.as_uri(), 10**9)
-                picture = decode(
-                    content.data, 10**9, self.clip.model_input, self.blip.model_input if self.blip else None
-                )
+                blip_input = self.blip.model_input if self.blip else None
+                small = THUMBNAIL if self._thumbnails else None
+                picture = decode(content.data, 10**9, self.clip.model_input, blip_input, small=small)
+                if self._thumbnails and picture.small is not None:
+                    self._thumbnails.put(content.sha256, THUMBNAIL, webp(picture.small))
                 for_clip.put(picture.clip)
                 if picture.blip is not None:
                     for_blip.put(picture.blip)
@@ -118,8 +125,8 @@ def _consumer(
 def efficiency_clip(scratch: Path, quick: bool) -> list[Figure]:
     """The ratio for 2 MP JPEGs at ViT-B/32 size."""
     checkpoint = random_vit_b32(scratch / "vit-b32-random")
-    paths = pictures(scratch / "2mp", 32 if quick else 320, MP_2)
-    bare = Bare(checkpoint, None)
+    paths = pictures(scratch / "2mp", 32 if quick else 1000, MP_2)
+    bare = Bare(checkpoint, None, scratch / "kept")
     with ingesting(scratch, paths, MODELS__CLIP=str(checkpoint), MODELS__CAPTIONS="false") as ours:
         return [_shares("efficiency_clip", ours, bare, paths, quick, at_least(0.95, floor=0.85))]
 
@@ -128,9 +135,9 @@ def efficiency_caption(scratch: Path, quick: bool) -> list[Figure]:
     """The ratio for 2 MP JPEGs with captions of TOKENS words at BLIP base's size, and ViT-B/32 embeddings."""
     clip, blip = random_vit_b32(scratch / "vit-b32-random"), random_blip_base(scratch / "blip-base-random")
     paths = pictures(scratch / "2mp", 4 if quick else 48, MP_2)
-    bare = Bare(clip, blip)
-    settings = {"CLIP": str(clip), "BLIP": str(blip), "MAX_CAPTION_TOKENS": str(TOKENS)}
-    with ingesting(scratch, paths, **{f"MODELS__{name}": value for name, value in settings.items()}) as ours:
+    bare = Bare(clip, blip, scratch / "kept")
+    settings = {"MODELS__CLIP": str(clip), "MODELS__BLIP": str(blip), "MODELS__MAX_CAPTION_TOKENS": str(TOKENS)}
+    with ingesting(scratch, paths, **settings, INGEST__CAPTIONS="now") as ours:
         return [_shares("efficiency_caption", ours, bare, paths, quick, at_least(0.97, floor=0.9))]
 
 

@@ -17,8 +17,9 @@ from workers.inference.probe.parts import read as measured_parts
 if TYPE_CHECKING:
     import torch
 
-# On a CPU, for each forward pass: with more pictures the data leaves the caches (CLIP) or takes much memory (BLIP).
-CPU_BATCH_CLIP, CPU_BATCH_BLIP = 16, 8
+# On a CPU, for each forward pass: with more pictures the data leaves the caches (CLIP), or gains little more (BLIP, whose
+# words cost the reading of all weights, once for a batch) and is not given up soon when a person stops.
+CPU_BATCH_CLIP, CPU_BATCH_BLIP = 16, 12
 # On an accelerator, by the type of its device. CUDA's and AMD's compute a word of many captions in the time of one.
 GPU_BATCH_CLIP = 128
 GPU_BATCH_BLIP = {"cuda": 256, "xpu": 32, "mps": 32}
