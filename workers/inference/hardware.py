@@ -17,8 +17,8 @@ from workers.inference.probe.parts import read as measured_parts
 if TYPE_CHECKING:
     import torch
 
-# On a CPU, for each forward pass: with more pictures the data leaves the caches (CLIP), or gains little more (BLIP, whose
-# words cost the reading of all weights, once for a batch) and is not given up soon when a person stops.
+# On a CPU, for each forward pass: with more pictures the data leaves the caches (CLIP), or little more is gained (BLIP,
+# whose words cost the reading of all weights, once for a batch) and a person who stops waits longer.
 CPU_BATCH_CLIP, CPU_BATCH_BLIP = 16, 12
 # On an accelerator, by the type of its device. CUDA's and AMD's compute a word of many captions in the time of one.
 GPU_BATCH_CLIP = 128
