@@ -59,9 +59,9 @@ def run_tests(copy: Path, tests: Sequence[str]) -> tuple[int, str]:
 
 
 def first_failed(printed: str) -> str:
-    """The name of the first test that pytest's summary calls failed."""
+    """The name of the first test that pytest's summary calls failed, without its parameters."""
     lines = (line.split() for line in printed.splitlines() if line.startswith(("FAILED ", "ERROR ")))
-    return next((words[1] for words in lines), "a test without a name")
+    return next((words[1].partition("[")[0] for words in lines), "a test without a name")
 
 
 def catch(version: WrongVersion, clean: Path, copy: Path) -> Caught:
