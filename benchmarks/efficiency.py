@@ -134,7 +134,7 @@ def efficiency_clip(scratch: Path, quick: bool) -> list[Figure]:
 def efficiency_caption(scratch: Path, quick: bool) -> list[Figure]:
     """The ratio for 2 MP JPEGs with captions of TOKENS words at BLIP base's size, and ViT-B/32 embeddings."""
     clip, blip = random_vit_b32(scratch / "vit-b32-random"), random_blip_base(scratch / "blip-base-random")
-    paths = pictures(scratch / "2mp", 4 if quick else 48, MP_2)
+    paths = pictures(scratch / "2mp", 4 if quick else 144, MP_2)
     bare = Bare(clip, blip, scratch / "kept")
     settings = {"MODELS__CLIP": str(clip), "MODELS__BLIP": str(blip), "MODELS__MAX_CAPTION_TOKENS": str(TOKENS)}
     with ingesting(scratch, paths, **settings, INGEST__CAPTIONS="now") as ours:
