@@ -1,7 +1,6 @@
 """A server of the gallery in front of a stack of a benchmark, and clients that ask it."""
 
 import http.client
-import json
 import subprocess
 import sys
 import time
@@ -9,7 +8,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 from benchmarks.bench_stack import ROOT, START_SECONDS, Bench, free_port
 
@@ -27,9 +25,9 @@ class Client:
         self._connection.request("GET", path)
         return self._answer(path)
 
-    def post(self, path: str, content: dict[str, Any]) -> bytes:
-        """The same for a request with JSON."""
-        self._connection.request("POST", path, json.dumps(content), {"Content-Type": "application/json"})
+    def post(self, path: str, content: bytes) -> bytes:
+        """The same for a request with JSON, which is written already."""
+        self._connection.request("POST", path, content, {"Content-Type": "application/json"})
         return self._answer(path)
 
     def _answer(self, path: str) -> bytes:

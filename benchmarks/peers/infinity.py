@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from benchmarks.bench_stack import START_SECONDS, free_port, kept_up
 from benchmarks.figures.bounds import Goal, at_least
@@ -38,9 +37,10 @@ def vs_infinity(scratch: Path, quick: bool) -> list[Figure]:
     older = _for_older_transformers(checkpoint, scratch / "clip-4")
     files = pictures(scratch / "pictures", 2 * CLIENTS if quick else PICTURES, MP_03)
     inside = [base64.b64encode(path.read_bytes()).decode() for path in files]
-    for_us: list[dict[str, Any]] = [{"images": [each]} for each in inside]
-    for_them: list[dict[str, Any]] = [
-        {"model": SERVED, "modality": "image", "input": [f"data:image/jpeg;base64,{each}"]} for each in inside
+    for_us = [json.dumps({"images": [each]}).encode() for each in inside]
+    for_them = [
+        json.dumps({"model": SERVED, "modality": "image", "input": [f"data:image/jpeg;base64,{each}"]}).encode()
+        for each in inside
     ]
     figures = []
     with kept_up(scratch, MODELS__CLIP=str(checkpoint), MODELS__CAPTIONS="false") as stack, served(stack) as port:
