@@ -46,7 +46,8 @@ class MicroBatcher(Generic[Item, Result]):
     says that no more items will come.
 
     With `in_flight` = 2 two threads take turns: while one waits for the results of its batch and resolves them, the
-    other hands the next one to the device, as soon as it is full or nothing else is processed.
+    other hands the next one to the device, as soon as it is full or nothing else is processed. Those that are computed
+    `side_by_side`, each on cores of its own, do not wait for each other, and each takes its share of what waits.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class MicroBatcher(Generic[Item, Result]):
         gather_seconds: float = 0,
         expects: Callable[[], bool] = lambda: True,
         in_flight: int = 1,
+        side_by_side: bool = False,
     ) -> None:
         if max_batch < 1 or in_flight < 1:
             raise ValueError("max_batch and in_flight must be at least 1")
@@ -73,6 +75,7 @@ class MicroBatcher(Generic[Item, Result]):
         self._free = free
         self._gather_seconds = gather_seconds
         self._expects = expects
+        self._side_by_side = side_by_side
         self._last_seconds = 0.0
         self._waiting: queue.SimpleQueue[tuple[Item, Future[Result]] | None] = queue.SimpleQueue()
         self._closed = self._cancelled = False
@@ -137,7 +140,8 @@ class MicroBatcher(Generic[Item, Result]):
         batch = [first]
         self._wait_for_turn()
         self._gather()
-        while len(batch) < self.max_batch:
+        most = self._share()
+        while len(batch) < most:
             try:
                 entry = self._waiting.get_nowait()
             except queue.Empty:
@@ -149,11 +153,19 @@ class MicroBatcher(Generic[Item, Result]):
 
     def _wait_for_turn(self) -> None:
         """Wait while another batch is processed and this one is not full: a part of one may cost as much as a whole."""
-        if len(self._threads) == 1:
+        if self._side_by_side or len(self._threads) == 1:
             return
         with self._ended:
             while self._processed and self._waiting.qsize() + 1 < self.max_batch and not self._closed:
                 self._ended.wait(LOOK_SECONDS)
+
+    def _share(self) -> int:
+        """How many items the next batch takes at most."""
+        if not self._side_by_side:
+            return self.max_batch
+        with self._lock:
+            idle = len(self._threads) - self._processed
+        return min(self.max_batch, -(-(self._waiting.qsize() + 1) // max(1, idle)))
 
     def _gather(self) -> None:
         share = min(GATHER_SHARE * self._last_seconds, MAX_GATHER_SECONDS)

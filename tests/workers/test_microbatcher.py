@@ -331,3 +331,33 @@ def test_two_in_flight_end_when_they_are_closed_or_cancelled() -> None:
     assert future.cancelled()
     with pytest.raises(RuntimeError, match="closed"):
         batcher.submit(2)
+
+
+def test_side_by_side_a_batch_begins_while_another_is_processed_though_it_is_not_full() -> None:
+    both = threading.Barrier(2)
+
+    def process(batch: list[int]) -> list[int]:
+        both.wait(60)  # neither goes on before the other has begun
+        return batch
+
+    batcher: MicroBatcher[int, int] = MicroBatcher("two", process, 4, in_flight=2, side_by_side=True)
+    futures = [batcher.submit(number) for number in range(2)]
+    assert [future.result(60) for future in futures] == [0, 1]
+    batcher.close()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_side_by_side_every_item_gets_its_own_result_and_no_batch_is_too_large(threads: int) -> None:
+    sizes: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def process(batch: list[int]) -> list[int]:
+        sizes.put(len(batch))
+        return [2 * number for number in batch]
+
+    batcher: MicroBatcher[int, int] = MicroBatcher("many", process, 4, in_flight=threads, side_by_side=True)
+    futures = [batcher.submit(number) for number in range(200)]
+    assert [future.result(60) for future in futures] == [2 * number for number in range(200)]
+    batcher.close()
+    found = [sizes.get() for _ in range(sizes.qsize())]
+    assert sum(found) == 200
+    assert max(found) <= 4

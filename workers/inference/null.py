@@ -28,6 +28,7 @@ class NullClip:
         self.name = checkpoint_name(model)
         self.dim = parameters.dim
         self.precision = "float32"
+        self.parts = 1
         self.preprocessing = PREPROCESSING
         self.model_input = ModelInput(
             width=EDGE,

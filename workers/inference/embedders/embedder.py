@@ -53,6 +53,8 @@ class Embedder(LazyModel["VisionTower"]):
         report: Report = silent,
     ) -> None:
         check_folder("clip", model)
+        # Of a batch, that are computed at the same time; each may be brought by a thread of its own.
+        self.parts = parts
 
         def vision() -> "VisionTower":
             from workers.inference.embedders.vision_tower import VisionTower

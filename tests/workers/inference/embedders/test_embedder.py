@@ -81,6 +81,14 @@ def test_probing_a_lower_precision_leaves_the_weights_as_they_are(
     assert np.array_equal(probed.embed_pictures(pictures), clip.embed_pictures(pictures))
 
 
+def test_a_batch_of_one_part_or_of_several_has_the_same_embeddings(clip_folder: Path, clip: Embedder) -> None:
+    in_parts = Embedder(str(clip_folder), torch.device("cpu"), "float32", 8, 2)
+    assert in_parts.parts == 2
+    pictures = [fit(smooth(64, 64, seed), clip.model_input) for seed in range(11)]
+    for count in (1, 4, 5, 11):
+        assert np.allclose(in_parts.embed_pictures(pictures[:count]), clip.embed_pictures(pictures[:count]), atol=1e-5)
+
+
 def test_where_onednn_is_faster_a_large_model_computes_float32_by_it_and_its_embeddings_stay(
     clip: Embedder, clip_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
