@@ -150,6 +150,7 @@ class JobOut(BaseModel):
     reused: int
     embedded: int
     captioned: int
+    still_broken: int
 
 
 class Jobs(BaseModel):

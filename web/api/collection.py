@@ -25,6 +25,8 @@ class StatsOut(BaseModel):
     formats: dict[str, int]
     cameras: dict[str, int]
     lenses: dict[str, int]
+    places: dict[str, int]
+    concepts: dict[str, int]
     folders: dict[str, int]
     subfolders: dict[str, int]
     years: dict[str, int]

@@ -94,7 +94,7 @@ class Commands:
                 connection.disconnect()
                 raise ConnectionError("Redis was killed")
 
-        AbstractConnection.send_packed_command = send_packed_command  # type: ignore[method-assign]
+        AbstractConnection.send_packed_command = send_packed_command  # type: ignore[method-assign]  # the hook
 
     def _next(self) -> dict[str, Any] | None:
         """The step that this command is; the process that is started in place of a dead one goes on."""
