@@ -2,6 +2,7 @@
 
 import resource
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from workers.microbatcher import MicroBatcher
 PICTURES, BATCH = 160, 64
 # One layer of one picture; a batch of 64 takes 512 MB for its LAYERS, half of one 256 MB.
 NUMBERS, LAYERS = 1 << 19, 4
-ROOM = 350 << 20
+ROOM = 400 << 20
 
 
 def forward(pictures: Sequence[int]) -> list[float]:
@@ -33,10 +34,19 @@ def main(parts: int) -> None:
     status = Path("/proc/self/status").read_text()
     used = next(int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmSize"))
     resource.setrlimit(resource.RLIMIT_AS, (used + ROOM, used + ROOM))
-    batcher: MicroBatcher[int, float] = MicroBatcher(
-        "little", lambda batch: side_by_side(forward, batch), BATCH, is_out_of_memory
-    )
-    futures = [batcher.submit(number) for number in range(PICTURES)]
+    begun, go_on = threading.Event(), threading.Event()
+
+    def process(batch: list[int]) -> list[float]:
+        begun.set()
+        go_on.wait(60)
+        return side_by_side(forward, batch)
+
+    batcher: MicroBatcher[int, float] = MicroBatcher("little", process, BATCH, is_out_of_memory)
+    # The first one alone holds the door until all others wait, so that the next batch is a full one.
+    futures = [batcher.submit(0)]
+    assert begun.wait(60)
+    futures += [batcher.submit(number) for number in range(1, PICTURES)]
+    go_on.set()
     errors = [future.exception(120) for future in futures]
     whole = [number for number, error in enumerate(errors) if error is None]
     assert [futures[number].result() for number in whole] == [number + LAYERS - 1 for number in whole]

@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import pairwise
 from typing import TypeVar
 
+from workers.microbatcher import forget_locals
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -37,7 +39,16 @@ class ParallelBatches:
         parts = min(self.count, len(items))
         if self._pool is None or parts < 2:
             return list(process(items))
+
+        def compute(start: int, end: int) -> list[Result]:
+            try:
+                return list(process(items[start:end]))
+            except BaseException as error:
+                # Of several errors one is raised; what the other passes have computed must be gone by then, too.
+                forget_locals(error)
+                raise
+
         bounds = [len(items) * part // parts for part in range(parts + 1)]
-        futures = [self._pool.submit(process, items[start:end]) for start, end in pairwise(bounds)]
+        futures = [self._pool.submit(compute, start, end) for start, end in pairwise(bounds)]
         wait(futures)
         return [result for future in futures for result in future.result()]
