@@ -2,6 +2,7 @@
 
 Parts: `steps` (each process killed at each of its steps), `pairs` (two in a row), `model` (orders of events), `power`
 (the power is cut), `mutants` (wrong versions of the code), `soak` (an hour of everything). One last line of JSON.
+With --tally FILE the parts of one proof run one by one or side by side: what the file has counts, too.
 """
 
 import argparse
@@ -40,23 +41,31 @@ def main() -> int:
     parser.add_argument("--batches", type=int, default=20, help="batches after each of which the power is cut")
     parser.add_argument("--minutes", type=float, default=60.0, help="of the soak")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tally", type=Path, help="a file that keeps what was found, for the parts that run later")
     options = parser.parse_args()
-    scratch, begin, tally = Path(tempfile.mkdtemp(prefix="darkroom-proof-")), time.monotonic(), Tally()
+    scratch, tally = Path(tempfile.mkdtemp(prefix="darkroom-proof-")), Tally()
     try:
         album = draw_album(scratch / "pictures", FILES, model=NULL_MODEL)
         for part in options.parts:
             print(f"== {part}", flush=True)
-            RUN[part](options, album, scratch, tally)
+            found, begin = Tally(parts=[part]), time.monotonic()
+            RUN[part](options, album, scratch, found)
+            found.seconds = time.monotonic() - begin
+            tally.add(found)
+            if options.tally:
+                found.keep(options.tally)
     finally:
         shutil.rmtree(SCRATCH, ignore_errors=True)
+    if options.tally:
+        tally = found
     print(tally.table() if tally.steps else "", *tally.wrong, sep="\n")
-    all_parts = set(options.parts) == set(PARTS)
+    all_parts = set(tally.parts) == set(PARTS)
     good = not tally.wrong and not (all_parts and tally.never())
     if good:
         shutil.rmtree(scratch)
     else:
         print(f"kept: {scratch}")
-    print(tally.line(time.monotonic() - begin, never=all_parts))
+    print(tally.line(never=all_parts))
     return 0 if good else 1
 
 

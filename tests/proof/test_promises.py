@@ -34,9 +34,27 @@ def test_a_tally_counts_what_healed_and_names_what_did_not_and_what_never_happen
     tally.recoveries["isolated"] += 1
     assert "| gpu0 before a command, kills itself | 2 | 1 |" in tally.table()
     assert tally.wrong == ["gpu0 before command 3, kills itself (HSET): error: gone"]
-    told = json.loads(tally.line(1.0, never=True))
+    told = json.loads(tally.line(never=True))
     assert (told["steps"], told["lost"], told["doubled"]) == (2, 1, 0)
     assert told["sometimes_never"] == [kind for kind in KINDS if kind != "isolated"]
+
+
+def test_the_parts_of_a_proof_add_what_they_find_to_one_file(tmp_path: Path) -> None:
+    step, file = Step("gpu0", 3), tmp_path / "tally.json"
+    first, second = Tally(parts=["steps"], seconds=1.0), Tally(parts=["pairs"], seconds=2.0)
+    first.take("", [Taken([step], ["PING"], Verdict(None)), Taken([step], ["HSET"], Verdict(None, lost=["file:///a"]))])
+    first.recoveries["isolated"] += 1
+    second.take("", [Taken([step], ["PING"], Verdict(None))])
+    first.keep(file)
+    second.keep(file)
+    assert "| gpu0 before a command, kills itself | 3 | 2 |" in second.table()
+    assert (sorted(second.parts), second.wrong, second.recoveries) == (
+        ["pairs", "steps"],
+        first.wrong,
+        first.recoveries,
+    )
+    told = json.loads(second.line(never=True))
+    assert (told["steps"], told["lost"], told["seconds"]) == (3, 1, 3)
 
 
 def test_what_a_redis_has_counted_is_read_from_its_log(tmp_path: Path) -> None:
