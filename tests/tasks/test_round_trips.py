@@ -64,7 +64,7 @@ def drain(connection: Connection) -> Callable[[], list[Message]]:
 
     def once() -> list[Message]:
         messages.clear()
-        connection.drain_events(timeout=10)
+        connection.drain_events(timeout=60)
         return list(messages)
 
     return once

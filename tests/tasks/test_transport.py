@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -66,10 +65,8 @@ def test_after_a_kill_another_worker_gets_what_was_held_soon_after_the_lease_has
     first = started.pop(int(client.lindex("begun:held", 0) or 0))
     (second,) = started.values()
     first.kill()
-    killed = time.monotonic()
+    # The defaults of kombu would take 100 s and more, longer than this waits.
     until(lambda: client.llen("begun:held") == 2, "the second worker to begin")
-    # As long again for a machine that is busy; the defaults of kombu would take 100 s and more.
-    assert time.monotonic() - killed < 2 * (TIMEOUT + LOOKS_EVERY)
     until(lambda: client.llen("done:held"), "the second worker to end")
     assert [int(pid) for pid in client.lrange("done:held", 0, -1)] == [second.pid]
     until(lambda: client.hlen(UNACKED) == 0, "the ack")

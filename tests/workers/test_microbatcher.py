@@ -23,7 +23,7 @@ GIVES_BACK_AT_ONCE = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "1"
 def test_every_item_gets_its_own_result() -> None:
     batcher: MicroBatcher[int, int] = MicroBatcher("double", lambda batch: [2 * item for item in batch], max_batch=4)
     futures = [batcher.submit(number) for number in range(23)]
-    assert [future.result(5) for future in futures] == [2 * number for number in range(23)]
+    assert [future.result(60) for future in futures] == [2 * number for number in range(23)]
     batcher.close()
 
 
@@ -34,15 +34,15 @@ def test_items_that_gather_while_the_model_runs_form_one_full_batch() -> None:
     def process(batch: list[int]) -> list[int]:
         sizes.append(len(batch))
         begun.set()
-        go_on.wait(5)
+        go_on.wait(60)
         return batch
 
     batcher: MicroBatcher[int, int] = MicroBatcher("slow", process, max_batch=8)
     first = batcher.submit(0)
-    assert begun.wait(5)
+    assert begun.wait(60)
     rest = [batcher.submit(number) for number in range(1, 18)]
     go_on.set()
-    assert [future.result(5) for future in [first, *rest]] == list(range(18))
+    assert [future.result(60) for future in [first, *rest]] == list(range(18))
     assert sizes == [1, 8, 8, 1]
     batcher.close()
 
@@ -51,7 +51,7 @@ def test_an_item_that_breaks_its_batch_fails_alone() -> None:
     go_on = threading.Event()
 
     def process(batch: list[int]) -> list[int]:
-        go_on.wait(5)
+        go_on.wait(60)
         if 3 in batch:
             raise ValueError("three")
         return batch
@@ -60,8 +60,8 @@ def test_an_item_that_breaks_its_batch_fails_alone() -> None:
     futures = [batcher.submit(number) for number in range(6)]
     go_on.set()
     with pytest.raises(ValueError, match="three"):
-        futures[3].result(5)
-    assert [futures[number].result(5) for number in (0, 1, 2, 4, 5)] == [0, 1, 2, 4, 5]
+        futures[3].result(60)
+    assert [futures[number].result(60) for number in (0, 1, 2, 4, 5)] == [0, 1, 2, 4, 5]
     batcher.close()
 
 
@@ -69,9 +69,9 @@ def test_an_exception_in_the_place_of_a_result_fails_that_item() -> None:
     batcher: MicroBatcher[int, int] = MicroBatcher(
         "odd", lambda batch: [KeyError(item) if item % 2 else item for item in batch], max_batch=4
     )
-    assert batcher.submit(2).result(5) == 2
+    assert batcher.submit(2).result(60) == 2
     with pytest.raises(KeyError):
-        batcher.submit(3).result(5)
+        batcher.submit(3).result(60)
     batcher.close()
 
 
@@ -80,7 +80,7 @@ def test_a_batch_too_large_for_the_device_is_halved_until_it_fits_and_the_size_i
     go_on = threading.Event()
 
     def process(batch: list[int]) -> list[int]:
-        go_on.wait(5)
+        go_on.wait(60)
         if len(batch) > 5:
             raise MemoryError
         sizes.append(len(batch))
@@ -90,7 +90,7 @@ def test_a_batch_too_large_for_the_device_is_halved_until_it_fits_and_the_size_i
     first = batcher.submit(0)
     rest = [batcher.submit(number) for number in range(1, 70)]
     go_on.set()
-    assert [future.result(5) for future in [first, *rest]] == list(range(70))
+    assert [future.result(60) for future in [first, *rest]] == list(range(70))
     assert batcher.max_batch <= 5
     assert max(sizes) <= 5
     batcher.close()
@@ -114,7 +114,7 @@ def test_the_rest_of_a_batch_is_cut_by_the_size_that_fits() -> None:
     def process(batch: list[int]) -> list[int]:
         sizes.append(len(batch))
         begun.set()
-        go_on.wait(5)
+        go_on.wait(60)
         if len(batch) > 3:
             raise MemoryError
         return batch
@@ -123,10 +123,10 @@ def test_the_rest_of_a_batch_is_cut_by_the_size_that_fits() -> None:
         "small", process, 16, lambda error: isinstance(error, MemoryError), lambda: freed.append(len(sizes))
     )
     first = batcher.submit(0)
-    assert begun.wait(5)
+    assert begun.wait(60)
     rest = [batcher.submit(number) for number in range(1, 17)]
     go_on.set()
-    assert [future.result(5) for future in [first, *rest]] == list(range(17))
+    assert [future.result(60) for future in [first, *rest]] == list(range(17))
     assert sizes == [1, 16, 8, 4, *8 * [2]]
     assert freed == [2, 3, 4]
     batcher.close()
@@ -141,13 +141,13 @@ def test_a_limit_that_has_shrunk_grows_again_up_to_the_first_one(monkeypatch: py
     room = 1
     batcher = MicroBatcher("neighbour", process, 8, lambda error: isinstance(error, MemoryError), gather_seconds=0.2)
     for future in [batcher.submit(number) for number in range(8)]:
-        future.result(5)
+        future.result(60)
     assert batcher.max_batch == 1
     room = 100
     monkeypatch.setattr("workers.microbatcher.GROW_SECONDS", -1.0)
     limits = []
     for _ in range(5):
-        batcher.submit(0).result(5)
+        batcher.submit(0).result(60)
         until(lambda: batcher._waiting.empty(), "the batch to end")
         limits.append(batcher.max_batch)
     assert limits == [2, 4, 8, 8, 8]
@@ -158,13 +158,13 @@ def test_a_process_that_returns_too_few_results_never_shifts_them_to_other_items
     go_on = threading.Event()
 
     def process(batch: list[int]) -> list[int]:
-        go_on.wait(5)
+        go_on.wait(60)
         return batch[1:] if len(batch) > 1 else batch
 
     batcher: MicroBatcher[int, int] = MicroBatcher("short", process, max_batch=4)
     futures = [batcher.submit(number) for number in range(8)]
     go_on.set()
-    assert [future.result(5) for future in futures] == list(range(8))
+    assert [future.result(60) for future in futures] == list(range(8))
     batcher.close()
 
 
@@ -182,20 +182,20 @@ def test_what_waits_can_be_cancelled_while_the_batch_under_way_goes_on() -> None
 
     def process(batch: list[int]) -> list[int]:
         begun.set()
-        go_on.wait(5)
+        go_on.wait(60)
         return batch
 
     batcher: MicroBatcher[int, int] = MicroBatcher("leaving", process, max_batch=4)
     first = batcher.submit(0)
-    assert begun.wait(5)
+    assert begun.wait(60)
     waiting = [batcher.submit(number) for number in range(1, 10)]
     batcher.cancel_waiting()
     late = batcher.submit(10)
     go_on.set()
-    assert first.result(5) == 0
+    assert first.result(60) == 0
     for future in (*waiting, late):
         with pytest.raises(CancelledError):
-            future.result(5)
+            future.result(60)
     batcher.close()
 
 
@@ -211,9 +211,9 @@ def test_for_any_count_and_batch_size_each_item_ends_exactly_once(count: int, si
     futures = [batcher.submit(number) for number in range(count)]
     for number, future in enumerate(futures):
         if number in bad:
-            assert isinstance(future.exception(5), ValueError)
+            assert isinstance(future.exception(60), ValueError)
         else:
-            assert future.result(5) == str(number)
+            assert future.result(60) == str(number)
     batcher.close()
 
 
@@ -257,7 +257,7 @@ def test_nothing_of_a_batch_is_held_while_the_next_one_is_awaited() -> None:
     def submitted() -> list["weakref.ref[Item]"]:
         items = [Item() for _ in range(3)]
         for future in [batcher.submit(item) for item in items]:
-            future.result(5)
+            future.result(60)
         return [weakref.ref(item) for item in items]
 
     batcher: MicroBatcher[Item, int] = MicroBatcher("items", lambda batch: [0] * len(batch), 3, gather_seconds=0.01)
@@ -273,7 +273,7 @@ def two_in_flight() -> tuple[MicroBatcher[int, int], "queue.SimpleQueue[list[int
 
     def process(batch: list[int]) -> list[int]:
         begun.put(batch)
-        go_on.acquire(timeout=5)
+        go_on.acquire(timeout=60)
         return batch
 
     return MicroBatcher("two", process, 4, in_flight=2), begun, go_on
@@ -282,14 +282,14 @@ def two_in_flight() -> tuple[MicroBatcher[int, int], "queue.SimpleQueue[list[int
 def test_with_two_in_flight_the_next_full_batch_is_begun_while_one_is_processed() -> None:
     batcher, begun, go_on = two_in_flight()
     futures = [batcher.submit(number) for number in range(4)]
-    first = begun.get(timeout=5)
+    first = begun.get(timeout=60)
     futures += [batcher.submit(number) for number in range(4, 12)]
-    second = begun.get(timeout=5)
+    second = begun.get(timeout=60)
     assert len(second) == 4, "one that is not full waits while another is processed"
     assert begun.empty(), "there are never three"
     for _ in range(len(futures)):
         go_on.release()
-    assert [future.result(5) for future in futures] == list(range(12))
+    assert [future.result(60) for future in futures] == list(range(12))
     assert len(first) + len(second) <= 8
     batcher.close()
 
@@ -297,14 +297,14 @@ def test_with_two_in_flight_the_next_full_batch_is_begun_while_one_is_processed(
 def test_with_two_in_flight_a_part_of_a_batch_waits_until_nothing_else_is_processed() -> None:
     batcher, begun, go_on = two_in_flight()
     futures = [batcher.submit(0)]
-    assert begun.get(timeout=5) == [0]
+    assert begun.get(timeout=60) == [0]
     futures += [batcher.submit(1), batcher.submit(2)]
     with pytest.raises(queue.Empty):
         begun.get(timeout=0.1)
     go_on.release()
-    assert begun.get(timeout=5) == [1, 2]
+    assert begun.get(timeout=60) == [1, 2]
     go_on.release()
-    assert [future.result(5) for future in futures] == [0, 1, 2]
+    assert [future.result(60) for future in futures] == [0, 1, 2]
     batcher.close()
 
 
@@ -322,9 +322,9 @@ def test_with_two_in_flight_every_item_gets_its_own_result_and_what_is_too_large
     batcher.close()
     for number, future in enumerate(futures):
         if number % 10 == 7:
-            assert isinstance(future.exception(5), ValueError)
+            assert isinstance(future.exception(60), ValueError)
         else:
-            assert future.result(5) == -number
+            assert future.result(60) == -number
     assert batcher.items == 200
 
 

@@ -33,7 +33,7 @@ def heard(client: redis.Redis) -> Iterator[State]:
         listening.start()
         yield state
         receiver.should_stop = True
-        listening.join(10)
+        listening.join(60)
 
 
 def test_a_job_that_is_heard_of_late_has_its_name_its_folder_its_progress_and_its_end(

@@ -78,7 +78,7 @@ def test_a_file_that_wants_to_be_alone_goes_before_those_that_come_later(ledger:
         for thread in later:
             thread.start()
     for thread in (first, *later):
-        thread.join(10)
+        thread.join(60)
     assert order == ["alone", "together", "together", "together"]
 
 
@@ -118,7 +118,7 @@ def test_closing_sends_away_who_waits_and_who_comes_but_not_who_is_in(ledger: Le
         waiting.start()
         until(lambda: isolation._exclusive_requests, "somebody to wait")
         isolation.close()
-        waiting.join(10)
+        waiting.join(60)
     with pytest.raises(CancelledError), isolation.shared():
         pass
     with pytest.raises(CancelledError), isolation.exclusive(ledger, 2):

@@ -53,13 +53,13 @@ def test_many_threads_that_end_them_at_once_go_on_once() -> None:
         parts = [futures[number::3] for number in range(3)]
 
         def end(part: list[Future[int]], start: threading.Barrier = start) -> None:
-            start.wait(10)
+            start.wait(60)
             for future in part:
                 future.set_result(1)
 
         with ThreadPoolExecutor(3) as pool:
             for part in parts:
                 pool.submit(end, part)
-            start.wait(10)
+            start.wait(60)
             when_all(futures, partial(calls.append, 1))
         assert calls == [1]
