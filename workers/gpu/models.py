@@ -71,22 +71,30 @@ class Models:
             batch: int,
             gather_seconds: float,
             in_flight: int = 1,
-            side_by_side: bool = False,
+            parts: int = 1,
         ) -> MicroBatcher[Pixels, Result]:
             timed = partial(self.speed.timed, model.name, compute)
             seconds = settings.gpu.hang_seconds
             guarded = GuardedModel(
                 model.name, timed, blank(model.model_input, GREY), self._watchdog, seconds, on_device_failed
             )
+            # On a CPU a part of the cores computes a batch of its own: it waits for no other part at the end of each.
             made = MicroBatcher(
-                name, guarded, batch, is_out_of_memory, free_cached, gather_seconds, is_loading, in_flight, side_by_side
+                name,
+                guarded,
+                -(-batch // parts),
+                is_out_of_memory,
+                free_cached,
+                gather_seconds,
+                is_loading,
+                max(in_flight, parts),
+                side_by_side=parts > 1,
             )
             if self._is_cancelled:  # the worker stops
                 made.cancel_waiting()
             return made
 
         on_device = IN_FLIGHT if device_type in STREAMING else 1
-        # On a CPU a part of the cores computes a batch of its own: it waits for no other part at the end of each.
         # A service is asked as many questions at the same time as its setting says.
         of_captions = 1 if settings.models.caption_url else on_device
         self.clip: Lazy[EmbeddingBatcher] = Lazy(
@@ -94,17 +102,25 @@ class Models:
                 "clip",
                 clip,
                 partial(_embeddings, clip),
-                -(-batch_clip // clip.parts),
+                batch_clip,
                 CLIP_GATHER_SECONDS,
-                max(on_device, clip.parts),
-                side_by_side=clip.parts > 1,
+                on_device,
+                clip.parts,
             )
         )
         self.blip: Lazy[TextBatcher] | None = None
         if blip is not None:
             captions = blip
             self.blip = Lazy(
-                lambda: batcher("blip", captions, captions.caption, batch_blip, BLIP_GATHER_SECONDS, of_captions)
+                lambda: batcher(
+                    "blip",
+                    captions,
+                    captions.caption,
+                    batch_blip,
+                    BLIP_GATHER_SECONDS,
+                    of_captions,
+                    captions.parts,
+                )
             )
         self.reader: Lazy[TextBatcher] | None = None
         if reader is not None:

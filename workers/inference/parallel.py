@@ -31,13 +31,18 @@ class ParallelBatches:
         if self._pool is not None:
             self._pool.shutdown()
 
-    def __call__(self, process: Callable[[Sequence[Item]], Iterable[Result]], items: Sequence[Item]) -> list[Result]:
+    def __call__(
+        self, process: Callable[[Sequence[Item]], Iterable[Result]], items: Sequence[Item], part: int = 1
+    ) -> list[Result]:
         """The results of `process` in the order of the items.
+
+        A batch that is no larger than one `part` is computed by the thread that brings it: others may bring theirs at
+        the same time.
 
         Raises the error of the first part that failed, once all parts have ended: the next batch has the device alone.
         """
         parts = min(self.count, len(items))
-        if self._pool is None or parts < 2:
+        if self._pool is None or len(items) <= part:
             return list(process(items))
 
         def compute(start: int, end: int) -> list[Result]:

@@ -3,7 +3,7 @@
 What a checkpoint needs takes seconds to import, so it is imported when it is loaded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pictures.picture import Pixels
@@ -24,8 +24,13 @@ LOADING = "loading the model for captions"
 class Captioner(LazyModel[WritesCaptions]):
     """What writes captions, loaded when it is first used.
 
-    Whoever first uses it may get WrongUse or ServiceMissing, with a sentence that says what to do.
+    `parts` parts of a batch are computed at the same time; each may be brought by a thread of its own. Whoever first
+    uses it may get WrongUse or ServiceMissing, with a sentence that says what to do.
     """
+
+    def __init__(self, name: str, load: Callable[[], WritesCaptions], report: Report, parts: int = 1) -> None:
+        super().__init__(name, load, LOADING, report)
+        self.parts = parts
 
     def load(self) -> None:
         """Load it, unless it is loaded."""
@@ -58,7 +63,7 @@ def checkpoint_captioner(
         setup = CaptionerSetup(model, given(device), dtype, batch, max_tokens, parts, prompt, report)
         return load_captioner(setup)
 
-    return Captioner(caption_model_name(model, prompt), load, LOADING, report)
+    return Captioner(caption_model_name(model, prompt), load, report, parts)
 
 
 def captioner_of(
@@ -87,6 +92,4 @@ def captioner_of(
 
         return RemoteCaptioner(settings)
 
-    return Captioner(
-        caption_model_name(models.blip, models.caption_prompt, models.caption_url), connect, LOADING, report
-    )
+    return Captioner(caption_model_name(models.blip, models.caption_prompt, models.caption_url), connect, report)

@@ -81,9 +81,7 @@ class VisionTower:
 
     def embed(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
         """Embed uint8 RGB pictures as `model_input` has them; returns float32 (n, dim), each row of length one."""
-        # One part of a batch is computed by the thread that brings it: others may bring theirs at the same time.
-        one_part = len(pictures) <= self._batch
-        return np.stack(list(self._embed(pictures)) if one_part else self._parallel(self._embed, pictures))
+        return np.stack(self._parallel(self._embed, pictures, self._batch))
 
     @torch.inference_mode()
     def _embed(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:

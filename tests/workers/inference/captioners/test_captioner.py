@@ -37,6 +37,16 @@ def test_a_picture_alone_has_the_caption_that_it_has_in_a_batch(blip: Captioner,
     assert [blip.caption([picture])[0] for picture in pictures] == blip.caption(pictures)
 
 
+def test_a_batch_of_one_part_or_of_several_has_the_same_captions(
+    blip: Captioner, blip_folder: Path, scenes: list[Scene]
+) -> None:
+    in_parts = checkpoint_captioner(str(blip_folder), torch.device("cpu"), "float32", 8, 30, parts=2)
+    pictures = [fit(draw(scene, random.Random(1)), blip.model_input) for scene in scenes[:11]]
+    expected = blip.caption(pictures)
+    for count in (1, 4, 5, 11):
+        assert in_parts.caption(pictures[:count]) == expected[:count]
+
+
 def test_a_caption_is_no_longer_than_allowed(blip_folder: Path, scenes: list[Scene]) -> None:
     short = checkpoint_captioner(str(blip_folder), torch.device("cpu"), "float32", 8, 3)
     assert len(short.caption([fit(draw(scenes[0], random.Random(1)), short.model_input)])[0].split()) <= 3
