@@ -139,6 +139,16 @@ class InteractiveConsumer(ConsumerStep):
         self.consumers = [consumer]
         consumer.consume()
 
+    def stop(self, parent: Any) -> None:
+        """Cancel the consumer; that of a connection that was lost has gone with it."""
+        if parent.connection is not None:
+            super().stop(parent)
+
+    def shutdown(self, parent: Any) -> None:
+        """The same at the end of the worker, when what it holds may still be acknowledged."""
+        if parent.connection is not None:
+            super().shutdown(parent)
+
 
 def interactive_consumer(queue: str, questions: int) -> type[InteractiveConsumer]:
     """The class of the step for one queue, of which so many questions are answered at a time."""

@@ -15,6 +15,7 @@ from settings import load_settings
 from tasks.broker import redis_client
 
 LOOK_SECONDS = 0.2
+_SELECTING = threading.Lock()
 
 
 class LateQueues:
@@ -28,7 +29,6 @@ class LateQueues:
     def __init__(self, queues: Sequence[str], prepare: Callable[[], None], first: "LateQueues | None" = None) -> None:
         self._queues = self._held = list(queues)
         self._first = first
-        self._taking = threading.Lock()
         self._prepare = prepare
         self._client = redis_client(load_settings())
         self._failure: Exception | None = None
@@ -56,16 +56,27 @@ class LateQueues:
             self._failure = error
             os.kill(os.getpid(), signal.SIGTERM)
             return
-        if self._first is not None:
-            self._first._take(consumer)
         self._take(consumer)
 
     def _take(self, consumer: Any) -> None:
-        with self._taking:
-            held, self._held = self._held, []
-            for queue in held:
-                # In the thread of the consumer, which alone may use its connection.
-                consumer.call_soon(consumer.add_task_queue, queue)
+        queues = consumer.app.amqp.queues
+        # In their order, and before a connection that is lost may end the rest: what is selected a new one consumes.
+        with _SELECTING:
+            for late in (self._first, self):
+                if late is not None:
+                    held, late._held = late._held, []
+                    for queue in held:
+                        queues.select_add(queues[queue])
+        consumer.call_soon(_take_selected, consumer)
+
+
+def _take_selected(consumer: Any) -> None:
+    """Take all queues that are selected; in the thread of the consumer, which alone may use its connection.
+
+    What other threads give the consumer to do it does in any order, so each time is for all queues.
+    """
+    for queue in list(consumer.app.amqp.queues.consume_from):
+        consumer.add_task_queue(queue)
 
 
 def any_waits(client: redis.Redis, queues: Sequence[str]) -> bool:

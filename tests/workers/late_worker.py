@@ -1,9 +1,13 @@
 """A worker that takes `files` once the list "go" has an entry, and `files.later` when a message waits there.
 
-An entry "fail" is what it cannot prepare. Run by `python -m tests.workers.late_worker NAME`.
+An entry "fail" is what it cannot prepare; with "lose" its connection is lost as it takes the first of these queues.
+Run by `python -m tests.workers.late_worker NAME`.
 """
 
 import sys
+from typing import Any
+
+from celery.worker.consumer import Consumer
 
 import tests.tasks.tiny_worker  # noqa: F401, its import registers the tasks
 from settings import load_settings
@@ -24,6 +28,19 @@ def prepare() -> None:
     client.blmove("go", "gone", 0)
     if client.lindex("gone", 0) == b"fail":
         raise WrongUse("models.clip is no checkpoint.")
+    if client.lindex("gone", 0) == b"lose":
+        lose_connection()
+
+
+def lose_connection() -> None:
+    """Have the consumer meet the end of its connection as it takes the first late queue."""
+    take = Consumer.add_task_queue
+
+    def lost(consumer: Consumer, queue: str, **options: Any) -> None:
+        Consumer.add_task_queue = take
+        raise ConnectionError("Connection closed by server.")
+
+    Consumer.add_task_queue = lost
 
 
 def prepare_more() -> None:

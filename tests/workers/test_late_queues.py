@@ -89,6 +89,18 @@ def test_a_connection_that_was_lost_takes_all_queues_again(client: redis.Redis, 
     assert answer(ask(3, QUERIES)) == 3
 
 
+def test_a_connection_that_is_lost_as_the_queues_are_taken_keeps_none_of_them_waiting(
+    client: redis.Redis, worker: Worker
+) -> None:
+    client.rpush("go", "lose")
+    assert answer(ask(1, FILES)) == 1
+    assert answer(ask(2, QUERIES)) == 2
+    worker.send_signal(signal.SIGTERM)
+    _, said = worker.communicate(timeout=60)
+    assert "Connection to broker lost" in said
+    assert "AttributeError" not in said
+
+
 @pytest.mark.usefixtures("worker")
 def test_what_comes_later_is_prepared_for_when_it_waits_and_the_files_that_come_first_still_go_first(
     client: redis.Redis,

@@ -11,6 +11,7 @@ from tasks.app import app
 from tests.private_names import PrivateName, fail, require_documented
 
 CONSUME, FLOWER, POOL = "workers/consume.py", "workers/flower_app.py", "workers/gpu/task_pool.py"
+LATE = "workers/late_queues.py"
 CONSUMER = "celery.worker.consumer"
 EVENT_PARAMETERS = "self, type_, timestamp, local_received, fields, precedence, setattr, task_event_to_state, RETRY"
 EVENTS_PARAMETERS = (
@@ -20,6 +21,13 @@ EVENTS_PARAMETERS = (
 NAMES = [
     PrivateName("celery.bootsteps", "ConsumerStep.start", CONSUME, "self, c", "0b76c3831907"),
     PrivateName("celery.bootsteps", "ConsumerStep.consumers", CONSUME),
+    PrivateName("celery.bootsteps", "ConsumerStep.stop", CONSUME, "self, c", "3c06d34598a7"),
+    PrivateName("celery.bootsteps", "ConsumerStep.shutdown", CONSUME, "self, c", "09550c3e84ca"),
+    PrivateName(CONSUMER, "Consumer.add_task_queue", LATE, None, "d32cb2eddfcc"),
+    PrivateName(CONSUMER, "Consumer.call_soon", LATE, "self, p, *args, **kwargs"),
+    PrivateName("celery.app.amqp", "Queues.deselect", LATE, "self, exclude"),
+    PrivateName("celery.app.amqp", "Queues.select_add", LATE, "self, queue, **kwargs"),
+    PrivateName("celery.app.amqp", "Queues.consume_from", LATE),
     PrivateName(CONSUMER, "Tasks.start", CONSUME, "self, c", "dac4e705e29c"),
     PrivateName(CONSUMER, "Events.start", CONSUME, "self, c", "1bf009af680e"),
     PrivateName(CONSUMER, "Consumer.create_task_handler", CONSUME, "self, promise"),
