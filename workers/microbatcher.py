@@ -47,7 +47,9 @@ class MicroBatcher(Generic[Item, Result]):
 
     With `in_flight` = 2 two threads take turns: while one waits for the results of its batch and resolves them, the
     other hands the next one to the device, as soon as it is full or nothing else is processed. Those that are computed
-    `side_by_side`, each on cores of its own, do not wait for each other, and each takes its share of what waits.
+    `side_by_side`, each on cores of its own, do not wait for each other, and each takes its share of what waits: of the
+    last items one over the number of threads, so that all of these end at about the same time (guided self-scheduling,
+    Polychronopoulos and Kuck, 1987).
     """
 
     def __init__(
@@ -163,9 +165,11 @@ class MicroBatcher(Generic[Item, Result]):
         """How many items the next batch takes at most."""
         if not self._side_by_side:
             return self.max_batch
-        with self._lock:
-            idle = len(self._threads) - self._processed
-        return min(self.max_batch, -(-(self._waiting.qsize() + 1) // max(1, idle)))
+        takers = len(self._threads)
+        if self._expects():
+            with self._lock:
+                takers = max(1, takers - self._processed)
+        return min(self.max_batch, -(-(self._waiting.qsize() + 1) // takers))
 
     def _gather(self) -> None:
         share = min(GATHER_SHARE * self._last_seconds, MAX_GATHER_SECONDS)

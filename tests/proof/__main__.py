@@ -122,6 +122,7 @@ def _mutants(options: argparse.Namespace, album: Album, scratch: Path, tally: Ta
 def _soak(options: argparse.Namespace, album: Album, scratch: Path, tally: Tally) -> None:
     done = soak(scratch / "soak", options.minutes, options.seed)
     tally.recoveries.update(done.recoveries)
+    tally.sums.update({"soak_files": done.files, "soak_kills": done.kills})
     tally.wrong += done.wrong
 
 

@@ -71,6 +71,6 @@ class Tally:
     def line(self, never: bool) -> str:
         """Everything as one line of JSON; where not all parts have run, no way to recover can be missed."""
         counts = {"steps": sum(self.steps.values()), **{name: self.sums[name] for name in LISTS}}
-        names = ("mutants", "caught", "powerloss_points", "powerloss_lost", "model_orders")
+        names = ("mutants", "caught", "powerloss_points", "powerloss_lost", "model_orders", "soak_files", "soak_kills")
         told = {**counts, **{name: self.sums[name] for name in names}}
         return json.dumps({**told, "sometimes_never": self.never() if never else [], "seconds": round(self.seconds)})

@@ -366,3 +366,30 @@ def test_side_by_side_every_item_gets_its_own_result_and_no_batch_is_too_large(t
     found = [sizes.get() for _ in range(sizes.qsize())]
     assert sum(found) == 200
     assert max(found) <= 4
+
+
+@pytest.mark.parametrize(("more_will_come", "taken"), [(True, 8), (False, 4)])
+def test_side_by_side_the_last_items_are_shared_with_the_threads_that_are_still_busy(
+    more_will_come: bool, taken: int
+) -> None:
+    begun: queue.SimpleQueue[int] = queue.SimpleQueue()
+    go_on = threading.Semaphore(0)
+
+    def process(batch: list[int]) -> list[int]:
+        begun.put(len(batch))
+        go_on.acquire(timeout=60)
+        return batch
+
+    batcher: MicroBatcher[int, int] = MicroBatcher(
+        "two", process, 8, expects=lambda: more_will_come, in_flight=2, side_by_side=True
+    )
+    futures = []
+    for number in range(2):  # both are busy
+        futures.append(batcher.submit(number))
+        assert begun.get(timeout=60) == 1
+    futures += [batcher.submit(number) for number in range(2, 10)]
+    go_on.release()
+    assert begun.get(timeout=60) == taken
+    go_on.release(20)
+    assert [future.result(60) for future in futures] == list(range(10))
+    batcher.close()
