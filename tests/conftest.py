@@ -144,7 +144,11 @@ def clip(clip_folder: Path) -> "Embedder":
 
     from workers.inference.embedders.embedder import Embedder
 
-    return Embedder(str(clip_folder), torch.device("cpu"), "float32", 8)
+    embedder = Embedder(str(clip_folder), torch.device("cpu"), "float32", 8)
+    # Here and not when a test first uses it, which may have replaced what a model is checked with when it is loaded.
+    embedder.load_pictures()
+    embedder.load_texts()
+    return embedder
 
 
 @pytest.fixture(scope="session")
@@ -154,7 +158,9 @@ def blip(blip_folder: Path) -> "Captioner":
 
     from workers.inference.captioners.captioner import checkpoint_captioner
 
-    return checkpoint_captioner(str(blip_folder), torch.device("cpu"), "float32", 8, 30)
+    captioner = checkpoint_captioner(str(blip_folder), torch.device("cpu"), "float32", 8, 30)
+    captioner.load()  # as above
+    return captioner
 
 
 @pytest.fixture(scope="session")
