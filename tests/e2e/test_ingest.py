@@ -180,16 +180,22 @@ def test_a_copied_and_a_renamed_picture_keep_both_paths_and_cost_no_inference(
 def test_on_a_cpu_captions_come_behind_the_embeddings_and_embed_nothing_again(
     kept_home: Home, draw_scenes: Draw, tmp_path: Path
 ) -> None:
-    drawn = draw_scenes(some_scenes(3, seed=123), tmp_path)
-    done = kept_home.json("ingest", str(tmp_path), DARKROOM__INGEST__CAPTIONS="auto")
+    before, folder = tmp_path / "before", tmp_path / "folder"
+    for each in (before, folder):
+        each.mkdir()
+    # A worker that is up has said that it computes on a CPU, whichever test is the first of this stack.
+    draw_scenes(some_scenes(1, seed=124), before)
+    kept_home.json("ingest", str(before))
+    drawn = draw_scenes(some_scenes(3, seed=123), folder)
+    done = kept_home.json("ingest", str(folder), DARKROOM__INGEST__CAPTIONS="auto")
     captions = done["captions"]
     assert (done["stored"], captions["stored"], done["exit"]) == (3, 3, 0)
     first, second = (kept_home.json("status", job["job"]) for job in (done, captions))
     assert (first["embedded"], first["captioned"]) == (3, 0)
     assert (second["embedded"], second["captioned"]) == (0, 3)
-    found = kept_home.json("search", "--where", f"folder={tmp_path}")["results"]
+    found = kept_home.json("search", "--where", f"folder={folder}")["results"]
     assert {row["name"]: row["caption"] for row in found} == {name: scene.sentence for name, scene in drawn.items()}
-    never = kept_home.json("ingest", str(tmp_path), "--captions", "never")
+    never = kept_home.json("ingest", str(folder), "--captions", "never")
     assert (never["skipped"], "captions" in never) == (3, False)
 
 
