@@ -51,13 +51,13 @@ def main() -> int:
             found, begin = Tally(parts=[part]), time.monotonic()
             RUN[part](options, album, scratch, found)
             found.seconds = time.monotonic() - begin
-            tally.add(found)
             if options.tally:
                 found.keep(options.tally)
+                tally = found
+            else:
+                tally.add(found)
     finally:
         shutil.rmtree(SCRATCH, ignore_errors=True)
-    if options.tally:
-        tally = found
     print(tally.table() if tally.steps else "", *tally.wrong, sep="\n")
     all_parts = set(tally.parts) == set(PARTS)
     good = not tally.wrong and not (all_parts and tally.never())

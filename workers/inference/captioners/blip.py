@@ -144,7 +144,7 @@ class LoadedBlip:
         self._device = device
         self._feed = PixelFeed(device, self.model_input)
         self._parallel = ParallelBatches(setup.parts)
-        self._batch = -(-setup.batch // setup.parts)
+        self._part = setup.part
         # The start token takes a position too, and the decoder has an embedding for so many positions only.
         self._max_tokens = min(setup.max_tokens, loaded.config.text_config.max_position_embeddings - 2)
         pixels = processed_picture("models.blip", model, processor, self.model_input).to(device)
@@ -166,7 +166,7 @@ class LoadedBlip:
             lambda: FastBlip(loaded).eval(),
             compare_words,
             compare_scores,
-            lambda tried: self._seconds(tried, self._batch),
+            lambda tried: self._seconds(tried, self._part),
             Asked(setup.dtype, "blip", setup.parts, setup.report),
             device,
             self._subject,
@@ -182,7 +182,7 @@ class LoadedBlip:
 
     def caption(self, pictures: Sequence[Pixels]) -> list[str]:
         """The captions of uint8 RGB pictures of the size of `model_input`, in their order."""
-        return self._parallel(self._caption, pictures, self._batch)
+        return self._parallel(self._caption, pictures, self._part)
 
     def candidates(self) -> list[Row]:
         """The precisions of a captioner that was loaded in float32 on a CPU, measured and compared; float32 first."""

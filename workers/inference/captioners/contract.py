@@ -32,6 +32,11 @@ class CaptionerSetup:
     prompt: str = ""
     report: Report = silent
 
+    @property
+    def part(self) -> int:
+        """The pictures that one part of a batch has at most."""
+        return -(-self.batch // self.parts)
+
 
 class WritesCaptions(Loaded, Protocol):
     """A captioner that is loaded."""

@@ -45,7 +45,7 @@ class LibraryCaptioner:
         # Some families keep what they know of the last batch in the model itself.
         self._lock = None if model_type in _STATELESS else threading.Lock()
         self._parallel = ParallelBatches(setup.parts if self._lock is None else 1)
-        self._batch = -(-setup.batch // setup.parts)
+        self._part = setup.part
         sample = fit(picture(), self.model_input)
         with torch.inference_mode(), exact_float32():
             expected = _first_scores(untouched, self._feed([sample], torch.float32))
@@ -66,7 +66,7 @@ class LibraryCaptioner:
     def caption(self, pictures: Sequence[Pixels]) -> list[str]:
         """The captions of uint8 RGB pictures of any size, in their order."""
         if self._lock is None:
-            return self._parallel(self._caption, pictures, self._batch)
+            return self._parallel(self._caption, pictures, self._part)
         with self._lock:
             return self._caption(pictures)
 
