@@ -6,7 +6,9 @@ import pytest
 
 from tests.chaos.__main__ import NULL_MODEL, run_rounds
 from tests.chaos.deadly import CRASHES_THE_MODELS, ingest_with_a_deadly_file
+from tests.chaos.kill import Kill
 from tests.chaos.pictures import Album, draw_album
+from tests.chaos.rounds import play
 from tests.e2e.conftest import Home
 from tests.e2e.in_process import NULL
 
@@ -30,9 +32,15 @@ def test_whatever_is_killed_every_file_is_stored_once_and_under_its_own_name(alb
 
 
 def test_when_the_producer_is_killed_the_next_ingest_finishes(album: Album, tmp_path: Path) -> None:
-    (verdict,) = run_rounds(1, album, SEED, tmp_path, ["producer"])
-    assert verdict.good
-    assert (verdict.stored, verdict.runs) == (FILES, 2)
+    # A fast machine has stored the rest before the kill comes. So it is tried again earlier, at last when Redis is
+    # there and no model is yet: nothing can have ended then.
+    for share in (0.5, 0.1, 0.0):
+        verdict = play(Home(tmp_path / f"at-{share}", NULL), album, Kill("producer", share, 0.0))
+        assert verdict.good
+        assert verdict.stored == FILES
+        if verdict.runs == 2:
+            return
+    raise AssertionError("the producer was never killed")
 
 
 def test_a_file_that_kills_its_workers_fails_alone_within_the_attempts(album: Album, home: Home) -> None:
