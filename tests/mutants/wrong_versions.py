@@ -7,6 +7,8 @@ SCRIPTS = "tasks/transport/scripts.py"
 QOS = "tasks/transport/qos.py"
 LEDGER = "tasks/ledger_scripts.py"
 CATALOG = "workers/storage/embedded/catalog.py"
+DURABLE = "workers/storage/embedded/durable.py"
+COMPACTION = "workers/storage/embedded/compaction.py"
 
 
 @dataclass(frozen=True)
@@ -116,9 +118,23 @@ WRONG_VERSIONS = (
     WrongVersion(
         "a write is acknowledged before the disk has it",
         CATALOG,
-        "        log.sync(number)\n",
+        "        if on_disk:\n            on_disk()\n",
         "",
         ("tests/proof/test_power.py",),
+    ),
+    WrongVersion(
+        "a shard that was made anew is used before the disk has it",
+        COMPACTION,
+        "        sync_tree(self.folder)\n",
+        "",
+        ("tests/workers/storage/embedded/test_compaction.py",),
+    ),
+    WrongVersion(
+        "what is written while a shard is made anew is not in the new one",
+        DURABLE,
+        "            if operation is not None:\n                self._compaction.shard.update(operation)\n",
+        "",
+        ("tests/workers/storage/embedded/test_compaction.py",),
     ),
     WrongVersion(
         "the look-up of known content ignores the model",

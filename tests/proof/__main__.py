@@ -101,6 +101,7 @@ def _model(options: argparse.Namespace, album: Album, scratch: Path, tally: Tall
 def _power(options: argparse.Namespace, album: Album, scratch: Path, tally: Tally) -> None:
     for name, cuts in (
         ("catalog", cut_catalog(options.batches, options.seed, between=50)),
+        ("catalog that is made anew", cut_catalog(options.batches // 2, options.seed, between=200, keep=2)),
         ("redis", cut_redis(options.batches, options.seed)),
     ):
         _count(name, cuts, tally)

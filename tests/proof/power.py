@@ -4,6 +4,7 @@ At each cut the folder is built anew twice: of what was synced alone, and with s
 not, as a disk may have written them in any order. Then what opens it must find all that was acknowledged.
 """
 
+import json
 import random
 import shutil
 import subprocess
@@ -29,66 +30,88 @@ class Cuts:
     cuts: int = 0
     points: int = 0
     lost: int = 0
+    # Whether another shard than the first one was in use at the end.
+    taken_over: int = 0
     wrong: list[str] = field(default_factory=list)
 
 
-def cut_catalog(batches: int, seed: int, between: int = 0) -> Cuts:
+@dataclass
+class Told:
+    """The batches that have to be there, for they were acknowledged, and those that must not: so many are deleted."""
+
+    first: int = 0
+    end: int = 0
+    deleted: int = 0
+
+    @property
+    def points(self) -> range:
+        """The numbers of the pictures that have to be there."""
+        return range(self.first * BATCH, self.end * BATCH)
+
+
+def cut_catalog(batches: int, seed: int, between: int = 0, keep: int = 0) -> Cuts:
     """Write so many batches into a new catalog, and cut the power after each acknowledgement.
 
     With `between`, upkeep runs after every third batch, and the power is cut after each `between`-th sync as well.
+    Where `keep` is not 0, all but so many batches are deleted again, so that the shard is made anew several times.
     """
     rng, cuts = random.Random(seed), Cuts()
     with tempfile.TemporaryDirectory(prefix="darkroom-power-", dir=MEMORY) as scratch:
         root, rebuilt = Path(scratch) / "catalog", Path(scratch) / "rebuilt"
         root.mkdir()
-        acknowledged, seen = 0, 0
+        told, seen = Told(), 0
 
         def on_sync() -> None:
             nonlocal seen
-            seen += acknowledged > 0
-            if acknowledged and between and seen % between == 0:
-                _cut(traced, rebuilt, acknowledged, rng, cuts)
+            seen += told.end > 0
+            if told.end and between and seen % between == 0:
+                _cut(traced, rebuilt, told, rng, cuts)
 
         command = [sys.executable, "-m", "tests.proof.power_child", str(root)]
-        # Upkeep alone relies on msync; without it there are ten times fewer stops.
-        traced = Traced(command, root, on_sync, SYNCS if between else FILE_SYNCS)
+        # Flushes alone rely on msync; without it there are ten times fewer stops.
+        traced = Traced(command, root, on_sync, SYNCS if between or keep else FILE_SYNCS)
         assert traced.ask() == "ready"
         for number in range(batches):
-            acknowledged = int(traced.ask("write"))
-            _cut(traced, rebuilt, acknowledged, rng, cuts)
+            told.end = int(traced.ask("write"))
+            _cut(traced, rebuilt, told, rng, cuts)
+            if keep and told.end > keep:
+                told.first += 1  # until it is acknowledged it may be there or not
+                told.deleted = int(traced.ask("delete"))
+                _cut(traced, rebuilt, told, rng, cuts)
             if between and number % 3 == 1:
                 traced.ask("maintain")
+        cuts.taken_over = int("shard" in json.loads((root / "pictures" / "about.json").read_text()))
         traced.end()
     return cuts
 
 
-def _cut(traced: Traced, rebuilt: Path, acknowledged: int, rng: random.Random, cuts: Cuts) -> None:
+def _cut(traced: Traced, rebuilt: Path, told: Told, rng: random.Random, cuts: Cuts) -> None:
     for what, keep in (("what was synced", None), ("some more", lambda: rng.random() < 0.5)):
         traced.disk.rebuild(rebuilt, keep)
         cuts.cuts += 1
-        cuts.points += acknowledged * BATCH
-        where = f"of {what} after batch {acknowledged} and {traced.disk.syncs} syncs"
+        cuts.points += len(told.points)
+        where = f"of {what} after batch {told.end} and {traced.disk.syncs} syncs"
         try:
-            lost = _lost(rebuilt, acknowledged)
+            lost, back = _look_at_catalog(rebuilt, told)
         except Exception as error:  # whatever hinders the catalog from opening
-            lost = acknowledged * BATCH
+            lost = len(told.points)
             cuts.wrong.append(f"{where}: {error}")
         else:
-            if lost:
-                cuts.wrong.append(f"{where}: {lost} points lost")
+            if lost or back:
+                cuts.wrong.append(f"{where}: {lost} points lost, {back} deleted ones there again")
         cuts.lost += lost
         shutil.rmtree(rebuilt)
 
 
-def _lost(folder: Path, acknowledged: int) -> int:
-    """How many points of the acknowledged batches are not there, not whole or not found by their own vectors."""
+def _look_at_catalog(folder: Path, told: Told) -> tuple[int, int]:
+    """How many points that have to be there are lost, torn or not found by their vectors; how many deleted ones are."""
     catalog = EdgeCatalog(folder, "pictures", reserve=0)
-    numbers = range(acknowledged * BATCH)
-    known = catalog.payloads([identity(number) for number in numbers], ["bytes"])
-    whole = {number for number in numbers if known.get(identity(number)) == {"bytes": 1000 + number}}
+    known = catalog.payloads([identity(number) for number in told.points], ["bytes"])
+    whole = {number for number in told.points if known.get(identity(number)) == {"bytes": 1000 + number}}
     found = {number for number in whole if catalog.search(picture(number).vector, 1)[0].id == identity(number)}
+    back = catalog.payloads([identity(number) for number in range(told.deleted * BATCH)], ["bytes"])
     catalog.close()
-    return len(numbers) - len(found)
+    return len(told.points) - len(found), len(back)
 
 
 def cut_redis(cuts: int, seed: int) -> Cuts:

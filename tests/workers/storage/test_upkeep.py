@@ -38,9 +38,11 @@ def upkeep(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Thread]:
 def test_an_idle_worker_leaves_nothing_for_the_next_start_to_replay(
     catalog: EdgeCatalog, upkeep: threading.Thread
 ) -> None:
-    assert catalog._unflushed > 0
+    shard = catalog._shard
+    assert shard is not None
+    assert shard.unflushed > 0
     upkeep.start()
-    until(lambda: catalog._unflushed == 0, "the flush")
+    until(lambda: shard.unflushed == 0, "the flush")
     assert catalog.count() == 10
 
 
@@ -48,7 +50,7 @@ def test_upkeep_that_fails_is_told_in_a_sentence(
     catalog: EdgeCatalog, upkeep: threading.Thread, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert catalog._shard is not None
-    catalog._shard.close()
+    catalog._shard.engine.close()
     upkeep.start()
     (record,) = until(lambda: list(caplog.records), "a line in the log")
     assert "embedded catalog" in record.getMessage()

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from settings.errors import DarkroomError, WrongUse
 from workers.storage.catalog import Catalog, CollectionInfo, Hit, Point, payload_selector, with_words
 from workers.storage.embedded.contents import points_by_content
+from workers.storage.embedded.durable import DurableShard
 from workers.storage.embedded.filter import edge_filter
-from workers.storage.embedded.folder import CollectionFolder, WriteAheadLog
+from workers.storage.embedded.folder import CollectionFolder
 from workers.storage.embedded.nearest import nearest
 from workers.storage.embedded.records import EMBEDDING, WITHOUT_WORDS, edge_vectors, point_of
 from workers.storage.embedded.words import WORDS_A_STEP, LateWords
@@ -30,8 +31,6 @@ from workers.storage.validation import (
 from workers.storage.where import parse_where, reusable_with
 
 T = TypeVar("T")
-# Replaying this many points when a shard is loaded takes about a second.
-POINTS_BETWEEN_FLUSHES = 16_384
 _CLOSED = "The catalog has no collection: it is closed, or ensure() was not called."
 
 
@@ -47,7 +46,7 @@ class EdgeCatalog(Catalog):
         self._reserve = reserve
         # Makes several calls of the engine atomic; it costs nothing, because each call holds the GIL anyway.
         self._lock = RLock()
-        self._shard: edge.EdgeShard | None = None
+        self._shard: DurableShard | None = None
         self._points: int | None = None  # counted, until something is written: every search asks, and it costs 8 ms
         try:
             self._info = self._folder.read_info()
@@ -192,24 +191,19 @@ class EdgeCatalog(Catalog):
         with self._lock:
             if more := self._add_late_words():
                 return more
-            if self._shard is not None and self._unflushed:
-                self._flush()
-            return False
+            return bool(self._use(DurableShard.maintain))
 
     def close(self) -> None:
         """See Catalog."""
         with self._lock:
             if self._shard is not None:
-                self._shard.close()  # which flushes
+                self._shard.close()
                 self._shard = self._info = None
             self._folder.release()
 
     def _open(self) -> None:
-        self._shard = self._folder.load()
-        # The operations that loading replayed stay in the log until the next flush.
-        self._unflushed = 1
+        self._shard = DurableShard(self._folder, self._reserve)
         self._late_words = LateWords()
-        self._log = WriteAheadLog(self._folder.path / "shard" / "wal")
 
     def _add_late_words(self) -> bool:
         """Add the words of the next points that lack them; False once none does."""
@@ -225,18 +219,17 @@ class EdgeCatalog(Catalog):
             if self._shard is None:
                 raise DarkroomError(_CLOSED)
             self._points = None
-            self._run(lambda shard: shard.update(operation))
-            log, number = self._log, self._log.count_operation()
-            self._unflushed += points
-            if self._unflushed >= POINTS_BETWEEN_FLUSHES:
-                self._flush()
-        # Outside of the lock, so that searches need not wait for the disk, and writes that wait share one sync.
-        log.sync(number)
+            on_disk = self._use(lambda shard: shard.write(operation, points))
+        if on_disk:
+            on_disk()
 
     def _filter(self, where: dict[str, Any] | None) -> edge.Filter | None:
         return edge_filter(expand_patterns(parse_where(where), lambda field, limit: self.facet(field, limit=limit)))
 
     def _run(self, operation: Callable[[edge.EdgeShard], T]) -> T | None:
+        return self._use(lambda shard: operation(shard.engine))
+
+    def _use(self, operation: Callable[[DurableShard], T]) -> T | None:
         with self._lock:
             if self._shard is None:
                 return None
@@ -244,7 +237,3 @@ class EdgeCatalog(Catalog):
                 return operation(self._shard)
             except Exception as error:  # the engine raises no more specific error
                 raise DarkroomError(f"The embedded catalog {self._folder.path} failed: {error}.") from error
-
-    def _flush(self) -> None:
-        self._run(lambda shard: shard.flush())
-        self._unflushed = 0

@@ -1,12 +1,12 @@
-"""The folder of an embedded collection: its lock, its info file, its creation and removal, and its write-ahead log."""
+"""The folder of an embedded collection: its lock, its info file, its shard, its creation and its removal."""
 
 import fcntl
 import json
 import os
+import secrets
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from threading import Lock
 
 from qdrant_edge import (
     DatetimeIndexParams,
@@ -29,6 +29,7 @@ from settings.errors import ServiceMissing
 from workers.storage.catalog import INDEXES, CatalogFull, CollectionInfo
 from workers.storage.ranking.bm25 import SPARSE
 
+ABOUT = "about.json"
 _SCHEMA = {
     "keyword": KeywordIndexParams,
     "integer": IntegerIndexParams,
@@ -43,6 +44,9 @@ class CollectionFolder:
 
     def __init__(self, root: Path, name: str) -> None:
         self.path = root / name
+        self.shard = self.path / "shard"
+        # Whether the places of deleted points may be given back.
+        self.may_compact = True
         # The name of a collection never begins with a dot, so this is never the folder of another one.
         self._dropped = root / f".{name}.dropped"
         try:
@@ -65,10 +69,14 @@ class CollectionFolder:
     def read_info(self) -> CollectionInfo | None:
         """What the collection was created for, None before it exists."""
         try:
-            return CollectionInfo(**json.loads((self.path / "about.json").read_text()))
+            about = json.loads((self.path / ABOUT).read_text())
+            # Named only where another one has taken over from the first.
+            self.shard = self.path / about.pop("shard", "shard")
+            self._info = CollectionInfo(**about)
+            return self._info
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise ServiceMissing(
                 f"{self.path}/about.json cannot be read ({error}): restore or remove the folder."
             ) from error
@@ -89,13 +97,15 @@ class CollectionFolder:
     def load(self) -> EdgeShard:
         """The shard, with every payload index it should have."""
         try:
-            shard = EdgeShard.load(str(self.path / "shard"))
+            shard = EdgeShard.load(str(self.shard))
         except BaseException as error:  # the engine raises no more specific error, and its panics are no Exception
             if isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
             raise ServiceMissing(f"The catalog {self.path} cannot be opened ({error}).") from error
         # Left by an earlier version that was killed while it built a graph; the engine never removes them.
-        shutil.rmtree(self.path / "shard" / "temp_segments", ignore_errors=True)
+        shutil.rmtree(self.shard / "temp_segments", ignore_errors=True)
+        # A copy whose end was not reached, whatever ended it: it is not tried again at once.
+        self.may_compact = not self.remove_other_shards()
         _add_indexes(shard)
         # For a collection of an earlier release; where there is one already the engine keeps it.
         shard.update(UpdateOperation.create_sparse_vector(SPARSE, Modifier.Idf))
@@ -107,20 +117,38 @@ class CollectionFolder:
         try:
             for leftover in (new, self._dropped):
                 shutil.rmtree(leftover, ignore_errors=True)
-            (new / "shard").mkdir(parents=True)
-            shard = EdgeShard.create(str(new / "shard"), _config(info.dim))
-            _add_indexes(shard)
+            shard = _create_shard(new / "shard", info.dim)
             shard.flush()
             shard.close()
-            with (new / "about.json").open("w") as file:
-                json.dump(asdict(info), file)
-                file.flush()
-                os.fsync(file.fileno())
+            (new / ABOUT).write_text(json.dumps(asdict(info)))
             sync_tree(new)
             new.rename(self.path)
             sync_folder(self.path.parent)
         except Exception as error:  # the engine raises no more specific error
             raise ServiceMissing(f"The catalog {self.path} cannot be made ({error}).") from error
+
+    def create_shard(self) -> tuple[Path, EdgeShard]:
+        """A new, empty shard beside the one in use, and its folder."""
+        folder = self.path / f"shard-{secrets.token_hex(4)}"
+        return folder, _create_shard(folder, self._info.dim)
+
+    def use(self, shard: Path) -> None:
+        """Name another shard, which is on disk, as the one in use: all at once, and durably."""
+        about = self.path / f"{ABOUT}.new"
+        with about.open("w") as file:
+            json.dump({**asdict(self._info), "shard": shard.name}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        about.rename(self.path / ABOUT)
+        sync_folder(self.path)
+        self.shard = shard
+
+    def remove_other_shards(self) -> bool:
+        """Remove what is not in use; False if there was nothing."""
+        others = [folder for folder in self.path.glob("shard*") if folder != self.shard]
+        for folder in others:
+            shutil.rmtree(folder, ignore_errors=True)
+        return bool(others)
 
     def remove(self) -> None:
         """Remove the collection atomically and durably; the lock is kept."""
@@ -154,6 +182,13 @@ def sync_tree(folder: Path) -> None:
         sync_folder(Path(path))
 
 
+def _create_shard(folder: Path, dim: int) -> EdgeShard:
+    folder.mkdir(parents=True)
+    shard = EdgeShard.create(str(folder), _config(dim))
+    _add_indexes(shard)
+    return shard
+
+
 def _config(dim: int) -> EdgeConfig:
     # A second copy of 4 bits a number, which the engine writes with each point: a search that reads it first, see
     # `EdgeCatalog.search`, reads an eighth. A collection that was made without it stays without it.
@@ -168,55 +203,3 @@ def _add_indexes(shard: EdgeShard) -> None:
         if field not in existing:
             # With links for each payload value the HNSW graph takes ten times longer to build.
             shard.update(UpdateOperation.create_field_index(field, _SCHEMA[kind](enable_hnsw=False)))
-
-
-class WriteAheadLog:
-    """The log of a shard in `folder`.
-
-    The engine writes every operation to its log before it applies it, and replays the log when it loads a shard. But
-    only its flush() syncs to disk, with some 190 fsyncs for our payload indexes: 0.7 s a batch on a disk that takes
-    4 ms for one. Syncing only the log is as durable, and takes a few milliseconds; a Qdrant server does the same.
-
-    The engine has no call for this, so the names of the log's files are known here: "open-*" is a segment that may
-    still be written; any other file is synced once. docs/architecture.md lists the names.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._synced_names: set[str] = set()
-        self._lock = Lock()
-        self._written = self._synced = 0
-
-    def count_operation(self) -> int:
-        """Call it after each operation, in their order; returns the number of the operation, for `sync`."""
-        self._written += 1
-        return self._written
-
-    def sync(self, number: int) -> None:
-        """Return when operation `number` is on disk; callers that wait at the same time share one sync."""
-        with self._lock:
-            if self._synced >= number:
-                return
-            written = self._written
-            while not self._sync_files():
-                pass
-            self._synced = written
-
-    def _sync_files(self) -> bool:
-        """Write the whole log to disk; False if one of its files was renamed or removed meanwhile."""
-        names = {name for name in os.listdir(self._folder) if not name.startswith(".")}
-        for name in names:
-            # A full segment is renamed and never written again.
-            if name.startswith("open-") or name not in self._synced_names:
-                try:
-                    descriptor = os.open(self._folder / name, os.O_RDONLY)
-                except FileNotFoundError:
-                    return False
-                try:
-                    os.fsync(descriptor)
-                finally:
-                    os.close(descriptor)
-        if names != self._synced_names:
-            sync_folder(self._folder)
-        self._synced_names = names
-        return True

@@ -2,7 +2,8 @@
 
 import qdrant_edge as edge
 
-from workers.storage.ranking.bm25 import SPARSE, TEXT_FIELDS, terms_of_payload
+from workers.storage.embedded.records import EMBEDDING, edge_vectors, point_of
+from workers.storage.ranking.bm25 import SPARSE, terms_of_payload
 
 # The engine holds the lock, and the GIL, for some tens of milliseconds meanwhile.
 WORDS_A_STEP = 512
@@ -16,15 +17,14 @@ class LateWords:
         self._after: str | None = None
 
     def step(self, shard: edge.EdgeShard) -> edge.UpdateOperation | None:
-        """What is to be written for the next points; None where they need nothing."""
+        """What is to be written for the next points, which are written whole; None where they need nothing."""
         missing = edge.Filter(must_not=[edge.HasVectorCondition(SPARSE)])
-        request = edge.ScrollRequest(self._after, WORDS_A_STEP, missing, list(TEXT_FIELDS), False)
-        records, after = shard.scroll(request)
+        records, after = shard.scroll(edge.ScrollRequest(self._after, WORDS_A_STEP, missing, True, EMBEDDING))
         self.is_done, self._after = after is None, None if after is None else str(after)
-        found = [(record.id, terms_of_payload(record.payload or {})) for record in records]
-        vectors = [
-            edge.PointVectors(id_, {SPARSE: edge.SparseVector(terms.indices, terms.values)})
-            for id_, terms in found
-            if terms.indices
+        points = [point_of(record) for record in records]
+        changed = [
+            edge.Point(point.id, edge_vectors(point), point.payload)
+            for point in points
+            if terms_of_payload(point.payload).indices
         ]
-        return edge.UpdateOperation.update_vectors(vectors) if vectors else None
+        return edge.UpdateOperation.upsert_points(changed) if changed else None
