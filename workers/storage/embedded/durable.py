@@ -63,6 +63,7 @@ class DurableShard:
         """
         if self._compaction is None and not begin:
             return False
+        in_use = self._folder.shard
         try:
             self._folder.require_space(self._reserve)
             if self._compaction is None:
@@ -73,32 +74,34 @@ class DurableShard:
                 return True
             self._take_over(self._compaction)
         except BaseException as error:  # panics of the engine are no Exception
-            if isinstance(error, KeyboardInterrupt | SystemExit):
+            if self._folder.shard != in_use or isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
             log.warning("The places of deleted points are kept until the next start: %s", error)
-            self._folder.may_compact = False
-            if self._compaction is not None:
-                self._compaction.shard.close()
-            self._folder.remove_other_shards()
-        self._compaction = None
+            self._give_up()
         return False
 
     def close(self) -> None:
         """Write everything to disk and end."""
-        if self._compaction is not None:
-            self._compaction.shard.close()
-            self._folder.remove_other_shards()
+        self._give_up()
         self.engine.close()  # which flushes
 
     def _take_over(self, compaction: Compaction) -> None:
         compaction.finish()
         self._folder.use(compaction.folder)
-        # Whoever waits for the old log has what he waits for in the new shard.
-        self._log.end()
-        self.engine.close()
-        self._folder.remove_other_shards()
-        self.engine, self._log = compaction.shard, WriteAheadLog(compaction.folder / "wal")
+        # Whatever fails from here on, the next start finds the new shard, so all is written there.
+        old, self.engine, self._compaction = self.engine, compaction.shard, None
+        old_log, self._log = self._log, WriteAheadLog(compaction.folder / "wal")
         self.unflushed = 0
+        sync_folder(self._folder.path)
+        # Whoever waits for the old log has what he waits for in the new shard.
+        old_log.end()
+        old.close()
+        self._folder.remove_other_shards()
+
+    def _give_up(self) -> None:
+        self._folder.may_compact = False
+        self._compaction = None
+        self._folder.remove_other_shards()
 
 
 class WriteAheadLog:

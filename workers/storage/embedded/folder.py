@@ -133,14 +133,13 @@ class CollectionFolder:
         return folder, _create_shard(folder, self._info.dim)
 
     def use(self, shard: Path) -> None:
-        """Name another shard, which is on disk, as the one in use: all at once, and durably."""
+        """Name another shard, which is on disk, as the one in use, all at once; sync_folder(path) makes it durable."""
         about = self.path / f"{ABOUT}.new"
         with about.open("w") as file:
             json.dump({**asdict(self._info), "shard": shard.name}, file)
             file.flush()
             os.fsync(file.fileno())
         about.rename(self.path / ABOUT)
-        sync_folder(self.path)
         self.shard = shard
 
     def remove_other_shards(self) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from settings.errors import DarkroomError
 from tests.workers.storage.pictures import DIM, MODEL, identity, picture
 from workers.storage.catalog import CatalogFull
 from workers.storage.embedded import compaction
@@ -178,10 +179,13 @@ def test_the_words_of_an_old_collection_are_added_meanwhile(folder: Path, monkey
     catalog.close()
 
 
-def test_a_disk_that_gets_full_meanwhile_ends_it_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("steps", [0, 1])
+def test_a_disk_that_gets_full_meanwhile_ends_it_alone(
+    folder: Path, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     catalog = with_deleted(folder, 100, 70)
-    assert catalog.maintain()
-    assert shards(folder) == 2
+    assert all(catalog.maintain() for _ in range(steps))
+    assert shards(folder) == 1 + steps
 
     def full(*_: object) -> None:
         raise CatalogFull("The disk is full.")
@@ -198,6 +202,27 @@ def test_a_disk_that_gets_full_meanwhile_ends_it_alone(folder: Path, monkeypatch
     again = opened(folder)
     idle(again)
     assert places(folder) == 31
+    again.close()
+
+
+def test_a_disk_that_fails_when_the_new_shard_is_the_one_in_use_loses_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = with_deleted(folder, 100, 70)
+
+    def fail(_: Path) -> None:
+        raise OSError("Input/output error")
+
+    with monkeypatch.context() as now:
+        now.setattr("workers.storage.embedded.durable.sync_folder", fail)
+        with pytest.raises(DarkroomError, match="Input/output error"):
+            idle(catalog)
+    catalog.upsert([picture(100)])
+    require(catalog, set(range(70, 101)))
+    catalog.close()
+    again = opened(folder)
+    require(again, set(range(70, 101)))
+    assert shards(folder) == 1
     again.close()
 
 
