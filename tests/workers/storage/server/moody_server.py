@@ -10,13 +10,12 @@ from typing import Any, Self
 
 from workers.storage.catalog import INDEXES
 
-SLOW_SECONDS = 3.0
-
 
 class MoodyServer:
     """`mood` is the status of every answer, or says it for the body of a request; `words` are what an error says.
 
-    "slow" answers far too late, "strange" as no Qdrant does, and "closed" hangs up without an answer.
+    "slow" answers only once the mood is another one, "strange" as no Qdrant does, and "closed" hangs up without an
+    answer.
     """
 
     def __init__(self, dim: int, clip_model: str) -> None:
@@ -33,8 +32,8 @@ class MoodyServer:
                     self.connection.shutdown(socket.SHUT_RDWR)
                     self.close_connection = True
                     return
-                if mood == "slow":
-                    time.sleep(SLOW_SECONDS)
+                while mood == own.mood == "slow":
+                    time.sleep(0.02)
                 status = mood if isinstance(mood, int) else 200
                 result: Any = {"operation_id": 1, "status": "completed"}
                 if self.command == "GET":

@@ -35,7 +35,7 @@ def server() -> Iterator[QdrantDouble]:
 def writing(server: QdrantDouble, client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[Writing]:
     """A storage worker's task in front of that server."""
     own = load_settings()
-    qdrant = own.qdrant.model_copy(update={"url": URL, "grpc_port": server.port, "timeout": 5})
+    qdrant = own.qdrant.model_copy(update={"url": URL, "grpc_port": server.port, "timeout": 60})
     with writing_to(connect(own.model_copy(update={"qdrant": qdrant})), client, monkeypatch) as started:
         yield started
 

@@ -19,7 +19,7 @@ from workers.storage.server.errors import Refused
 
 def settings(url: str, port: int) -> Settings:
     own = load_settings()
-    qdrant = own.qdrant.model_copy(update={"url": url, "grpc_port": port, "timeout": 5})
+    qdrant = own.qdrant.model_copy(update={"url": url, "grpc_port": port, "timeout": 60})
     return own.model_copy(update={"qdrant": qdrant})
 
 
