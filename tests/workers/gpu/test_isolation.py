@@ -54,8 +54,15 @@ def test_a_file_that_is_alone_never_meets_another_and_the_others_do_meet(ledger:
         list(pool.map(work, numbers))
     assert len(room.crowds) == 80
     assert [crowd for crowd in room.crowds if "alone" in crowd and len(crowd) > 1] == []
-    assert max(len(crowd) for crowd in room.crowds) > 1
     assert set(ledger.attempts(numbers).values()) == {0}
+    both = threading.Barrier(2)
+
+    def meet(_: int) -> None:
+        with isolation.shared():
+            both.wait(60)  # neither leaves before the other has come
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(meet, range(2)))
 
 
 def test_a_file_that_wants_to_be_alone_goes_before_those_that_come_later(ledger: Ledger) -> None:

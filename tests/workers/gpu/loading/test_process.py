@@ -40,6 +40,8 @@ from workers.inference.null import NullClip
 
 TARGET = Target("pictures", "null")
 GREY = (0.5, 0.5, 0.5)
+# Longer than a loader waits for its turn on a busy machine: the neighbours of a file that hangs have no more time.
+HANG_SECONDS = 5
 # Three models that see the same picture in three ways, one of them whole.
 INPUTS = Inputs(
     ModelInput(24, 24, 24, int(Image.Resampling.BICUBIC), GREY, GREY),
@@ -92,6 +94,13 @@ class Worker:
         """number -> the reason on the job's error list."""
         return {failure.number: failure.reason for failure in self.ledger.failures()}
 
+    def gives_up_after(self, seconds: int, patch: pytest.MonkeyPatch) -> None:
+        """Let its loaders be at one file for no longer than this."""
+        for loader in self.pipeline.loaders.loaders:
+            assert isinstance(loader, LoaderProcess)
+            patch.setattr(loader, "_seconds", seconds)
+            patch.setattr(loader._process, "_seconds", seconds)
+
     def kill_a_loader(self) -> None:
         """As the kernel does where memory is short."""
         loader = self.pipeline.loaders.loaders[0]
@@ -101,9 +110,10 @@ class Worker:
         os.kill(process.pid, signal.SIGKILL)
 
 
-def quick_to_judge(**gpu: object) -> Settings:
+def own_settings(load_seconds: int = 60, **gpu: object) -> Settings:
+    """Settings in which a file may take longer to load than a machine stands still, unless the test is about that."""
     settings = load_settings()
-    ingest = settings.ingest.model_copy(update={"load_seconds": 1})
+    ingest = settings.ingest.model_copy(update={"load_seconds": load_seconds})
     return settings.model_copy(update={"ingest": ingest, "gpu": settings.gpu.model_copy(update=gpu)})
 
 
@@ -112,7 +122,7 @@ def running() -> Iterator[Worker]:
     """A worker of two loader processes, which run on from test to test; deadly files are deadly for them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", f"{HOOKS}{os.pathsep}{ROOT}")
-        worker = Worker(quick_to_judge(), 2)
+        worker = Worker(own_settings(), 2)
         yield worker
         worker.pipeline.close()
 
@@ -153,7 +163,7 @@ def test_what_processes_load_is_what_threads_load(
 ) -> None:
     messages = [mixed[start : start + files_per_task] for start in range(0, len(mixed), files_per_task)]
     worker.process(messages)
-    here = Worker(quick_to_judge(), 0).on(Ledger(client, "other"))
+    here = Worker(own_settings(), 0).on(Ledger(client, "other"))
     here.process(messages)
     here.pipeline.close()
     assert worker.rows() == here.rows()
@@ -182,13 +192,21 @@ def test_a_known_content_is_not_decoded_and_its_facts_are_read_again(worker: Wor
     [
         (ABORTS, "its loader died while working on it, 2 times over", False),
         (ABORTS, "its loader died while working on it, 2 times over", True),
-        (HANGS, "loading it took longer than ingest.load_seconds = 1", False),
+        (HANGS, f"loading it took longer than ingest.load_seconds = {HANG_SECONDS}", False),
     ],
     ids=["aborts", "aborts, redelivered", "hangs"],
 )
 def test_a_file_that_takes_its_loader_down_fails_by_name_and_its_neighbours_go_through(
-    worker: Worker, folder: Path, tmp_path: Path, content: bytes, reason: str, redelivered: bool
+    worker: Worker,
+    folder: Path,
+    tmp_path: Path,
+    content: bytes,
+    reason: str,
+    redelivered: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if content == HANGS:
+        worker.gives_up_after(HANG_SECONDS, monkeypatch)
     deadly = tmp_path / "deadly.png"
     deadly.write_bytes(content + bytes(100))
     files = items_of(folder)[:12]
@@ -247,7 +265,7 @@ def test_every_file_comes_through_however_little_room_there_is(
     folder: Path, client: redis.Redis, files_per_task: int, room: int
 ) -> None:
     limit = room * max(path.stat().st_size for path in folder.iterdir())
-    worker = Worker(quick_to_judge(read_bytes=limit), 1).on(Ledger(client, "job"))
+    worker = Worker(own_settings(read_bytes=limit), 1).on(Ledger(client, "job"))
     files = items_of(folder)
     random.Random(room).shuffle(files)
     worker.process([files[start : start + files_per_task] for start in range(0, len(files), files_per_task)])
@@ -263,7 +281,7 @@ def test_each_model_sees_the_pixels_that_a_thread_would_show_it(tmp_path: Path) 
     Image.fromarray(np.random.default_rng(5).integers(0, 256, (90, 130, 3), dtype=np.uint8)).save(path)
     item = FileItem(1, path.as_uri())
     seen: list[Picture] = []
-    settings = quick_to_judge()
+    settings = own_settings()
     loaders = [*loaders_of(settings, 1, 1, "cpu", MemoryBudget(10**9), print), LoaderHere(settings, False)]
     for loader in loaders:
         # More pictures than there are slots: each is free again when its picture is.
