@@ -217,16 +217,23 @@ def test_for_any_count_and_batch_size_each_item_ends_exactly_once(count: int, si
     batcher.close()
 
 
-def test_a_batch_that_is_kept_open_takes_in_what_comes_meanwhile() -> None:
+def test_a_batch_that_is_kept_open_takes_in_what_comes_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
+    all_are_in = threading.Event()
 
     def process(batch: list[int]) -> list[int]:
         sizes.append(len(batch))
         return batch
 
-    batcher: MicroBatcher[int, int] = MicroBatcher("test", process, 8, gather_seconds=0.5)
+    # It is kept open for a whole minute, unless nothing more is on its way.
+    monkeypatch.setattr("workers.microbatcher.MAX_GATHER_SECONDS", 60.0)
+    batcher: MicroBatcher[int, int] = MicroBatcher(
+        "test", process, 8, gather_seconds=0.01, expects=lambda: not all_are_in.is_set()
+    )
+    batcher._last_seconds = 3600.0 * 24
     futures = [batcher.submit(item) for item in range(6)]
-    assert [future.result() for future in futures] == list(range(6))
+    all_are_in.set()
+    assert [future.result(60) for future in futures] == list(range(6))
     batcher.close()
     assert sizes == [6]
 
