@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +25,6 @@ from tests.own_settings import hinder_redis, own_settings
 from tests.until import files_below, is_alive, until
 from tests.workers.supervisor.tiny_stack import tiny, tiny_stack
 from workers.supervisor.stack import LocalStack, StackSpec
-from workers.supervisor.supervisor import GRACE_SECONDS
 
 
 def test_a_stack_that_is_stopped_leaves_no_process_no_socket_and_no_lock(local: StackPaths) -> None:
@@ -352,18 +350,16 @@ def test_a_redis_that_loses_its_data_is_told_again_who_is_up(local: StackPaths) 
 
 
 def test_a_second_signal_ends_it_at_once_and_leaves_nothing(local: StackPaths) -> None:
-    with tiny_stack(local) as stack:
+    with tiny_stack(local, "patient") as stack:
         stack.wait_ready("storage")
         gpu = stack.wait_ready("gpu0")
         children = stack.pids()
-        # Stopped, it does not hear SIGTERM, so the stack would wait for it for the whole grace time.
+        # Stopped, it does not hear SIGTERM, so the stack would wait for it for the whole grace time, here an hour.
         os.kill(gpu, signal.SIGSTOP)
         stack.process.send_signal(signal.SIGINT)
         until(lambda: not stack.ready(), "the stack to be on its way out")
-        begin = time.monotonic()
         stack.process.send_signal(signal.SIGINT)
         stack.process.wait(timeout=60)
-        assert time.monotonic() - begin < GRACE_SECONDS
     assert not [pid for pid in children if is_alive(pid)]
     assert files_below(local.runtime) == []
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import redis
 
+import workers.supervisor.supervisor
 from settings import load_settings
 from tasks.queues import QUERIES
 from tasks.registry import ready, stack_key
@@ -89,7 +90,7 @@ class StackProcess:
 
 @contextmanager
 def tiny_stack(local: StackPaths, mode: str = "kept") -> Iterator[StackProcess]:
-    """A stack that is "kept" up or stays "while-used"."""
+    """A stack that is "kept" up or stays "while-used"; a "patient" one is kept up, and its end waits for ever."""
     stack = StackProcess(local, mode)
     try:
         yield stack
@@ -104,7 +105,9 @@ def main(mode: str) -> None:
     settings = load_settings()
     local = stack_paths(settings)
     spec = StackSpec(redis_spec(local), tiny("storage", local), [tiny("gpu0", local)])
-    LocalStack(settings, local, spec, stays=mode == "kept").run()
+    if mode == "patient":
+        workers.supervisor.supervisor.GRACE_SECONDS = 3600.0
+    LocalStack(settings, local, spec, stays=mode != "while-used").run()
 
 
 if __name__ == "__main__":
