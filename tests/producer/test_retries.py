@@ -44,13 +44,15 @@ def test_a_question_that_died_with_its_worker_is_begun_again(
 ) -> None:
     with workers_on(redis_process, tmp_path) as workers:
         first = workers.start("first")
-        question = Question(COUNT, name="dead", seconds=3)
+        question = Question(COUNT, name="dead", seconds=60)
         until(lambda: client.get("counted:dead"), "the first worker to begin")
         first.kill()
         first.wait()
         # A worker of the same name and perhaps of the same process id, as in a container that starts anew.
         workers.start("first")
         question.ask_again()
+        until(lambda: client.get("counted:dead") == b"2", "the next one to begin")
+        client.rpush("let:dead", "go")
         assert question.wait(60) == 2
 
 

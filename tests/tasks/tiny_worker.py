@@ -74,9 +74,10 @@ def break_down() -> None:
 
 @answers(COUNT, once=True)
 def count(name: str, seconds: float) -> int:
-    """Count how often this question was answered; it takes a while."""
-    times = redis_client(load_settings()).incr(f"counted:{name}")
-    time.sleep(seconds)
+    """Count how often this question was answered; it takes a while, or until something is in the list "let:NAME"."""
+    client = redis_client(load_settings())
+    times = client.incr(f"counted:{name}")
+    client.blpop([f"let:{name}"], seconds)
     return int(times)
 
 
