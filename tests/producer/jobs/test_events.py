@@ -13,6 +13,7 @@ from producer.jobs import events as job_events
 from producer.jobs.events import JobEvents
 from settings.errors import ServiceMissing
 from tasks.app import app
+from tests.producer.clock import Clock
 from tests.until import until
 
 JOB = "20260131-142501-9f3a"
@@ -98,6 +99,9 @@ def test_progress_is_told_once_a_second(client: redis.Redis, monkeypatch: pytest
     told: list[str] = []
     monkeypatch.setattr(JobEvents, "_send", lambda _self, kind, **_fields: told.append(kind))
     events = JobEvents(app, JOB, "/photos")
-    for _ in range(100):
-        events.progress("41 %")
-    assert told == ["task-received", "task-started", "task-progress"]
+    clock = Clock(monkeypatch, job_events)
+    for _ in range(2):
+        clock.passes(job_events.EVERY_SECONDS)
+        for _ in range(100):
+            events.progress("41 %")
+    assert told == ["task-received", "task-started", "task-progress", "task-progress"]
