@@ -183,7 +183,9 @@ def test_who_comes_while_the_stack_goes_gets_a_new_one(settings: Settings) -> No
         os.kill(int(read_note(stack.local.pids / "storage.pid")), signal.SIGSTOP)
         leaving = threading.Thread(target=last.close)
         leaving.start()
-        until(lambda: stays_held(stack.local.users_lock), "the stack to be on its way out")
+        until(
+            lambda: stays_held(stack.local.users_lock) or not is_alive(before), "the stack to be on its way out or gone"
+        )
         with attached(settings) as stack:
             assert supervisor(stack) != before
             assert redis_client(settings).ping()

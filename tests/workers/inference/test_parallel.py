@@ -17,7 +17,7 @@ def test_results_come_in_the_order_of_the_items(count: int, length: int) -> None
 
 
 def test_the_parts_are_worked_on_at_the_same_time() -> None:
-    both = Barrier(2, timeout=20)
+    both = Barrier(2, timeout=60)
 
     def work(part: Sequence[int]) -> Sequence[int]:
         both.wait()  # a part alone would wait here until the barrier breaks
@@ -44,7 +44,7 @@ def test_the_other_parts_have_ended_when_the_error_of_one_is_raised() -> None:
         if 1 in part:
             failed.set()
             raise MemoryError
-        assert failed.wait(20)
+        assert failed.wait(60)
         Event().wait(0.1)  # long enough for an error that does not wait to be raised before this part ends
         ended.extend(part)
         return part
