@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from models.scenes import Scene
 from tests.e2e.chromium import chromium
 from tests.e2e.ingests import draw_pictures
+from tests.until import until
 from tests.web.conftest import FILES, HOSTILE, Site
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
@@ -143,10 +144,10 @@ def test_the_large_view_is_walked_by_keys_and_tells_what_is_known(open_page: Ope
     assert "view=" in first
     expect(viewer.locator("#viewer-like img")).to_have_count(8)
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("before => location.href !== before", arg=first)
+    expect(page).not_to_have_url(first)
     expect(viewer.locator("dd", has_text="X100")).to_be_visible()
     page.keyboard.press("ArrowLeft")
-    page.wait_for_function("before => location.href === before", arg=first)
+    expect(page).to_have_url(first)
     page.keyboard.press("Escape")
     expect(viewer).to_be_hidden()
     assert "view=" not in page.url
@@ -157,16 +158,29 @@ def test_the_buttons_of_the_large_view_stay_where_they_are_while_all_else_comes(
     page = open_page("/", width)
     page.locator(".tile.there").first.wait_for()
     held: list[Route] = []
-    page.route(re.compile(r"/api/v1/points/[^/]+(/preview)?$"), lambda route: held.append(route))
+    is_held_up = True
+
+    def hold_up(route: Route) -> None:
+        if is_held_up:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(re.compile(r"/api/v1/points/[^/]+(/preview)?$"), hold_up)
     page.locator(".tile").first.click()
     buttons = page.get_by_role("dialog").locator("aside .row")
     expect(buttons).to_be_visible()
     before = buttons.bounding_box()
     expect(page.locator("#viewer-facts dd")).to_have_count(0)
-    for route in list(held):
+    # What is asked for only now is let through as well.
+    is_held_up = False
+    for route in held:
         route.continue_()
     expect(page.locator("#viewer-like img")).to_have_count(8)
-    page.wait_for_function("document.getElementById('viewer-picture').naturalWidth > 0")
+    # Asked again and again from outside: a script that waits inside is one that the page does not let in.
+    until(
+        lambda: page.evaluate("document.getElementById('viewer-picture').naturalWidth > 0"), "the picture to be there"
+    )
     assert buttons.bounding_box() == before
 
 

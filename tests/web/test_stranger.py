@@ -77,8 +77,8 @@ def test_a_page_of_somebody_else_reads_changes_and_starts_nothing(site: Site, st
         page.set_content(
             f'<form method="post" action="{site.url}/api/v1/jobs/{site.job}/retry"><button>Win</button></form>'
         )
-        page.get_by_role("button").click()
-        page.wait_for_load_state()
+        with page.expect_navigation(timeout=60_000):
+            page.get_by_role("button").click()
         assert "A page of another site may not ask this server." in page.content()
         # Our server by the stranger's name: the browser thinks that they are one site.
         page.goto(f"http://evil.example:{port}/")

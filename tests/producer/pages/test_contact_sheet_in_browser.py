@@ -12,6 +12,8 @@ from producer.pages.contact_sheet import Section, contact_sheet
 from tests.e2e.chromium import chromium, page
 from tests.producer.browser_pages import HOSTILE, hostile_page, jpeg
 
+# A machine that does much else is slow, and no test is about time.
+expect.set_options(timeout=60_000)
 # The sheet itself runs no script, so one around it looks into it.
 AROUND = """<!doctype html><meta charset="utf-8"><iframe width="{width}" height="6000" srcdoc="{sheet}"></iframe>
 <pre id="seen"></pre><script>
