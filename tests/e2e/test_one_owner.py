@@ -43,12 +43,13 @@ def workers(machines: Machines, data: str, *command: str) -> "subprocess.Complet
     )
 
 
-@pytest.mark.parametrize("command", [["storage"], ["storage", "--one"], ["up", "--port", str(free_port())]])
+@pytest.mark.parametrize("command", [["storage"], ["storage", "--one"], ["up"]])
 def test_a_second_embedded_catalog_ends_in_a_sentence_that_names_the_first(
     machines: Machines, command: list[str]
 ) -> None:
     machines.storage("storage@first")
-    refused = workers(machines, "second", *command)
+    port = ["--port", str(free_port())] if command == ["up"] else []
+    refused = workers(machines, "second", *command, *port)
     assert refused.returncode == 3, refused.stderr
     path = machines.folder / "storage@first" / "catalog" / "pictures"
     assert refused.stderr.splitlines()[-1] == (
