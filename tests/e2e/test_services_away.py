@@ -62,10 +62,10 @@ def test_a_storage_worker_that_stands_still_is_named_and_waited_for(kept: Home, 
     pictures = draw_pictures(tmp_path / "more", FILES, seed=72)
     inside = Inside(kept)
     before = kept.json("status")["collection"]["points"]
-    running = kept.start("ingest", str(pictures), "--json", module="tests.e2e.impatient")
-    until(inside.stored, "the first file to be stored")
     # The test before has lost the registry, where workers sign in again every few seconds.
     until(lambda: "storage" in ready(inside.redis), "the storage worker to be known")
+    running = kept.start("ingest", str(pictures), "--json", module="tests.e2e.impatient")
+    until(inside.stored, "the first file to be stored")
     pid = inside.signal("storage", signal.SIGSTOP)
     try:
         until(lambda: inside.queued(POINTS), "a batch to wait for the storage worker")
