@@ -159,11 +159,13 @@ def test_a_file_that_is_still_being_written_is_waited_for(home: Home, folder: Pa
     whole = ChangingFolder(folder, seed=6).create()
     data = whole.read_bytes()
     whole.unlink()
-    with watching(home, folder, settle="1.0") as watch:
+    # It is written for longer than it has to be at rest, and never stands still for nearly as long.
+    settle, parts = 4.0, 20
+    with watching(home, folder, settle=str(settle)) as watch:
         with (folder / "slow.png").open("wb", buffering=0) as file:
-            for start in range(0, len(data), 40):
-                file.write(data[start : start + 40])
-                time.sleep(0.2)
+            for part in range(parts):
+                file.write(data[part * len(data) // parts : (part + 1) * len(data) // parts])
+                time.sleep(1.2 * settle / parts)
         wait_until(watch.told)
         assert (watch.sum("stored"), watch.sum("failed")) == (1, 0)
 
