@@ -63,10 +63,12 @@ def stage(folder: Path, files: int, seconds: float) -> Iterator[Stage]:
 def skewed_clocks(on: Stage) -> Verdict:
     """One worker is two minutes slow, another two minutes fast: no file is embedded twice."""
     album = noise_album(on.folder / "pictures", on.files)
-    on.machines.storage()
+    # Shorter than the clocks are wrong, and longer than a machine stands still.
+    lease = {"DARKROOM__BROKER__VISIBILITY_TIMEOUT": str(CLOCK_OFF // 2)}
+    on.machines.storage(**lease)
     for name, seconds in (("gpu0@slow", -CLOCK_OFF), ("gpu0@fast", CLOCK_OFF)):
-        on.machines.gpu(name, **SLOW, PYTHONPATH=f"{HOOKS}:{ROOT}", SECONDS_OFF=str(seconds))
-    done = on.machines.json("ingest", str(album.folder))
+        on.machines.gpu(name, **SLOW, **lease, PYTHONPATH=f"{HOOKS}:{ROOT}", SECONDS_OFF=str(seconds))
+    done = on.machines.json("ingest", str(album.folder), **lease)
     on.machines.stop("storage")
     return judge(album, on.machines.points(), done["failed"], {"embedded_twice": done["reused"]})
 

@@ -11,7 +11,7 @@ from tasks.queues import FILES, QUEUES
 from tests.conftest import ROOT
 from tests.tasks.stranger import READY, SLOW, make_stranger
 from tests.tasks.test_transport import LOOKS_EVERY, send_slow
-from tests.tasks.workers import TIMEOUT, workers_on
+from tests.tasks.workers import PATIENT, workers_on
 from tests.until import until
 
 
@@ -19,6 +19,7 @@ def test_a_stranger_on_the_same_redis_works_beside_ours(
     client: redis.Redis, redis_process: str, tmp_path: Path
 ) -> None:
     with workers_on(redis_process, tmp_path) as workers:
+        workers.lease = PATIENT
         workers.start("ours")
         # It starts after ours, so ours would hear its broadcast and answer in msgpack, which ends it.
         with (tmp_path / "stranger.log").open("wb") as log:
@@ -28,11 +29,11 @@ def test_a_stranger_on_the_same_redis_works_beside_ours(
         try:
             until(lambda: client.get(READY), "the stranger's worker to be ready")
             stranger = make_stranger(redis_process)
-            long = TIMEOUT + LOOKS_EVERY + 1
+            long = PATIENT + LOOKS_EVERY + 1
             stranger.send_task(SLOW, kwargs={"name": "theirs", "seconds": long})
             send_slow("ours", long)
             until(lambda: client.llen("done:theirs") and client.llen("done:ours"), "both to end")
-            # Our workers have looked for leases of TIMEOUT seconds meanwhile, and theirs is an hour.
+            # Our workers have looked for leases of PATIENT seconds meanwhile, and theirs is an hour.
             assert (client.llen("begun:theirs"), client.llen("begun:ours")) == (1, 1)
             send_slow("again", 0)
             until(lambda: client.llen("done:again"), "ours to go on")

@@ -17,7 +17,7 @@ from tasks.messages import SCHEMA
 from tasks.queues import FILES, POINTS, QUEUES, STORE_POINTS, UNACKED
 from tests.conftest import redis_server
 from tests.tasks.tiny_worker import HOLD, SLOW
-from tests.tasks.workers import TIMEOUT, Workers, workers_on
+from tests.tasks.workers import PATIENT, Workers, workers_on
 from tests.until import is_alive, until
 
 # kombu looks for leases that have run out every five seconds.
@@ -46,9 +46,10 @@ def test_a_message_reaches_its_queue_also_after_redis_has_lost_all_its_data(clie
 
 
 def test_a_task_that_outlasts_its_lease_by_far_runs_once(workers: Workers, client: redis.Redis) -> None:
+    workers.lease = PATIENT
     workers.start("one")
     workers.start("two")
-    send_slow("long", TIMEOUT + LOOKS_EVERY + 1)
+    send_slow("long", PATIENT + LOOKS_EVERY + 1)
     until(lambda: client.llen("done:long"), "the task to end")
     assert client.llen("begun:long") == 1
     until(lambda: client.hlen(UNACKED) == 0, "the ack")
@@ -78,6 +79,7 @@ def test_after_a_kill_another_worker_gets_what_was_held_soon_after_the_lease_has
 def test_a_worker_that_is_told_to_stop_finishes_what_it_holds_and_hands_back_the_rest(
     workers: Workers, client: redis.Redis
 ) -> None:
+    workers.lease = PATIENT
     worker = workers.start("leaving")
     for number in range(6):
         send_slow(f"task{number}", 1.5)

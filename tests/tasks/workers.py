@@ -14,6 +14,8 @@ from tests.conftest import ROOT
 from tests.until import until
 
 TIMEOUT = 3
+# For work that nobody may begin a second time: a worker that does not get its turn for some seconds keeps its leases.
+PATIENT = 10
 
 
 def on_broker(url: str) -> Settings:
@@ -23,10 +25,11 @@ def on_broker(url: str) -> Settings:
 
 
 class Workers:
-    """Tiny workers on one Redis, whose leases last TIMEOUT seconds; what they write goes to NAME.log in `folder`."""
+    """Tiny workers on one Redis, whose leases last `lease` seconds; what they write goes to NAME.log in `folder`."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self.folder = folder
+        self.lease = TIMEOUT
         self._url = url
         self._started: list[subprocess.Popen[bytes]] = []
 
@@ -35,7 +38,7 @@ class Workers:
         env = {
             **os.environ,
             "DARKROOM__BROKER__URL": self._url,
-            "DARKROOM__BROKER__VISIBILITY_TIMEOUT": str(TIMEOUT),
+            "DARKROOM__BROKER__VISIBILITY_TIMEOUT": str(self.lease),
             "PYTHONPATH": str(ROOT),
         }
         with (self.folder / f"{name}.log").open("ab") as log:
