@@ -96,7 +96,9 @@ def album(tmp_path_factory: pytest.TempPathFactory, scenes: list[Scene]) -> Path
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory, album: Path) -> Iterator[Site]:
     """A server on this machine's own address, whose collection holds the album; ingested over the interface."""
-    home = Home(tmp_path_factory.mktemp("site") / "data", {"DARKROOM__INGEST__WINDOW": "8"})
+    # All tests are one client, and a fast machine would have them ask too much in a minute.
+    settings = {"DARKROOM__INGEST__WINDOW": "8", "DARKROOM__WEB__REQUESTS": "1000000"}
+    home = Home(tmp_path_factory.mktemp("site") / "data", settings)
     process, url = serve(home)
     try:
         with httpx.Client(base_url=url, timeout=120) as http:
