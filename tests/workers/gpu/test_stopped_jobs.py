@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 
+import workers.gpu.state
 from tasks.ledger import Ledger
 from tasks.messages import FilesMessage
 from tests.own_settings import own_settings
@@ -49,6 +50,7 @@ def test_a_redis_that_is_away_does_not_keep_a_worker_from_loading_its_models(
 
         threading.Thread(target=hang_up, daemon=True).start()
         own_settings(tmp_path, monkeypatch, f'[broker]\nurl = "redis://127.0.0.1:{away.getsockname()[1]}"\n')
+        monkeypatch.setattr(workers.gpu.state, "STOPPED_SECONDS", 3600.0)
         jobs = StoppedJobs(jobs_client(), lambda job: None)
         first = len(asked)
         jobs.close()
