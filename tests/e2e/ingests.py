@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import subprocess
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from settings import load_settings
 from tasks.ledger import Ledger, jobs
 from tasks.stack.locks import is_held, read_note
 from tasks.stack.paths import StackPaths, stack_paths
+from tests.conftest import ROOT
 from tests.e2e.conftest import SECONDS, Home
 from tests.until import until
 
+HOOKS = Path(__file__).parent / "hooks"
 # Nobody looks at the vectors here, so the null model's will do: it sleeps a GPU's milliseconds instead of computing.
 WITHOUT_MODELS = {
     "DARKROOM__MODELS__CLIP": "null:25",
@@ -24,6 +27,25 @@ WITHOUT_MODELS = {
     "DARKROOM__GPU__BATCH_CLIP": "8",
     "DARKROOM__INGEST__WINDOW": "60",
 }
+
+
+class Gate:
+    """Holds up the model of a home without models, so that a test has all the time to interfere with an ingest.
+
+    While it is shut, each worker embeds some 40 pictures and then waits in the middle of a batch.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._file = home.data.with_name(f"{home.data.name}-gate")
+        home.settings.update({"PYTHONPATH": f"{HOOKS}:{ROOT}", "GATE": str(self._file)})
+
+    def shut(self) -> None:
+        """Let some pictures more through, and then none."""
+        self._file.write_text(str(time.monotonic_ns()))
+
+    def open(self) -> None:
+        """Let all through from now on."""
+        self._file.unlink()
 
 
 def draw_pictures(folder: Path, count: int, seed: int) -> Path:

@@ -10,7 +10,7 @@ import pytest
 
 from tasks.queues import FILES
 from tests.e2e.conftest import Home
-from tests.e2e.ingests import WITHOUT_MODELS, Inside, draw_pictures, end_of, wait_for_words
+from tests.e2e.ingests import WITHOUT_MODELS, Gate, Inside, draw_pictures, end_of, wait_for_words
 from tests.e2e.mounts import make_read_only, small_disk
 from tests.until import until
 
@@ -23,11 +23,13 @@ def test_a_disk_that_fills_up_holds_the_job_which_says_so_and_goes_on_when_there
     pictures = draw_pictures(tmp_path / "pictures", 100, seed=81)
     with small_disk(tmp_path / "disk", mebibytes=420) as disk:
         home = Home(disk / "data", dict(WITHOUT_MODELS))
-        inside = Inside(home)
+        inside, gate = Inside(home), Gate(home)
+        gate.shut()
         running = home.start("ingest", str(pictures), "--json", module="tests.e2e.impatient")
         until(inside.stored, "the first file to be stored")
         ballast = disk / "ballast"
         ballast.write_bytes(bytes(150 * MIB))
+        gate.open()
         said = wait_for_words(running, "free some space")
         assert f"storage: The disk of {home.data}/catalog/pictures has " in said
         stored = inside.stored()

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.queues import FILES, POINTS, UNACKED
 from tests.e2e.conftest import Home
-from tests.e2e.ingests import WITHOUT_MODELS, Inside, draw_pictures, end_of, local_of, wait_for_words
+from tests.e2e.ingests import WITHOUT_MODELS, Gate, Inside, draw_pictures, end_of, local_of, wait_for_words
 from tests.until import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.chaos]
@@ -37,12 +37,14 @@ def test_a_redis_that_refuses_writes_is_named_and_waited_for_and_every_file_is_s
     home: Home, tmp_path: Path, setting: str, words: str, drains: bool
 ) -> None:
     pictures = draw_pictures(tmp_path / "pictures", COUNT, seed=81)
-    inside = Inside(home)
+    inside, gate = Inside(home), Gate(home)
+    gate.shut()
     running = home.start("ingest", str(pictures), "--json", module="tests.e2e.impatient")
     until(lambda: inside.stored() > 20, "the first files to be stored")
     before = pids(inside)
 
     inside.redis.config_set(setting, "1")
+    gate.open()
     said = wait_for_words(running, words)
     if drains:
         # What was enqueued is worked off although Redis is full, and that makes room.

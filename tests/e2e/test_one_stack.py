@@ -10,7 +10,7 @@ import pytest
 
 from tasks.stack.locks import is_held, read_note
 from tests.e2e.conftest import Home, free_port
-from tests.e2e.ingests import WITHOUT_MODELS, Inside, draw_pictures, end_of, local_of
+from tests.e2e.ingests import WITHOUT_MODELS, Gate, Inside, draw_pictures, end_of, local_of
 from tests.until import until
 
 pytestmark = pytest.mark.e2e
@@ -57,11 +57,13 @@ def test_a_stack_that_an_ingest_uses_is_taken_down_only_with_now_and_then_the_in
     quick: Home, tmp_path: Path
 ) -> None:
     pictures = draw_pictures(tmp_path / "pictures", FILES, seed=2)
-    inside = Inside(quick)
+    inside, gate = Inside(quick), Gate(quick)
+    gate.shut()
     running = quick.start("ingest", str(pictures), "--json")
     until(lambda: inside.stored() > 8, "the first files to be stored")
     # Stopped, it neither finishes the ingest meanwhile nor hears that it is to end.
     inside.signal("gpu0", signal.SIGSTOP)
+    gate.open()
     refused = quick.run("down", module="workers")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "A command uses the stack (process " in refused.stderr
@@ -80,13 +82,15 @@ def test_an_ingest_that_is_suspended_with_its_stack_goes_on_and_stores_every_fil
     pictures = draw_pictures(tmp_path / "pictures", FILES, seed=3)
     # So short that the leases of all messages run out while everything sleeps.
     quick.settings["DARKROOM__BROKER__VISIBILITY_TIMEOUT"] = "1"
-    inside = Inside(quick)
+    inside, gate = Inside(quick), Gate(quick)
+    gate.shut()
     running = quick.start("ingest", str(pictures), "--json")
     until(lambda: inside.stored() > 8, "the first files to be stored")
     children = [inside.pid(name) for name in ("gpu0", "storage", "redis")]
     processes = [running.pid, int(read_note(inside.local.stack_lock)), *children]
     for pid in processes:
         os.kill(pid, signal.SIGSTOP)
+    gate.open()
     try:
         # By the clock of Redis, which goes on while nobody renews anything.
         time.sleep(3)

@@ -13,7 +13,7 @@ from tasks.queues import FILES as FILES_QUEUE
 from tasks.queues import POINTS, UNACKED
 from tasks.registry import ready
 from tests.e2e.conftest import Home, free_port
-from tests.e2e.ingests import WITHOUT_MODELS, Inside, draw_pictures, end_of, wait_for_words
+from tests.e2e.ingests import WITHOUT_MODELS, Gate, Inside, draw_pictures, end_of, wait_for_words
 from tests.until import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.chaos]
@@ -30,6 +30,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """A stack without models that is kept up for the module."""
     home = Home(tmp_path_factory.mktemp("kept") / "data", dict(WITHOUT_MODELS))
+    Gate(home)
     stack = home.start("up", "--port", str(free_port()), module="workers")
     try:
         yield home
@@ -41,10 +42,12 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 def test_a_redis_that_loses_its_data_ends_the_ingest_in_one_sentence_and_the_next_one_does_the_rest(
     kept: Home, pictures: Path
 ) -> None:
-    inside = Inside(kept)
+    inside, gate = Inside(kept), Gate(kept)
+    gate.shut()
     running = kept.start("ingest", str(pictures), "--json")
     until(lambda: inside.stored() > 20, "the first files to be stored")
     inside.redis.flushall()
+    gate.open()
     ended = end_of(running)
     assert (ended.returncode, ended.stdout) == (3, "")
     last = ended.stderr.strip().splitlines()[-1]
@@ -64,9 +67,12 @@ def test_a_storage_worker_that_stands_still_is_named_and_waited_for(kept: Home, 
     before = kept.json("status")["collection"]["points"]
     # The test before has lost the registry, where workers sign in again every few seconds.
     until(lambda: "storage" in ready(inside.redis), "the storage worker to be known")
+    gate = Gate(kept)
+    gate.shut()
     running = kept.start("ingest", str(pictures), "--json", module="tests.e2e.impatient")
     until(inside.stored, "the first file to be stored")
     pid = inside.signal("storage", signal.SIGSTOP)
+    gate.open()
     try:
         until(lambda: inside.queued(POINTS), "a batch to wait for the storage worker")
         said = wait_for_words(running, "the storage worker has written nothing for ")
@@ -96,9 +102,12 @@ def test_two_producers_on_one_folder_store_every_file_once_and_both_tell_the_tru
 def test_what_a_killed_producer_had_enqueued_is_finished_and_status_tells(kept: Home, tmp_path: Path) -> None:
     pictures = draw_pictures(tmp_path / "left", FILES, seed=74)
     inside = Inside(kept)
+    gate = Gate(kept)
+    gate.shut()
     running = kept.start("ingest", str(pictures), module="tests.e2e.impatient")
     until(inside.stored, "the first file to be stored")
     running.kill()
+    gate.open()
     running.communicate()
     until(lambda: not inside.queued(FILES_QUEUE) and not inside.redis.hlen(UNACKED), "the queue to be worked off")
     until(lambda: not inside.redis.keys("darkroom:job:*:producer"), "its lease to run out")
@@ -116,11 +125,13 @@ def test_a_redis_killed_with_its_file_comes_back_empty_and_the_next_ingest_does_
     tmp_path: Path, pictures: Path
 ) -> None:
     home = Home(tmp_path / "data", dict(WITHOUT_MODELS))
-    inside = Inside(home)
+    inside, gate = Inside(home), Gate(home)
+    gate.shut()
     running = home.start("ingest", str(pictures), "--json")
     until(lambda: inside.stored() > 20, "the first files to be stored")
     shutil.rmtree(inside.local.redis_data)
     inside.signal("redis", signal.SIGKILL)
+    gate.open()
     ended = end_of(running)
     assert (ended.returncode, ended.stdout) == (3, "")
     assert "error: Redis has lost its data" in ended.stderr
