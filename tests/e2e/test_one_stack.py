@@ -57,6 +57,8 @@ def test_a_stack_that_an_ingest_uses_is_taken_down_only_with_now_and_then_the_in
     quick: Home, tmp_path: Path
 ) -> None:
     pictures = draw_pictures(tmp_path / "pictures", FILES, seed=2)
+    # What the worker that is killed holds comes back after this, and not after a minute.
+    quick.settings["DARKROOM__BROKER__VISIBILITY_TIMEOUT"] = "6"
     inside, gate = Inside(quick), Gate(quick)
     gate.shut()
     running = quick.start("ingest", str(pictures), "--json")
