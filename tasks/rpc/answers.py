@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import msgpack
-from celery import Task
+from celery import Task, current_task
 from celery.exceptions import Ignore
 
 from settings.errors import DarkroomError, WrongUse
@@ -88,6 +88,18 @@ def _is_first(question: str) -> bool:
         return False
     client.set(key, own, ex=REMEMBERED_SECONDS)
     return True
+
+
+def first_found(number: int) -> int:
+    """What there was when the question that is being answered was begun: `number`, or what the first worker has noted.
+
+    For an answer that counts what it is about to remove: a worker that died in the middle had removed a part.
+    """
+    if not current_task:
+        return number
+    client, key = app.backend.client, f"{PREFIX}:asked:{current_task.request.id}:found"
+    client.set(key, number, nx=True, ex=REMEMBERED_SECONDS)
+    return int(cast(bytes | None, client.get(key)) or number)
 
 
 def reply(answer: Callable[[], Any]) -> dict[str, Any]:

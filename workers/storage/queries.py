@@ -10,7 +10,7 @@ from pictures.uris import point_id
 from settings import load_settings
 from tasks.checkpoint import IN_INT8, PAYLOAD_SCHEMA, PREPROCESSING
 from tasks.queues import BY_CONTENT, COLLECTION, COUNTS, DELETE, FACET, FACTS, PLAN, REBUILD, SCROLL, SEARCH
-from tasks.rpc.answers import answers
+from tasks.rpc.answers import answers, first_found
 from workers.storage.ranking.hybrid import ranked
 from workers.storage.state import catalog, record_write
 
@@ -153,25 +153,25 @@ def counts(wheres: list[dict[str, Any] | None]) -> list[int]:
 def delete(uris: list[str]) -> int:
     """Delete the points of these files durably; returns how many of them existed."""
     existing = list(catalog().payloads([point_id(uri) for uri in uris], []))
+    existed = first_found(len(existing))
     catalog().delete(existing)
     record_write()
-    return len(existing)
+    return existed
 
 
 @answers(REBUILD, once=True)
 def rebuild(dim: int, clip_model: str) -> int:
     """Replace a collection that holds vectors of another model by an empty one for this model.
 
-    Returns how many points were removed; 0 if the collection is for this model already, so that a second call does no
-    harm. The new collection exists before this returns: late writes of the old model are then refused.
+    Returns how many points were removed; 0 if the collection is for this model already, so that a second question does
+    no harm. The new collection exists before this returns: late writes of the old model are then refused.
     """
     with _rebuild_lock:
-        old_model = catalog().clip_model()
-        if old_model in (None, clip_model):
-            return 0
-        points = catalog().count()
-        log.warning("the collection of %s with %d points is made anew for %s", old_model, points, clip_model)
-        catalog().drop()
+        held = catalog().clip_model()
+        points = first_found(0 if held in (None, clip_model) else catalog().count())
+        if held not in (None, clip_model):
+            log.warning("the collection of %s with %d points is made anew for %s", held, points, clip_model)
+            catalog().drop()
         catalog().ensure(dim, clip_model)
         record_write()
         return points
