@@ -32,15 +32,21 @@ def ask(question: str, **arguments: Any) -> Any:
     return app.tasks[question].apply(kwargs=wire, task_id="the-question").get()["value"]
 
 
-def die(*_: object) -> None:
-    raise SystemExit
+def ask_a_worker_that_dies(at: object, name: str, question: str, **arguments: Any) -> None:
+    """Ask a worker that dies at the call `name` of `at`."""
+
+    def die(*_: object) -> None:
+        raise SystemExit
+
+    with pytest.MonkeyPatch.context() as dying:
+        dying.setattr(at, name, die)
+        with pytest.raises(SystemExit):
+            ask(question, **arguments)
 
 
 def test_points_that_a_dead_worker_had_deleted_are_counted(filled: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     uris = [picture(number).payload["uri"] for number in range(4)]
-    with monkeypatch.context() as dying, pytest.raises(SystemExit):
-        dying.setattr(queries, "record_write", die)
-        ask(DELETE, uris=uris)
+    ask_a_worker_that_dies(queries, "record_write", DELETE, uris=uris)
     assert filled.count() == 6
     monkeypatch.setattr(answers, "PROCESS", "another")
     assert ask(DELETE, uris=uris) == 4
@@ -51,9 +57,8 @@ def test_points_that_a_dead_worker_had_deleted_are_counted(filled: Catalog, monk
 def test_a_collection_that_a_dead_worker_had_dropped_is_made_anew_and_its_points_are_counted(
     filled: Catalog, dies_at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as dying, pytest.raises(SystemExit):
-        dying.setattr(filled if dies_at == "ensure" else queries, dies_at, die)
-        ask(REBUILD, dim=DIM, clip_model=OTHER)
+    at = filled if dies_at == "ensure" else queries
+    ask_a_worker_that_dies(at, dies_at, REBUILD, dim=DIM, clip_model=OTHER)
     assert filled.clip_model() in (None, OTHER)
     monkeypatch.setattr(answers, "PROCESS", "another")
     assert ask(REBUILD, dim=DIM, clip_model=OTHER) == 10
