@@ -84,8 +84,8 @@ def test_a_worker_whose_model_hangs_ends_and_another_one_does_its_files(
 ) -> None:
     pictures(tmp_path / "pictures", FILES, seed=7)
     machines.storage()
-    hangs = {"DARKROOM__MODELS__CLIP": "null:100000000", "DARKROOM__GPU__HANG_SECONDS": "1"}
-    hangs["DARKROOM__BROKER__VISIBILITY_TIMEOUT"] = "6"
+    soon = {"DARKROOM__BROKER__VISIBILITY_TIMEOUT": "6"}
+    hangs = {"DARKROOM__MODELS__CLIP": "null:100000000", "DARKROOM__GPU__HANG_SECONDS": "1", **soon}
     machines.gpu("gpu0@hanging", **hangs)
     producer = machines.producer("ingest", str(tmp_path / "pictures"))
     until(lambda: machines.client.hlen(UNACKED) > 10, "the worker that hangs to hold files")
@@ -96,7 +96,7 @@ def test_a_worker_whose_model_hangs_ends_and_another_one_does_its_files(
     assert machines.wait("gpu0@hanging") == DEVICE_FAILED
     said = machines.log("gpu0@hanging").splitlines()[-1]
     assert said.startswith("error: The device hangs: null has not computed ")
-    machines.gpu("gpu0@sound")
+    machines.gpu("gpu0@sound", **soon)
     done = ended(producer)
     assert (done["exit"], done["stored"], done["failed"]) == (0, FILES, 0)
     machines.stop("storage")

@@ -50,7 +50,7 @@ def connection(client: redis.Redis) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def drain(connection: Connection) -> Callable[[], list[Message]]:
+def drain(connection: Connection) -> Callable[..., list[Message]]:
     """Wait for one event of a consumer with PREFETCH_COUNT free places; returns the messages that it brought."""
     messages: list[Message] = []
     consumer = Consumer(
@@ -62,9 +62,9 @@ def drain(connection: Connection) -> Callable[[], list[Message]]:
     )
     consumer.consume()
 
-    def once() -> list[Message]:
+    def once(seconds: float = 60) -> list[Message]:
         messages.clear()
-        connection.drain_events(timeout=60)
+        connection.drain_events(timeout=seconds)
         return list(messages)
 
     return once
@@ -273,13 +273,13 @@ def test_the_answer_to_a_question_fits_into_a_full_redis(full: redis.Redis) -> N
 
 
 def test_a_redis_that_takes_no_writes_is_asked_for_messages_again_later(
-    client: redis.Redis, drain: Callable[[], list[Message]]
+    client: redis.Redis, drain: Callable[..., list[Message]]
 ) -> None:
     push(client, 2)
     client.config_set("min-replicas-to-write", "1")
     try:
         with pytest.raises((TimeoutError, OSError)):
-            drain()
+            drain(2)
     finally:
         client.config_set("min-replicas-to-write", "0")
     assert numbers(drain()) == [0, 1]
