@@ -1,8 +1,8 @@
 """Hours of everything at once: two producers, watch, web, kills; and nothing grows. `make soak MINUTES=60`.
 
-Memory, file descriptors and keys in Redis are sampled and must be flat. The records of ended jobs are kept for a month,
-and what a question leaves for ten minutes, so these keys are left out; logs are cut at a size, so they must stay below
-it.
+Memory, file descriptors, keys in Redis and the catalog's bytes on the disk are sampled and must be flat. The records of
+ended jobs are kept for a month, and what a question leaves for ten minutes, so these keys are left out; logs are cut at
+a size, so they must stay below it.
 """
 
 import argparse
@@ -18,18 +18,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 import redis
 from qdrant_client import QdrantClient
 
 from tasks.queues import FILES
 from tasks.recoveries import recoveries
-from tasks.rpc.answers import REMEMBERED_SECONDS
 from tasks.stack.paths import MAX_LOG_BYTES
 from tests.conftest import redis_server
 from tests.e2e.conftest import free_port
 from tests.e2e.several_machines import Machines, ended, machines_on, pictures
+from tests.proof.samples import Samples
 from tests.until import until
 from tests.workers.storage.pictures import DIM, MODEL
 from tests.workers.storage.server.moody_server import MoodyServer
@@ -38,12 +37,6 @@ from workers.storage.server.connection import Connection
 
 FILES_OF_A_JOB = 40
 KILL_SECONDS = 20.0
-# The share of the time after which everything is warm, and the growth from there to the end that counts as flat.
-WARM_SHARE, FLAT = 1 / 6, 1.10
-# What Redis says of the time that a key without one has.
-FOR_EVER = -1
-# What a process may differ by without growing: a thread more or less.
-SLACK = {"memory": 15e6, "fds": 8, "keys": 12}
 BLIND = "second"
 VICTIMS = ("gpu0@soak", "gpu1@soak", "storage")
 # A Redis that others use restarts leases soon, as in the chaos rounds.
@@ -52,27 +45,14 @@ SHARED = {"DARKROOM__BROKER__VISIBILITY_TIMEOUT": "6", "DARKROOM__INGEST__WINDOW
 
 @dataclass
 class Soak:
-    """What a soak has done and seen; `samples` are (part of the time, figure -> value)."""
+    """What a soak has done and seen."""
 
     jobs: int = 0
     files: int = 0
     kills: int = 0
     recoveries: Counter[str] = field(default_factory=Counter)
-    samples: list[tuple[float, dict[str, float]]] = field(default_factory=list)
+    samples: Samples = field(default_factory=Samples)
     wrong: list[str] = field(default_factory=list)
-
-    def growth(self) -> dict[str, tuple[float, float]]:
-        """Figure -> its median in the sixth after the warm-up, and in the last sixth."""
-        early = [each for share, each in self.samples if WARM_SHARE <= share < 2 * WARM_SHARE]
-        late = [each for share, each in self.samples if share >= 1 - WARM_SHARE]
-        names = {name for each in early for name in each} & {name for each in late for name in each}
-        return {name: (_median(early, name), _median(late, name)) for name in sorted(names)}
-
-    def judge(self) -> None:
-        """Note what has grown."""
-        for name, (early, late) in self.growth().items():
-            if late > max(early * FLAT, early + SLACK.get(name.split()[-1], 0.0)):
-                self.wrong.append(f"{name} grew from {early:,.0f} to {late:,.0f}")
 
 
 def soak(folder: Path, minutes: float, seed: int) -> Soak:
@@ -95,7 +75,7 @@ def soak(folder: Path, minutes: float, seed: int) -> Soak:
         server.terminate()
         server.wait()
         shutil.rmtree(short)
-    done.judge()
+    done.wrong += done.samples.grown()
     return done
 
 
@@ -134,7 +114,7 @@ def _run(machines: Machines, redis_pid: int, folder: Path, seconds: float, rng: 
                 machines.json("forget", str(where))
                 shutil.rmtree(where)
             here = {"web": web.pid, "watch": watch.pid, "redis": redis_pid}
-            done.samples.append(((time.monotonic() - begin) / seconds, _sample(machines, here)))
+            done.samples.take((time.monotonic() - begin) / seconds, machines, here)
         for beside in (web, watch):
             if beside.poll() is not None:
                 done.wrong.append("the web server or the watch has ended")
@@ -189,31 +169,6 @@ def _look(port: int, watched: Path, number: int) -> None:
             time.sleep(0.1)  # it starts
 
 
-def _sample(machines: Machines, more: dict[str, int]) -> dict[str, float]:
-    pids = {**{name: process.pid for name, process in machines._processes.items()}, **more}
-    found: dict[str, float] = {}
-    for name, pid in pids.items():
-        process = psutil.Process(pid)
-        # Its own: pages of a file that is mapped belong to the system, which takes them back.
-        found[f"{name} memory"], found[f"{name} fds"] = process.memory_full_info().uss, process.num_fds()
-    found["redis keys"] = _keys(machines.client)
-    return found
-
-
-def _keys(client: redis.Redis) -> int:
-    """The keys that stay: of others, such as answers that nobody took, there are as many as the last minutes left."""
-    keys = [key for key in client.scan_iter(count=1000) if not key.startswith(b"darkroom:job:")]
-    pipe = client.pipeline(transaction=False)
-    for key in keys:
-        pipe.ttl(key)
-    return sum(1 for seconds in pipe.execute() if seconds == FOR_EVER or seconds > REMEMBERED_SECONDS)
-
-
-def _median(samples: list[dict[str, float]], name: str) -> float:
-    values = sorted(each[name] for each in samples if name in each)
-    return values[len(values) // 2]
-
-
 def main() -> int:
     """Exit code 0 when nothing was lost and nothing grew."""
     parser = argparse.ArgumentParser(prog="python -m tests.proof.soak", description=__doc__)
@@ -223,7 +178,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="darkroom-soak-")) / "soak"
     done = soak(folder, options.minutes, options.seed)
     print("| figure | after the warm-up | at the end |\n|---|---|---|")
-    for name, (early, late) in done.growth().items():
+    for name, (early, late) in done.samples.growth().items():
         print(f"| {name} | {early:,.0f} | {late:,.0f} |")
     print(*done.wrong, sep="\n")
     if not done.wrong:

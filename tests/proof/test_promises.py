@@ -9,7 +9,7 @@ import pytest
 from tasks.recoveries import KINDS, RECOVERIES
 from tests.chaos.rounds import Verdict
 from tests.conftest import ROOT
-from tests.proof.soak import Soak
+from tests.proof.samples import Samples
 from tests.proof.steps import Step, Taken, recoveries_in
 from tests.proof.tally import Tally
 
@@ -66,12 +66,7 @@ def test_what_a_redis_has_counted_is_read_from_its_log(tmp_path: Path) -> None:
 
 
 def test_a_soak_in_which_something_grows_is_not_good() -> None:
-    flat, growing = [(share / 10, {"web memory": 1e8, "redis keys": 100.0}) for share in range(11)], Soak()
-    assert not _judged(Soak(samples=flat)).wrong
-    growing.samples = [(share, {**each, "web memory": 1e8 * (1 + share)}) for share, each in flat]
-    assert _judged(growing).wrong == ["web memory grew from 130,000,000 to 200,000,000"]
-
-
-def _judged(soak: Soak) -> Soak:
-    soak.judge()
-    return soak
+    flat = [(share / 10, {"web memory": 1e8, "redis keys": 100.0}) for share in range(11)]
+    growing = [(share, {**each, "web memory": 1e8 * (1 + share)}) for share, each in flat]
+    assert Samples(flat).grown() == []
+    assert Samples(growing).grown() == ["web memory grew from 130,000,000 to 200,000,000"]
