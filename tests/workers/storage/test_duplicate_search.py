@@ -1,10 +1,14 @@
 """A search for duplicates over a whole collection, in both homes of the catalog."""
 
+import errno
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from settings import load_settings
 from tests.workers.storage.pictures import identity, picture
 from workers.storage.catalog import Catalog, Point
 from workers.storage.duplicates import search as duplicate_search
@@ -47,6 +51,28 @@ def test_near_ones_are_grouped_with_their_cosine_to_the_first(filled: Catalog, m
     assert sorted(numbers) == [[20, 3], [22, 5]]
     cosines = {NUMBERS[group[0][0]]: [cosine for _, cosine in group] for group in groups}
     assert cosines == {20: pytest.approx([1.0, 0.97], abs=1e-4), 22: pytest.approx([1.0, 0.951], abs=1e-4)}
+
+
+@pytest.mark.parametrize("hindered", ["", "no room", "room that goes"])
+def test_many_vectors_lie_in_a_file_that_nobody_sees_and_in_memory_where_the_disk_has_no_room(
+    filled: Catalog, tmp_path: Path, hindered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load_settings()
+    own = settings.model_copy(update={"data": settings.data.model_copy(update={"dir": tmp_path})})
+    monkeypatch.setattr(duplicate_search, "load_settings", lambda: own)
+    monkeypatch.setattr(duplicate_search, "MOST_IN_MEMORY", 0)
+    if hindered == "no room":
+        monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=100))
+    elif hindered:
+        monkeypatch.setattr("os.posix_fallocate", no_room)
+    filled.upsert([turned(20, 3, 0.97)])
+    assert searched(filled, 0.95)[0] == [[20, 3]]
+    assert isinstance(duplicate_search._room_for(3, 4), np.memmap) == (not hindered)
+    assert list(tmp_path.iterdir()) == []
+
+
+def no_room(*_: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_only_pictures_that_the_filter_lets_through_are_compared(filled: Catalog) -> None:

@@ -1,13 +1,18 @@
 """Duplicate search: it runs on its own thread, and the producer asks for its progress and then for its groups."""
 
 import logging
+import os
+import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from settings import load_settings
 from settings.errors import DarkroomError
 from tasks.queues import DUPLICATES
 from tasks.rpc.answers import answers
@@ -22,6 +27,8 @@ log = logging.getLogger("darkroom.storage")
 
 # Reading a page of vectors holds the lock of the embedded engine, and the GIL, for about ten milliseconds.
 PAGE_POINTS = 256
+# Vectors that take more bytes than this lie in a file.
+MOST_IN_MEMORY = 256 * 2**20
 # The share of the work that is reading the vectors, for the progress bar.
 READING_SHARE = 0.3
 
@@ -70,7 +77,7 @@ class DuplicateSearch:
         found: list[tuple[str, str]] = []
         for number, point in enumerate(self._points(count, with_vectors=True)):
             if not found:
-                vectors = np.empty((count, len(point.vector)), dtype=np.float32)
+                vectors = _room_for(count, len(point.vector))
             vectors[number] = point.vector
             found.append((point.payload["uri"], point.id))
             self.done = READING_SHARE * self.points / count
@@ -91,7 +98,7 @@ class DuplicateSearch:
     def _points(self, limit: int, with_vectors: bool) -> Iterator[Point]:
         after: str | None = None
         while not self._is_over():
-            page, after = self._catalog.scroll(self._where, PAGE_POINTS, after, with_vectors)
+            page, after = self._catalog.scroll(self._where, PAGE_POINTS, after, with_vectors, ["uri", "sha256"])
             for point in page:
                 # Points that were added meanwhile may exceed the arrays; the next search sees them.
                 if self.points == limit:
@@ -100,6 +107,21 @@ class DuplicateSearch:
                 yield point
             if after is None:
                 return
+
+
+def _room_for(count: int, dim: int) -> NDArray[np.float32]:
+    """Room for vectors, float32 (count, dim): for many of them a file without a name in data.dir.
+
+    The system may take its pages back, where it could only swap memory. Without twice the room on the disk it is memory
+    all the same: a file that cannot be written when it is mapped kills the process.
+    """
+    size, folder = 4 * count * dim, load_settings().data.dir
+    if size > MOST_IN_MEMORY and hasattr(os, "posix_fallocate"):
+        with suppress(OSError), tempfile.TemporaryFile(dir=folder) as file:
+            if shutil.disk_usage(folder).free > 2 * size:
+                os.posix_fallocate(file.fileno(), 0, size)
+                return np.memmap(file, np.float32, shape=(count, dim))
+    return np.empty((count, dim), dtype=np.float32)
 
 
 FIELDS = ["uri", "sha256", "caption", "bytes", "mtime", "format", "width", "height", "taken_at", "camera"]
