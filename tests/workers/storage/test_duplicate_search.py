@@ -62,7 +62,7 @@ def test_many_vectors_lie_in_a_file_that_nobody_sees_and_in_memory_where_the_dis
     monkeypatch.setattr(duplicate_search, "load_settings", lambda: own)
     monkeypatch.setattr(duplicate_search, "MOST_IN_MEMORY", 0)
     if hindered == "no room":
-        monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=100))
+        monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
     elif hindered:
         monkeypatch.setattr("os.posix_fallocate", no_room)
     filled.upsert([turned(20, 3, 0.97)])
