@@ -132,7 +132,7 @@ def _copies(scratch: Path, points: int) -> Measured:
 
 def _near(scratch: Path, points: int) -> Measured:
     catalog = catalog_of(scratch)
-    most = [(0, 0)]
+    most = [_memory()]
     begin, spent = time.perf_counter(), time.process_time()
     with ThreadPoolExecutor(1) as pool:
         search = pool.submit(DuplicateSearch(catalog, THRESHOLD, None, lambda: False).find)

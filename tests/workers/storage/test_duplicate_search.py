@@ -57,6 +57,7 @@ def test_near_ones_are_grouped_with_their_cosine_to_the_first(filled: Catalog, m
 def test_many_vectors_lie_in_a_file_that_nobody_sees_and_in_memory_where_the_disk_has_no_room(
     filled: Catalog, tmp_path: Path, hindered: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    filled.upsert([turned(20, 3, 0.97)])
     settings = load_settings()
     own = settings.model_copy(update={"data": settings.data.model_copy(update={"dir": tmp_path})})
     monkeypatch.setattr(duplicate_search, "load_settings", lambda: own)
@@ -65,7 +66,6 @@ def test_many_vectors_lie_in_a_file_that_nobody_sees_and_in_memory_where_the_dis
         monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
     elif hindered:
         monkeypatch.setattr("os.posix_fallocate", no_room)
-    filled.upsert([turned(20, 3, 0.97)])
     assert searched(filled, 0.95)[0] == [[20, 3]]
     assert isinstance(duplicate_search._room_for(3, 4), np.memmap) == (not hindered)
     assert list(tmp_path.iterdir()) == []
