@@ -94,7 +94,7 @@ def near_duplicates_20k_s(scratch: Path, quick: bool) -> list[Figure]:
         seconds, groups = [], []
         for _ in range(1 if quick else REPEATS):
             begin = time.perf_counter()
-            groups = DuplicateSearch(catalog, THRESHOLD, None, lambda: False).find()
+            groups = DuplicateSearch(catalog, THRESHOLD, None, lambda: False, scratch).find()
             seconds.append(time.perf_counter() - begin)
     finally:
         catalog.close()

@@ -122,7 +122,7 @@ def _ten_nearest(catalog: EdgeCatalog, question: np.ndarray, where: dict[str, ob
 def _copies(scratch: Path, points: int) -> Measured:
     catalog = catalog_of(scratch)
     begin = time.perf_counter()
-    groups = DuplicateSearch(catalog, None, None, lambda: False).find()
+    groups = DuplicateSearch(catalog, None, None, lambda: False, scratch).find()
     seconds = time.perf_counter() - begin
     catalog.close()
     # Every COPIES-th has the bytes of the next one.
@@ -135,7 +135,7 @@ def _near(scratch: Path, points: int) -> Measured:
     most = [_memory()]
     begin, spent = time.perf_counter(), time.process_time()
     with ThreadPoolExecutor(1) as pool:
-        search = pool.submit(DuplicateSearch(catalog, THRESHOLD, None, lambda: False).find)
+        search = pool.submit(DuplicateSearch(catalog, THRESHOLD, None, lambda: False, scratch).find)
         while not wait([search], timeout=0.5).done:
             most.append(_memory())
     groups = search.result()

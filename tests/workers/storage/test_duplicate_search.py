@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from settings import load_settings
 from tests.workers.storage.pictures import identity, picture
 from workers.storage.catalog import Catalog, Point
 from workers.storage.duplicates import search as duplicate_search
@@ -16,12 +15,16 @@ from workers.storage.duplicates.search import DuplicateSearch
 from workers.storage.duplicates.shared_search import Group
 
 NUMBERS = {identity(number): number for number in range(30)}
+# So few vectors lie in memory.
+NOWHERE = Path("/nowhere")
 Numbers = list[list[int]]
 
 
-def searched(catalog: Catalog, near: float | None, where: dict[str, Any] | None = None) -> tuple[Numbers, list[Group]]:
+def searched(
+    catalog: Catalog, near: float | None, where: dict[str, Any] | None = None, scratch: Path = NOWHERE
+) -> tuple[Numbers, list[Group]]:
     """The pictures of each group by their numbers, and the groups."""
-    search = DuplicateSearch(catalog, near, where, lambda: False)
+    search = DuplicateSearch(catalog, near, where, lambda: False, scratch)
     groups = search.find()
     assert search.done == (1.0 if search.points else 0.0)
     return [[NUMBERS[id_] for id_, _ in group] for group in groups], groups
@@ -58,16 +61,13 @@ def test_many_vectors_lie_in_a_file_that_nobody_sees_and_in_memory_where_the_dis
     filled: Catalog, tmp_path: Path, hindered: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     filled.upsert([turned(20, 3, 0.97)])
-    settings = load_settings()
-    own = settings.model_copy(update={"data": settings.data.model_copy(update={"dir": tmp_path})})
-    monkeypatch.setattr(duplicate_search, "load_settings", lambda: own)
     monkeypatch.setattr(duplicate_search, "MOST_IN_MEMORY", 0)
     if hindered == "no room":
         monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
     elif hindered:
         monkeypatch.setattr("os.posix_fallocate", no_room)
-    assert searched(filled, 0.95)[0] == [[20, 3]]
-    assert isinstance(duplicate_search._room_for(3, 4), np.memmap) == (not hindered)
+    assert searched(filled, 0.95, scratch=tmp_path)[0] == [[20, 3]]
+    assert isinstance(duplicate_search._room_for(3, 4, tmp_path), np.memmap) == (not hindered)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -88,6 +88,6 @@ def test_an_empty_collection_has_no_duplicates(empty: Catalog, catalog: Catalog)
 
 
 def test_a_search_that_is_over_reads_no_more(filled: Catalog) -> None:
-    search = DuplicateSearch(filled, None, None, lambda: True)
+    search = DuplicateSearch(filled, None, None, lambda: True, NOWHERE)
     search.find()
     assert search.points == 0

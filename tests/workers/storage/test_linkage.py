@@ -1,5 +1,6 @@
 """Groups by linkage: no pair of a group is below the threshold, and the rule says which picture is kept."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -88,12 +89,12 @@ def test_a_rule_that_nobody_knows_is_refused() -> None:
         kept_first([FACTS["small"]], ["newest"])
 
 
-def test_similarities_are_to_the_picture_that_is_kept(catalog: Catalog) -> None:
+def test_similarities_are_to_the_picture_that_is_kept(catalog: Catalog, tmp_path: Path) -> None:
     own = picture(0)
     turned = own.vector + 0.2 * picture(1).vector
     turned /= np.linalg.norm(turned)
     catalog.upsert([own, Point(identity(5), turned, picture(5, width=9000).payload)])
-    groups = DuplicateSearch(catalog, 0.9, None, lambda: False, "complete").find()
+    groups = DuplicateSearch(catalog, 0.9, None, lambda: False, tmp_path, "complete").find()
     (group,) = _groups(catalog, groups, ["largest"], is_near=True)
     assert [row["uri"] for row in group] == [picture(5).payload["uri"], own.payload["uri"]]
     assert [row["score"] for row in group] == pytest.approx([1.0, float(turned @ own.vector)], abs=1e-5)

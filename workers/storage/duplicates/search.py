@@ -7,6 +7,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ class DuplicateSearch:
     """Groups the points of a collection: byte-identical ones, or with `near` those with at least that cosine.
 
     `done` is the share that is done, `points` how many were read. It ends early, with whatever it has, when `is_over`.
+    Very many vectors lie in a file without a name in the folder `scratch`.
     """
 
     def __init__(
@@ -45,12 +47,14 @@ class DuplicateSearch:
         near: float | None,
         where: dict[str, Any] | None,
         is_over: Callable[[], bool],
+        scratch: Path,
         linkage: Linkage = "single",
     ) -> None:
         self._catalog = catalog
         self._near = near
         self._where = where
         self._is_over = is_over
+        self._scratch = scratch
         self._linkage = linkage
         self.done = 0.0
         self.points = 0
@@ -77,7 +81,7 @@ class DuplicateSearch:
         found: list[tuple[str, str]] = []
         for number, point in enumerate(self._points(count, with_vectors=True)):
             if not found:
-                vectors = _room_for(count, len(point.vector))
+                vectors = _room_for(count, len(point.vector), self._scratch)
             vectors[number] = point.vector
             found.append((point.payload["uri"], point.id))
             self.done = READING_SHARE * self.points / count
@@ -109,13 +113,13 @@ class DuplicateSearch:
                 return
 
 
-def _room_for(count: int, dim: int) -> NDArray[np.float32]:
-    """Room for vectors, float32 (count, dim): for many of them a file without a name in data.dir.
+def _room_for(count: int, dim: int, folder: Path) -> NDArray[np.float32]:
+    """Room for vectors, float32 (count, dim): for many of them a file without a name.
 
     The system may take its pages back, where it could only swap memory. Without twice the room on the disk it is memory
     all the same: a file that cannot be written when it is mapped kills the process.
     """
-    size, folder = 4 * count * dim, load_settings().data.dir
+    size = 4 * count * dim
     if size > MOST_IN_MEMORY and hasattr(os, "posix_fallocate"):
         with suppress(OSError), tempfile.TemporaryFile(dir=folder) as file:
             if shutil.disk_usage(folder).free > 2 * size:
@@ -164,7 +168,7 @@ def _answer(
         if number:
             raise DarkroomError("The result of the search is lost: search again.")
         if run := shared.take(stopping):
-            search = DuplicateSearch(catalog(), near, where, run.is_over, linkage)
+            search = DuplicateSearch(catalog(), near, where, run.is_over, load_settings().data.dir, linkage)
             threading.Thread(target=_carry_out, args=(search, run), name="duplicates", daemon=True).start()
         return {"done": state.done}
     page = shared.page(found, number) if found.pages else []
