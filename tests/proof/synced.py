@@ -183,7 +183,8 @@ class Traced:
                 except BaseException as error:  # it is raised by `end`, in the thread of the test
                     self.failure = self.failure or error
                 pending = []
-                os.kill(traced, signal.SIGCONT)
+                with suppress(ProcessLookupError):  # `end` has killed it meanwhile
+                    os.kill(traced, signal.SIGCONT)
 
     def _look(self, traced: int, calls: Sequence[str]) -> None:
         _wait_until_still(traced)
