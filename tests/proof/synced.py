@@ -25,8 +25,11 @@ MEMORY = Path("/dev/shm")
 FILE_SYNCS = "fsync,fdatasync"
 SYNCS = f"{FILE_SYNCS},msync"
 PAGE = 4096
-CALL = re.compile(r"^(\d+) +(?:<\.\.\. )?(fsync|fdatasync|msync)(?:\((.*?)\)?| resumed>.*) += (-?\d+)")
-BEGUN = re.compile(r"^(\d+) +(fsync|fdatasync|msync)\((.*) <unfinished \.\.\.>")
+RENAMES = "rename,renameat,renameat2"
+CALLS = f"{SYNCS},{RENAMES}".replace(",", "|")
+CALL = re.compile(rf"^(\d+) +(?:<\.\.\. )?({CALLS})(?:\((.*?)\)?| resumed>.*) += (-?\d+)")
+BEGUN = re.compile(rf"^(\d+) +({CALLS})\((.*) <unfinished \.\.\.>")
+NAMED = re.compile(r'(?:\w+<(.*?)>, )?"(.*?)"')
 STOPPED = re.compile(r"^(\d+) +--- stopped by SIGSTOP ---")
 
 
@@ -43,8 +46,11 @@ class Disk:
         self.folders: dict[int, dict[str, int]] = {root.stat().st_ino: {}}
         self.syncs = 0
 
-    def sync(self, path: Path, begin: int = 0, length: int | None = None) -> None:
-        """Note that `length` bytes of a file from `begin`, or all of it, or a folder, are on disk as they are now."""
+    def sync(self, path: Path, begin: int = 0, length: int | None = None, named: bool = True) -> None:
+        """Note that `length` bytes of a file from `begin`, or all of it, or a folder, are on disk as they are now.
+
+        Its name is so, too, where it was `named` so at that time.
+        """
         if not path.is_relative_to(self.root) or not path.exists():
             return
         self.syncs += 1
@@ -59,7 +65,7 @@ class Disk:
             del kept[size:]
             kept.extend(bytes(size - len(kept)))
             kept[begin : begin + len(read)] = read
-        while path != self.root:  # its name, and those of the folders that it lies in
+        while named and path != self.root:  # its name, and those of the folders that it lies in
             self.folders.setdefault(path.parent.stat().st_ino, {})[path.name] = path.stat().st_ino
             path = path.parent
 
@@ -131,9 +137,10 @@ class Traced:
     ) -> None:
         self.disk, self._on_sync = Disk(root), on_sync
         self.failure: BaseException | None = None
+        self._renamed: dict[Path, Path] = {}
         read, write = os.pipe()
         # Another number than those that a shell could name, and inherited by strace alone.
-        options = ["-f", "-y", "-qq", "-s", "4096", f"--trace={calls}", f"--inject={calls}:signal=STOP"]
+        options = ["-f", "-y", "-qq", "-s", "4096", f"--trace={calls},{RENAMES}", f"--inject={calls}:signal=STOP"]
         assert STRACE
         self.process = subprocess.Popen(
             [STRACE, *options, "-o", f"/proc/self/fd/{write}", *command],
@@ -169,17 +176,22 @@ class Traced:
 
     def _follow(self, log: IO[str]) -> None:
         begun: dict[str, str] = {}
-        pending: list[str] = []
+        pending: list[tuple[str, str]] = []  # the thread of each call, and its arguments
         for line in log:
             if call := CALL.match(line):
                 arguments = call[3] or begun.pop(call[1], "")
-                pending.append(arguments if call[4] == "0" else "failed")
+                if call[2] in RENAMES.split(","):
+                    old, new = (Path(folder, name) for folder, name in NAMED.findall(arguments))
+                    self._renamed[old] = new
+                else:
+                    pending.append((call[1], arguments if call[4] == "0" else "failed"))
             elif call := BEGUN.match(line):
                 begun[call[1]] = call[3]
-            elif STOPPED.match(line) and pending:
+            # All threads stop, and the line of another one may come when the next call is under way already.
+            elif (stopped := STOPPED.match(line)) and stopped[1] in {thread for thread, _ in pending}:
                 traced = self._traced()
                 try:
-                    self._look(traced, pending)
+                    self._look(traced, [arguments for _, arguments in pending])
                 except BaseException as error:  # it is raised by `end`, in the thread of the test
                     self.failure = self.failure or error
                 pending = []
@@ -190,7 +202,10 @@ class Traced:
         _wait_until_still(traced)
         for arguments in calls:
             if named := re.match(r"\d+<(.*)>$", arguments):
-                self.disk.sync(Path(named[1]))
+                path = Path(named[1])
+                # SIGCONT takes its stop away from a thread that is about to stop as well, and that one goes on.
+                gone_on = not path.exists() and path in self._renamed
+                self.disk.sync(self._renamed[path] if gone_on else path, named=not gone_on)
             elif mapped := re.match(r"(0x[0-9a-f]+), (\d+), ", arguments):
                 self._sync_mapped(traced, int(mapped[1], 16), int(mapped[2]))
         self._on_sync()
