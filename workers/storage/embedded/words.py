@@ -3,7 +3,7 @@
 import qdrant_edge as edge
 
 from workers.storage.embedded.records import EMBEDDING, edge_vectors, point_of
-from workers.storage.ranking.bm25 import SPARSE, terms_of_payload
+from workers.storage.ranking.bm25 import SPARSE
 
 # The engine holds the lock, and the GIL, for some tens of milliseconds meanwhile.
 WORDS_A_STEP = 512
@@ -23,8 +23,8 @@ class LateWords:
         self.is_done, self._after = after is None, None if after is None else str(after)
         points = [point_of(record) for record in records]
         changed = [
-            edge.Point(point.id, edge_vectors(point), point.payload)
+            edge.Point(point.id, vectors, point.payload)
             for point in points
-            if terms_of_payload(point.payload).indices
+            if SPARSE in (vectors := edge_vectors(point))
         ]
         return edge.UpdateOperation.upsert_points(changed) if changed else None
